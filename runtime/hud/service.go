@@ -1,0 +1,93 @@
+package hud
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// A Service trains and samples models: HUD's hosted one over HTTP, the
+// embedded one in process, or a Tinker-protocol cluster. Implementations are
+// safe for concurrent use. modelID is always an id, as Resolve returns it.
+type Service interface {
+	Catalog
+	Trainer
+	Sampler
+}
+
+// A Catalog lists models and their checkpoint trees.
+type Catalog interface {
+	// Models lists every model.
+	Models(ctx context.Context) ([]Model, error)
+	// Resolve finds a model by id, slug or display name.
+	Resolve(ctx context.Context, name string) (Model, error)
+	// Fork makes a trainable model that starts at the source's head weights.
+	Fork(ctx context.Context, sourceModelID, name string) (Model, error)
+	// Checkpoints lists a model's tree, oldest first.
+	Checkpoints(ctx context.Context, modelID string) ([]Checkpoint, error)
+	// SetHead moves the head to a checkpoint of the model's tree.
+	SetHead(ctx context.Context, modelID, checkpointID string) error
+}
+
+// A Trainer accumulates gradients and steps. Operations on one model run in
+// the order they arrive.
+type Trainer interface {
+	Losses(ctx context.Context, modelID string) ([]string, error)
+	ForwardBackward(ctx context.Context, modelID string, req *ForwardBackwardRequest) (*ForwardBackwardResult, error)
+	Forward(ctx context.Context, modelID string, req *ForwardRequest) (*ForwardResult, error)
+	Backward(ctx context.Context, modelID string, req *BackwardRequest) (*ForwardBackwardResult, error)
+	OptimStep(ctx context.Context, modelID string, req *OptimStepRequest) (*OptimStepResult, error)
+}
+
+// A Sampler answers chats.
+type Sampler interface {
+	Chat(ctx context.Context, req *ChatRequest) (*ChatResponse, error)
+}
+
+// A Tokenizer turns text into token ids and back. Ids are 0-based.
+type Tokenizer interface {
+	Encode(text string) []int
+	Decode(ids []int) string
+	// Render gives the prompt ids of messages, exactly as Chat does;
+	// addGenerationPrompt ends it where the assistant's turn begins.
+	Render(messages []Message, addGenerationPrompt bool) ([]int, error)
+	// EndOfTurn is the token that ends an assistant turn.
+	EndOfTurn() int
+}
+
+// TokenizerSource is implemented by services that can hand out a model's
+// tokenizer. An empty name asks for the service's only one.
+type TokenizerSource interface {
+	Tokenizer(ctx context.Context, model string) (Tokenizer, error)
+}
+
+// A StateKeeper stores OptimStepRequest.State in the step's transaction.
+type StateKeeper interface {
+	// State returns what the last acknowledged step stored under name, nil
+	// when there is none.
+	State(ctx context.Context, name string) (json.RawMessage, error)
+}
+
+// A TraceEnter opens the record of a rollout.
+type TraceEnter struct {
+	TraceID  string
+	JobID    string
+	GroupID  string
+	TaskSlug string
+	Model    string
+}
+
+// A TraceExit closes the record of a rollout. A nil Reward leaves the trace
+// ungraded, and then it cannot be trained on.
+type TraceExit struct {
+	TraceID    string
+	Status     string // "completed", "error" or "cancelled"
+	Reward     *float64
+	StopReason string // "done", "max_steps", "length", "timeout"
+	Error      string
+}
+
+// A Tracer records rollouts so that their trace ids become training inputs.
+type Tracer interface {
+	EnterTrace(ctx context.Context, t TraceEnter) error
+	ExitTrace(ctx context.Context, t TraceExit) error
+}

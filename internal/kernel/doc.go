@@ -1,0 +1,25 @@
+// Package kernel holds the numerical inner loops of the policy and of the tensors: matrix products, exponentials,
+// row reductions, activations, the optimiser's update, and a way to split work over the cores.
+//
+// Everything works on float32 slices, matrices row-major with an explicit row stride. Each operation exists in plain
+// Go, always compiled, and where it pays in AVX-512 and AVX2 assembly; [Implementation] names the one in use. The tag
+// purego, or another architecture, leaves the plain Go alone. The environment variable HUDRL_KERNEL set to go, avx2
+// or avx512 caps the choice; other values are ignored.
+//
+// # Conventions
+//
+// A name that ends in To overwrites its destination, which may be the very slice it reads but must not overlap it in
+// part. A name without To accumulates (+=) or updates in place, as its comment says. Lengths must agree: a mismatch
+// is a bug in the caller and panics with both lengths, before anything is written.
+//
+// # Batch invariance
+//
+// The bits of a result row depend only on that row's own inputs, on the implementation and on the sizes k and n of
+// the operation: not on how many rows are computed together, on their order, on where the slices start in memory, nor
+// on whether the operand was packed before ([GemmPanel]) or is packed on the way ([Gemm]). A sampler that decodes one
+// sequence and a trainer that runs a thousand therefore see the same numbers.
+//
+// # Not a number
+//
+// NaN and infinities travel through every operation as IEEE 754 arithmetic has it; denormals are kept.
+package kernel

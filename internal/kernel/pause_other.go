@@ -1,0 +1,7 @@
+package kernel
+
+// pause idles for some tens of nanoseconds.
+func pause() {
+	for range 32 {
+	}
+}

@@ -1,0 +1,47 @@
+package kernel
+
+import "math"
+
+// RMSNormTo is dst[i] = gain[i]·x[i]·inv with inv = 1/√(mean(x²)+eps), which it returns for [RMSNormBack]. The mean
+// is taken in float64. (Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019.)
+func RMSNormTo(dst, x, gain []float32, eps float32) (inv float32) {
+	checkLen("RMSNormTo", "x", len(x), len(dst))
+	checkLen("RMSNormTo", "gain", len(gain), len(dst))
+	return RMSNormRef(dst, x, gain, eps)
+}
+
+// RMSNormRef is the plain Go [RMSNormTo].
+func RMSNormRef[F Float](dst, x, gain []F, eps F) (inv F) {
+	inv = F(1 / math.Sqrt(SumSquaresRef(x)/float64(len(x))+float64(eps)))
+	for i, v := range x {
+		dst[i] = v * inv * gain[i]
+	}
+	return inv
+}
+
+// RMSNormBack adds the gradients of [RMSNormTo] to dx and dgain, for the gradient dout of its result and the inv it
+// returned:
+//
+//	dx[i]    += inv·gain[i]·dout[i] − x[i]·inv³/n·Σ gain[j]·dout[j]·x[j]
+//	dgain[i] += dout[i]·x[i]·inv
+func RMSNormBack(dx, dgain, dout, x, gain []float32, inv float32) {
+	checkLen("RMSNormBack", "dgain", len(dgain), len(dx))
+	checkLen("RMSNormBack", "dout", len(dout), len(dx))
+	checkLen("RMSNormBack", "x", len(x), len(dx))
+	checkLen("RMSNormBack", "gain", len(gain), len(dx))
+	RMSNormBackRef(dx, dgain, dout, x, gain, inv)
+}
+
+// RMSNormBackRef is the plain Go [RMSNormBack].
+func RMSNormBackRef[F Float](dx, dgain, dout, x, gain []F, inv F) {
+	var s F
+	for i, v := range x {
+		s += F(F(gain[i]*dout[i]) * v)
+	}
+	s *= inv * inv * inv / F(len(x))
+	for i, v := range x {
+		d := dout[i]
+		dx[i] += F(F(inv*gain[i])*d) - F(v*s)
+		dgain[i] += F(d * F(v*inv))
+	}
+}

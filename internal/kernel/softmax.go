@@ -1,0 +1,82 @@
+package kernel
+
+import "math"
+
+// ExpTo is dst[i] = exp(x[i]), within 1 ulp over every float32: denormal results are right, overflow is +Inf,
+// exp(-Inf) is 0 and exp(NaN) is NaN.
+func ExpTo(dst, x []float32) {
+	checkLen("ExpTo", "x", len(x), len(dst))
+	ExpRef(dst, x)
+}
+
+// ExpRef is the plain Go [ExpTo].
+func ExpRef[F Float](dst, x []F) {
+	for i, v := range x {
+		dst[i] = F(math.Exp(float64(v)))
+	}
+}
+
+// ExpSumTo is dst[i] = exp(x[i]-shift); it returns Σ dst[i]. With shift the row's [LogSumExp] dst is its softmax.
+func ExpSumTo(dst, x []float32, shift float32) float32 {
+	checkLen("ExpSumTo", "x", len(x), len(dst))
+	return ExpSumRef(dst, x, shift)
+}
+
+// ExpSumRef is the plain Go [ExpSumTo].
+func ExpSumRef[F Float](dst, x []F, shift F) F {
+	var sum float64
+	for i, v := range x {
+		e := F(math.Exp(float64(v - shift)))
+		dst[i] = e
+		sum += float64(e)
+	}
+	return F(sum)
+}
+
+// Max is the largest value of x, NaN if x holds one, and -Inf if x is empty.
+func Max(x []float32) float32 {
+	return MaxRef(x)
+}
+
+// MaxRef is the plain Go [Max].
+func MaxRef[F Float](x []F) F {
+	m := F(math.Inf(-1))
+	for _, v := range x {
+		m = max(m, v)
+	}
+	return m
+}
+
+// SoftmaxTo is dst[i] = exp(x[i]) / Σ exp(x[j]), computed from x[i]-max(x). A row that holds NaN or +Inf, or nothing
+// above -Inf, gives NaN.
+func SoftmaxTo(dst, x []float32) {
+	checkLen("SoftmaxTo", "x", len(x), len(dst))
+	Scale(1/ExpSumTo(dst, x, Max(x)), dst)
+}
+
+// SoftmaxRef is the plain Go [SoftmaxTo].
+func SoftmaxRef[F Float](dst, x []F) {
+	f := 1 / ExpSumRef(dst, x, MaxRef(x))
+	for i := range dst {
+		dst[i] *= f
+	}
+}
+
+// LogSumExp is log Σ exp(x[i]), computed from x[i]-max(x): -Inf for an empty row or one of -Inf alone, +Inf if x
+// holds +Inf, NaN if x holds NaN.
+func LogSumExp(x []float32) float32 {
+	return LogSumExpRef(x)
+}
+
+// LogSumExpRef is the plain Go [LogSumExp].
+func LogSumExpRef[F Float](x []F) F {
+	m := MaxRef(x)
+	if math.IsInf(float64(m), 0) {
+		return m
+	}
+	var sum float64
+	for _, v := range x {
+		sum += math.Exp(float64(v - m))
+	}
+	return m + F(math.Log(sum))
+}

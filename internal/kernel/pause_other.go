@@ -1,3 +1,5 @@
+//go:build !amd64 || purego
+
 package kernel
 
 // pause idles for some tens of nanoseconds.

@@ -46,3 +46,9 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// ErrorCode, ErrorHint and ErrorStatus let a scripting host read an Error
+// without knowing this package.
+func (e *Error) ErrorCode() string { return string(e.Code) }
+func (e *Error) ErrorHint() string { return e.Hint }
+func (e *Error) ErrorStatus() int  { return e.Status }

@@ -1,0 +1,275 @@
+package tensor
+
+import "slices"
+
+// A pass is one run of a graph backwards.
+type pass struct {
+	alloc *Allocator
+	order []*node // inputs before what is made of them
+	leafs []*Tensor
+	pool  map[int][][]float32 // gradient buffers to use again, by length
+	taken int                 // elements reserved for buffers
+	err   error
+}
+
+// Backward adds the gradient of t, which has one element, to every leaf it
+// depends on (see Grad). A graph can be run backwards once: what it kept is
+// then let go. On error no leaf changes.
+func (t *Tensor) Backward() error { return t.backward(false) }
+
+// BackwardRetain is Backward on a graph that will be run backwards again.
+func (t *Tensor) BackwardRetain() error { return t.backward(true) }
+
+func (t *Tensor) backward(retain bool) error {
+	p, err := runBackward(t, retain)
+	if err != nil {
+		return err
+	}
+	for _, x := range p.leafs {
+		l := x.leaf
+		if l.grad == nil {
+			l.grad = l.acc
+		} else {
+			sum := l.grad.Add(l.acc)
+			if sum.err != nil {
+				p.discard()
+				return sum.err
+			}
+			l.acc = sum
+		}
+	}
+	for _, x := range p.leafs {
+		l := x.leaf
+		l.grad, l.acc = l.acc, nil
+		l.touched = append(l.touched, l.reached...).merged()
+		l.reached = nil
+	}
+	return nil
+}
+
+// Gradients returns the gradient of t, which has one element, with respect to
+// each of the leaves; nil for a leaf no path leads to. Their Grad stays as it
+// was.
+func Gradients(t *Tensor, leaves ...*Tensor) ([]*Tensor, error) {
+	for i, x := range leaves {
+		if err := x.Err(); err != nil {
+			return nil, err
+		}
+		if x.leaf == nil {
+			return nil, errorf("grad", "input %d is not a leaf that requires grad", i+1)
+		}
+	}
+	p, err := runBackward(t, false)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*Tensor, len(leaves))
+	for i, x := range leaves {
+		out[i] = x.leaf.acc
+	}
+	p.discard()
+	return out, nil
+}
+
+// runBackward runs t's graph backwards; the gradients are left in the leaves' acc.
+func runBackward(t *Tensor, retain bool) (*pass, error) {
+	if err := t.Err(); err != nil {
+		return nil, err
+	}
+	if t.n != 1 {
+		return nil, &Error{Op: "backward", Detail: "got shape " + shapeString(t.shape) + ", want one element",
+			Hint: "reduce it first, with sum or mean"}
+	}
+	if !t.RequiresGrad() {
+		return nil, &Error{Op: "backward", Detail: "the tensor does not depend on anything that requires grad",
+			Hint: "comparisons, logic, detach and no_grad give constants"}
+	}
+	p := &pass{alloc: t.st.alloc, pool: map[int][][]float32{}}
+	if err := p.sort(t); err != nil {
+		return nil, err
+	}
+	if g := p.grad(t); g != nil {
+		g[0] += 1
+	}
+	for i := len(p.order) - 1; i >= 0; i-- {
+		n := p.order[i]
+		if n.g != nil && p.err == nil {
+			n.op.back(p, n, n.g)
+		}
+		p.recycle(n)
+	}
+	p.alloc.release(p.taken)
+	for _, n := range p.order {
+		n.visit = nil
+		if !retain && p.err == nil {
+			n.free()
+		}
+	}
+	if p.err != nil {
+		p.discard()
+		return nil, p.err
+	}
+	return p, nil
+}
+
+// sort lists the nodes t depends on, inputs first, without recursion.
+func (p *pass) sort(t *Tensor) error {
+	if t.node == nil {
+		return nil
+	}
+	type frame struct {
+		n    *node
+		next int
+	}
+	stack := []frame{{n: t.node}}
+	t.node.visit = p
+	var err error
+	for len(stack) > 0 && err == nil {
+		f := &stack[len(stack)-1]
+		if f.n.freed {
+			err = &Error{Op: "backward", Detail: "the graph was already run backwards: the values " + f.n.op.name + " kept are gone",
+				Hint: "compute the loss again, or keep the graph the first time (retain_graph)"}
+			break
+		}
+		if f.next == f.n.inputs() {
+			p.order = append(p.order, f.n)
+			stack = stack[:len(stack)-1]
+			continue
+		}
+		in := f.n.input(f.next)
+		f.next++
+		if in != nil && in.node != nil && in.node.visit != p {
+			in.node.visit = p
+			stack = append(stack, frame{n: in.node})
+		}
+	}
+	if err != nil {
+		for _, n := range p.order {
+			n.visit = nil
+		}
+		for _, f := range stack {
+			f.n.visit = nil
+		}
+	}
+	return err
+}
+
+// grad is the buffer that t's gradient is added to, or nil when t needs none.
+func (p *pass) grad(t *Tensor) []float32 {
+	g := p.gradAt(t)
+	if t != nil && t.leaf != nil && g != nil {
+		t.leaf.reached = t.leaf.reached.add(0, t.n)
+	}
+	return g
+}
+
+// gradAt is like grad for an operation that says itself which elements of a
+// leaf it reached.
+func (p *pass) gradAt(t *Tensor) []float32 {
+	switch {
+	case t == nil || p.err != nil:
+		return nil
+	case t.leaf != nil:
+		l := t.leaf
+		if l.acc == nil {
+			acc, err := t.st.alloc.make("backward", t.shape, t.n)
+			if err != nil {
+				p.err = err
+				return nil
+			}
+			l.acc = acc
+			p.leafs = append(p.leafs, t)
+		}
+		return l.acc.st.data
+	case t.node != nil:
+		n := t.node
+		if n.g == nil {
+			n.g = p.take(n.n)
+		}
+		return n.g
+	}
+	return nil
+}
+
+// take is a zeroed buffer of n elements, nil after an error.
+func (p *pass) take(n int) []float32 {
+	if free := p.pool[n]; len(free) > 0 {
+		g := free[len(free)-1]
+		p.pool[n] = free[:len(free)-1]
+		clear(g)
+		return g
+	}
+	if n > smallLen {
+		if err := p.alloc.reserve("backward", n); err != nil {
+			p.err = err
+			return nil
+		}
+		p.taken += n
+	}
+	return make([]float32, n)
+}
+
+// recycle takes back the buffer of a node that is done.
+func (p *pass) recycle(n *node) {
+	if n.g != nil {
+		p.pool[n.n] = append(p.pool[n.n], n.g)
+		n.g = nil
+	}
+}
+
+// discard forgets the gradients of the pass.
+func (p *pass) discard() {
+	for _, x := range p.leafs {
+		x.leaf.acc, x.leaf.reached = nil, nil
+	}
+}
+
+// spans is a set of half-open ranges of flat positions.
+type spans []span
+
+type span struct{ lo, hi int }
+
+// add puts a range into the set.
+func (s spans) add(lo, hi int) spans {
+	if k := len(s) - 1; k >= 0 {
+		switch last := &s[k]; {
+		case lo >= last.lo && hi <= last.hi:
+			return s
+		case lo == last.hi:
+			last.hi = hi
+			return s
+		case hi == last.lo:
+			last.lo = lo
+			return s
+		}
+	}
+	return append(s, span{lo, hi})
+}
+
+// merged is the set sorted, with ranges that meet joined.
+func (s spans) merged() spans {
+	if len(s) < 2 {
+		return s
+	}
+	slices.SortFunc(s, func(a, b span) int { return a.lo - b.lo })
+	out := s[:1]
+	for _, x := range s[1:] {
+		if last := &out[len(out)-1]; x.lo <= last.hi {
+			last.hi = max(last.hi, x.hi)
+		} else {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// overlap reports whether a merged set has an element in [lo, hi).
+func (s spans) overlap(lo, hi int) bool {
+	i, _ := slices.BinarySearchFunc(s, lo, func(x span, lo int) int {
+		if x.hi <= lo {
+			return -1
+		}
+		return 1
+	})
+	return i < len(s) && s[i].lo < hi && lo < hi
+}

@@ -1,0 +1,163 @@
+package tensor
+
+import (
+	"runtime"
+	"slices"
+	"weak"
+)
+
+// What the gradient of an operation's input reads, as bits.
+const (
+	readsA uint8 = 1 << iota // the first input's values
+	readsB                   // the second input's
+	readsY                   // the result's
+)
+
+// An opDef is a kind of recorded operation.
+type opDef struct {
+	name string
+	// reads[i] is what the gradient of input i needs.
+	reads [2]uint8
+	// back adds the gradient of each input that needs one, given the result's.
+	back func(p *pass, n *node, g []float32)
+}
+
+// A node is one recorded operation.
+type node struct {
+	op    *opDef
+	in    [2]*Tensor
+	rest  []*Tensor // inputs beyond two
+	y     *Tensor   // the result, where the gradient reads it
+	param [2]float64
+	aux   any // what else the operation needs
+
+	n     int       // elements of the result
+	g     []float32 // the running pass's gradient of the result
+	visit *pass     // the pass that has it on its list
+	tok   *token
+	freed bool
+}
+
+// A token stands for a chain of nodes that keep values: it is reachable
+// exactly as long as one of them is, and live counts those that were not run
+// backwards yet.
+type token struct {
+	live int
+	self weak.Pointer[token]
+}
+
+// record notes that out was computed by op from a and b (nil when there is
+// none). It returns nil when no gradient flows through either.
+func record(out *Tensor, op *opDef, a, b *Tensor) *node {
+	ga := a.node != nil || a.leaf != nil
+	gb := b != nil && (b.node != nil || b.leaf != nil)
+	if !ga && !gb {
+		return nil
+	}
+	n := &node{op: op, n: out.n}
+	n.in[0], n.in[1] = a, b
+	var reads uint8
+	if ga {
+		reads = op.reads[0]
+	}
+	if gb {
+		reads |= op.reads[1]
+	}
+	if reads != 0 {
+		n.keep(reads, out)
+	}
+	out.node = n
+	return n
+}
+
+// keep registers n with the storages whose values its gradient reads.
+func (n *node) keep(reads uint8, out *Tensor) {
+	for _, t := range n.in {
+		if t != nil && t.node != nil && t.node.tok != nil {
+			n.tok = t.node.tok
+			break
+		}
+	}
+	if n.tok == nil {
+		n.tok = &token{}
+		n.tok.self = weak.Make(n.tok)
+	}
+	n.tok.live++
+	if reads&readsA != 0 {
+		n.in[0].st.needed(n.tok)
+	}
+	if reads&readsB != 0 && n.in[1] != n.in[0] {
+		n.in[1].st.needed(n.tok)
+	}
+	if reads&readsY != 0 {
+		n.y = out
+		out.st.needed(n.tok)
+	}
+}
+
+// needed notes that the graph behind tok reads the storage's values.
+func (s *storage) needed(tok *token) {
+	if s.readonly || s.pending == tok.self {
+		return
+	}
+	var none weak.Pointer[token]
+	if s.pending == none {
+		s.pending = tok.self
+		return
+	}
+	if k := len(s.others); k > 0 && s.others[k-1] == tok.self {
+		return
+	}
+	if len(s.others) == cap(s.others) {
+		s.prune()
+	}
+	s.others = append(s.others, tok.self)
+}
+
+// prune forgets graphs that were run backwards or dropped, and reports whether
+// any other is left.
+func (s *storage) prune() bool {
+	done := func(w weak.Pointer[token]) bool {
+		t := w.Value()
+		return t == nil || t.live == 0
+	}
+	s.others = slices.DeleteFunc(s.others, done)
+	if done(s.pending) {
+		s.pending = weak.Pointer[token]{}
+		if k := len(s.others); k > 0 {
+			s.pending, s.others = s.others[k-1], s.others[:k-1]
+		}
+	}
+	return s.pending != weak.Pointer[token]{}
+}
+
+// busy reports whether a graph still needs the storage's values. A graph that
+// was dropped but not collected yet does not count, so it may collect garbage.
+func (s *storage) busy() bool {
+	if !s.prune() {
+		return false
+	}
+	runtime.GC()
+	return s.prune()
+}
+
+// free lets go of what the node kept; it cannot run backwards again. Nodes
+// that keep nothing can, any number of times.
+func (n *node) free() {
+	if n.tok == nil || n.freed {
+		return
+	}
+	n.freed = true
+	n.tok.live--
+	n.in, n.rest, n.y, n.aux = [2]*Tensor{}, nil, nil, nil
+}
+
+// input is the i-th input of n, of all it has.
+func (n *node) input(i int) *Tensor {
+	if i < 2 {
+		return n.in[i]
+	}
+	return n.rest[i-2]
+}
+
+func (n *node) inputs() int { return 2 + len(n.rest) }

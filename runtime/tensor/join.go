@@ -1,0 +1,183 @@
+package tensor
+
+import (
+	"slices"
+)
+
+var catOp = &opDef{name: "cat"}
+
+func init() {
+	catOp.back = func(p *pass, n *node, g []float32) {
+		dims := n.aux.([3]int) // of the result
+		outer, total, inner := dims[0], dims[1], dims[2]
+		from := 0
+		for i := range n.inputs() {
+			x := n.input(i)
+			if x == nil {
+				continue
+			}
+			length := x.n / max(1, outer*inner)
+			if into := p.grad(x); into != nil {
+				for o := range outer {
+					at := (o*total + from) * inner
+					axpy(into[o*length*inner:(o+1)*length*inner], g[at:at+length*inner])
+				}
+			}
+			from += length
+		}
+	}
+}
+
+// Cat joins tensors along a dimension; their other sizes agree.
+func Cat(parts []*Tensor, dim int) *Tensor {
+	if len(parts) == 0 {
+		return failf("cat", "got no tensors")
+	}
+	for _, x := range parts {
+		if f, ok := ok1(x); !ok {
+			return f
+		}
+	}
+	first := parts[0]
+	d, err := axis("cat", first.shape, dim)
+	if err != nil {
+		return failure(err)
+	}
+	shape := slices.Clone(first.shape)
+	var alloc *Allocator
+	grad := false
+	shape[d] = 0
+	for i, x := range parts {
+		if len(x.shape) != len(shape) {
+			return failf("cat", "tensor %d has shape %s, want %d dimensions as the first has", i+1, shapeString(x.shape), len(shape))
+		}
+		for e := range shape {
+			if e != d && x.shape[e] != shape[e] {
+				return failf("cat", "tensor %d has shape %s, which differs from the first's %s outside the joined dimension",
+					i+1, shapeString(x.shape), shapeString(first.shape))
+			}
+		}
+		shape[d] += x.shape[d]
+		if alloc == nil {
+			alloc = x.st.alloc
+		}
+		grad = grad || x.RequiresGrad()
+	}
+	n, err := product("cat", shape)
+	if err != nil {
+		return failure(err)
+	}
+	out, err := alloc.make("cat", shape, n)
+	if err != nil {
+		return failure(err)
+	}
+	outer, total, inner := split(shape, d)
+	from := 0
+	for _, x := range parts {
+		src, length := x.flat(), x.shape[d]
+		for o := range outer {
+			copy(out.st.data[(o*total+from)*inner:], src[o*length*inner:(o+1)*length*inner])
+		}
+		from += length
+	}
+	if grad {
+		nd := &node{op: catOp, n: n, aux: [3]int{outer, total, inner}}
+		nd.in[0] = first
+		if len(parts) > 1 {
+			nd.in[1] = parts[1]
+			nd.rest = slices.Clone(parts[2:])
+		}
+		out.node = nd
+	}
+	return out
+}
+
+// Stack joins tensors of one shape along a new dimension.
+func Stack(parts []*Tensor, dim int) *Tensor {
+	if len(parts) == 0 {
+		return failf("stack", "got no tensors")
+	}
+	up := make([]*Tensor, len(parts))
+	for i, x := range parts {
+		if f, ok := ok1(x); !ok {
+			return f
+		}
+		if !slices.Equal(x.shape, parts[0].shape) {
+			return failf("stack", "tensor %d has shape %s, want %s as the first has", i+1, shapeString(x.shape), shapeString(parts[0].shape))
+		}
+		if dim < -len(x.shape)-1 || dim > len(x.shape) {
+			return failf("stack", "dimension %d out of range for shape %s with one more", dim, shapeString(x.shape))
+		}
+		up[i] = x.Unsqueeze(dim)
+	}
+	return Cat(up, dim)
+}
+
+var fusedOp = &opDef{name: "fused"}
+
+func init() {
+	fusedOp.back = func(p *pass, n *node, g []float32) {
+		f := n.aux.(*fused)
+		f.each(n, func(x *Tensor, d []float32) {
+			if into := p.grad(x); into != nil && g[0] != 0 {
+				scale := g[0]
+				for i, v := range d {
+					into[i] += scale * v
+				}
+			}
+		})
+	}
+}
+
+type fused struct{ d [][]float32 }
+
+func (f *fused) each(n *node, visit func(x *Tensor, d []float32)) {
+	for i, d := range f.d {
+		if x := n.input(i); x != nil {
+			visit(x, d)
+		}
+	}
+}
+
+// Fused is a scalar that somebody else computed, together with its derivative
+// with respect to each element of each input: how a loss written as one loop
+// joins a graph. grads[i] is as long as inputs[i] and is kept, not copied; nil
+// when input i needs no gradient.
+func Fused(op string, value float64, inputs []*Tensor, grads [][]float32) *Tensor {
+	if len(inputs) == 0 || len(grads) != len(inputs) {
+		return failf(op, "got %d gradients for %d inputs", len(grads), len(inputs))
+	}
+	grad := false
+	for i, x := range inputs {
+		if f, ok := ok1(x); !ok {
+			return f
+		}
+		if grads[i] != nil && len(grads[i]) != x.n {
+			return failf(op, "gradient %d has %d elements, want %d", i+1, len(grads[i]), x.n)
+		}
+		grad = grad || grads[i] != nil && x.RequiresGrad()
+	}
+	out := inputs[0].st.alloc.result(op, nil, 1)
+	if out.err != nil {
+		return out
+	}
+	out.st.data[0] = float32(value)
+	if grad {
+		nd := &node{op: fusedOp, n: 1, aux: &fused{d: grads}}
+		put := func(i int, x *Tensor) {
+			if grads[i] == nil {
+				x = nil
+			}
+			if i < 2 {
+				nd.in[i] = x
+			} else {
+				nd.rest = append(nd.rest, x)
+			}
+		}
+		for i, x := range inputs {
+			put(i, x)
+		}
+		out.node = nd
+	}
+	return out
+}

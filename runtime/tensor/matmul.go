@@ -1,0 +1,102 @@
+package tensor
+
+import (
+	"slices"
+
+	"github.com/hudrl/hudrl/internal/kernel"
+)
+
+var matmulOp = &opDef{name: "matmul", reads: [2]uint8{readsB, readsA}}
+
+func init() {
+	matmulOp.back = func(p *pass, n *node, g []float32) {
+		m, in, out := n.in[0].shape[len(n.in[0].shape)-2], n.in[0].shape[len(n.in[0].shape)-1], n.in[1].shape[len(n.in[1].shape)-1]
+		batch := n.aux.([]int)
+		ga, gb := p.grad(n.in[0]), p.grad(n.in[1])
+		var a, b []float32
+		if ga != nil {
+			b = n.in[1].flat()
+		}
+		if gb != nil {
+			a = n.in[0].flat()
+		}
+		products(batch, n.in[0].shape, n.in[1].shape, func(at, pa, pb int) {
+			g := g[at*m*out : (at+1)*m*out]
+			if ga != nil {
+				kernel.Gemm(kernel.NT, m, in, out, g, out, b[pb*in*out:], out, ga[pa*m*in:], in, true)
+			}
+			if gb != nil {
+				kernel.Gemm(kernel.TN, in, out, m, a[pa*m*in:], in, g, out, gb[pb*in*out:], out, true)
+			}
+		})
+	}
+}
+
+// products calls f for each matrix product of a batch, with the number of the
+// result's matrix and of each operand's.
+func products(batch, a, b []int, f func(at, pa, pb int)) {
+	at := 0
+	runs(batch, a[:len(a)-2], b[:len(b)-2], func(r run) {
+		for i := range r.n {
+			f(at, r.a+i*r.sa, r.b+i*r.sb)
+			at++
+		}
+	})
+}
+
+// MatMul is the matrix product [… m k]·[… k n] → [… m n]; leading dimensions
+// broadcast. A vector on the left is a row, on the right a column, and that
+// dimension goes; of two vectors it is the scalar product.
+func (t *Tensor) MatMul(u *Tensor) *Tensor {
+	if f, ok := ok2(t, u); !ok {
+		return f
+	}
+	if len(t.shape) == 0 || len(u.shape) == 0 {
+		return failf("matmul", "got shapes %s and %s, want at least one dimension each", shapeString(t.shape), shapeString(u.shape))
+	}
+	a, b := t, u
+	if len(a.shape) == 1 {
+		a = a.Unsqueeze(0)
+	}
+	if len(b.shape) == 1 {
+		b = b.Unsqueeze(1)
+	}
+	ra, rb := len(a.shape), len(b.shape)
+	m, k, n := a.shape[ra-2], a.shape[ra-1], b.shape[rb-1]
+	if b.shape[rb-2] != k {
+		e := errorf("matmul", "inner sizes differ: %s x %s", shapeString(t.shape), shapeString(u.shape))
+		if len(u.shape) == 2 && u.shape[1] == k {
+			e.Hint = "transpose the second with :t()"
+		}
+		return failure(e)
+	}
+	batch, err := broadcast("matmul", a.shape[:ra-2], b.shape[:rb-2])
+	if err != nil {
+		return failure(err)
+	}
+	shape := append(slices.Clone(batch), m, n)
+	size, err := product("matmul", shape)
+	if err != nil {
+		return failure(err)
+	}
+	out, err := alloc2(a, b).make("matmul", shape, size)
+	if err != nil {
+		return failure(err)
+	}
+	if size > 0 && k > 0 {
+		x, y, dst := a.flat(), b.flat(), out.st.data
+		products(batch, a.shape, b.shape, func(at, pa, pb int) {
+			kernel.Gemm(kernel.NN, m, n, k, x[pa*m*k:], k, y[pb*k*n:], n, dst[at*m*n:], n, false)
+		})
+	}
+	if nd := record(out, matmulOp, a, b); nd != nil {
+		nd.aux = slices.Clone(batch)
+	}
+	if len(t.shape) == 1 {
+		out = out.Select(len(out.shape)-2, 0)
+	}
+	if len(u.shape) == 1 {
+		out = out.Select(len(out.shape)-1, 0)
+	}
+	return out
+}

@@ -1,0 +1,211 @@
+package tensor
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+	"weak"
+)
+
+// A Budget bounds the bytes of storage an Allocator hands out.
+type Budget interface {
+	// Reserve takes bytes, or says why not. It may collect garbage first.
+	Reserve(bytes int64) error
+	// Release gives bytes back. It is called from any goroutine.
+	Release(bytes int64)
+}
+
+// A Limit is a Budget of a fixed number of bytes. Before it refuses, it
+// collects garbage and waits for what that frees.
+type Limit struct {
+	limit int64
+	used  atomic.Int64
+	mu    sync.Mutex // one collection at a time
+}
+
+// NewLimit makes a Limit of so many bytes; none are in use.
+func NewLimit(bytes int64) *Limit { return &Limit{limit: bytes} }
+
+// Used is the number of bytes taken and not yet given back.
+func (l *Limit) Used() int64 { return l.used.Load() }
+
+// A LimitError is returned when storage beyond a Limit is asked for.
+type LimitError struct {
+	Used, Want, Limit int64 // bytes
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("tensor memory limit: %d bytes in use, %d more wanted, limit %d", e.Used, e.Want, e.Limit)
+}
+
+func (l *Limit) try(bytes int64) bool {
+	if l.used.Add(bytes) <= l.limit {
+		return true
+	}
+	l.used.Add(-bytes)
+	return false
+}
+
+// Reserve implements Budget.
+func (l *Limit) Reserve(bytes int64) error {
+	if l.try(bytes) {
+		return nil
+	}
+	if bytes > l.limit {
+		return &LimitError{Used: l.used.Load(), Want: bytes, Limit: l.limit}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for range 3 {
+		collect()
+		// Cleanups run beside one another: the sentinel's may be ahead of
+		// others of the same collection.
+		for range 20 {
+			if l.try(bytes) {
+				return nil
+			}
+			runtime.Gosched()
+		}
+	}
+	return &LimitError{Used: l.used.Load(), Want: bytes, Limit: l.limit}
+}
+
+// Release implements Budget.
+func (l *Limit) Release(bytes int64) { l.used.Add(-bytes) }
+
+// collect collects garbage and waits until cleanups queued by it are running.
+func collect() {
+	done := make(chan struct{})
+	sentinel := new([4]int64)
+	runtime.AddCleanup(sentinel, func(c chan struct{}) { close(c) }, done)
+	runtime.KeepAlive(sentinel)
+	runtime.GC()
+	select {
+	case <-done:
+	case <-time.After(50 * time.Millisecond):
+	}
+}
+
+// storage is the memory that a tensor and its views share.
+type storage struct {
+	data     []float32
+	alloc    *Allocator
+	pending  weak.Pointer[token] // graphs that need the values: the first,
+	others   []weak.Pointer[token]
+	pins     atomic.Int32
+	readonly bool
+	small    [smallLen]float32
+}
+
+const (
+	smallLen = 4       // elements kept in the storage itself
+	slabLen  = 4 << 10 // elements of a slab that small storages are cut from
+	slabItem = slabLen / 8
+	maxLen   = 1 << 33 // elements of the largest tensor, whatever the budget
+)
+
+// An Allocator makes tensors whose storage is counted against a Budget. A nil
+// Allocator counts nothing. It is safe for concurrent use.
+//
+// Storage of up to 4 elements is not counted: it is smaller than what holds
+// it. Storage of up to 2 KiB is cut from slabs of 16 KiB, counted as a whole
+// until everything in them is unreachable.
+type Allocator struct {
+	budget Budget
+	mu     sync.Mutex
+	slab   []float32
+}
+
+// NewAllocator makes an Allocator; a nil budget is no limit.
+func NewAllocator(b Budget) *Allocator { return &Allocator{budget: b} }
+
+// reserve counts n elements, op being who asks.
+func (a *Allocator) reserve(op string, n int) error {
+	if a == nil || a.budget == nil {
+		return nil
+	}
+	if err := a.budget.Reserve(4 * int64(n)); err != nil {
+		return &Error{Op: op, Detail: err.Error(), Err: err,
+			Hint: "drop tensors that are no longer needed, compute without gradients what needs none, or raise the limit"}
+	}
+	return nil
+}
+
+func (a *Allocator) release(n int) {
+	if a != nil && a.budget != nil {
+		a.budget.Release(4 * int64(n))
+	}
+}
+
+// floats makes n zeroed elements that are given back once unreachable.
+func (a *Allocator) floats(op string, n int) ([]float32, error) {
+	if a == nil || a.budget == nil {
+		return make([]float32, n), nil
+	}
+	if n <= slabItem {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if len(a.slab) < n {
+			s, err := a.counted(op, slabLen)
+			if err != nil {
+				return a.counted(op, n)
+			}
+			a.slab = s
+		}
+		s := a.slab[:n:n]
+		a.slab = a.slab[n:]
+		return s, nil
+	}
+	return a.counted(op, n)
+}
+
+func (a *Allocator) counted(op string, n int) ([]float32, error) {
+	if err := a.reserve(op, n); err != nil {
+		return nil, err
+	}
+	s := make([]float32, n)
+	runtime.AddCleanup(&s[0], a.budget.Release, 4*int64(n))
+	return s, nil
+}
+
+// owned is a tensor and its storage in one allocation.
+type owned struct {
+	t Tensor
+	s storage
+}
+
+// make is a tensor of zeros. n is the product of shape, which it keeps.
+func (a *Allocator) make(op string, shape []int, n int) (*Tensor, error) {
+	o := &owned{}
+	o.t.shape, o.t.n, o.t.st = shape, n, &o.s
+	o.s.alloc = a
+	if n <= smallLen {
+		o.s.data = o.s.small[:n]
+		return &o.t, nil
+	}
+	d, err := a.floats(op, n)
+	if err != nil {
+		return nil, err
+	}
+	o.s.data = d
+	return &o.t, nil
+}
+
+// result is like make, with the error in the tensor.
+func (a *Allocator) result(op string, shape []int, n int) *Tensor {
+	t, err := a.make(op, shape, n)
+	if err != nil {
+		return failure(err)
+	}
+	return t
+}
+
+// alloc2 is where the result of an operation on a and b belongs.
+func alloc2(a, b *Tensor) *Allocator {
+	if a.st.alloc != nil {
+		return a.st.alloc
+	}
+	return b.st.alloc
+}

@@ -1,0 +1,338 @@
+package tensor
+
+import (
+	"math"
+	"slices"
+)
+
+// A laneOp reduces a stretch of elements to one number.
+type laneOp struct {
+	opDef
+	f     func(x []float32) float64
+	empty bool // an empty stretch has a result
+	// d adds the gradient of a stretch, given the result's. It is nil when
+	// the operation has no gradient.
+	d func(into, x []float32, y, g float32)
+}
+
+// lane makes a laneOp; its gradient reads the elements, and the result when
+// readsResult is set.
+func lane(name string, empty bool, reads uint8, f func(x []float32) float64, d func(into, x []float32, y, g float32)) *laneOp {
+	op := &laneOp{f: f, d: d, empty: empty}
+	op.name, op.reads[0] = name, reads
+	op.back = func(p *pass, n *node, g []float32) {
+		into := p.grad(n.in[0])
+		if into == nil {
+			return
+		}
+		var x, y []float32
+		if reads&readsA != 0 {
+			x = n.in[0].flat()
+		}
+		if reads&readsY != 0 {
+			y = n.y.flat()
+		}
+		dims := n.aux.([3]int)
+		lanes(dims, into, x, func(at int, into, x []float32) {
+			if g[at] == 0 {
+				return
+			}
+			var yi float32
+			if y != nil {
+				yi = y[at]
+			}
+			op.d(into, x, yi, g[at])
+		})
+	}
+	return op
+}
+
+// lanes calls f for each stretch along the middle of [outer n inner]: with its
+// number, and its part of into, to be added to, and of x. Either may be nil.
+func lanes(dims [3]int, into, x []float32, f func(at int, into, x []float32)) {
+	outer, n, inner := dims[0], dims[1], dims[2]
+	if inner == 1 {
+		part := func(s []float32, o int) []float32 {
+			if s == nil {
+				return nil
+			}
+			return s[o*n : (o+1)*n]
+		}
+		for o := range outer {
+			f(o, part(into, o), part(x, o))
+		}
+		return
+	}
+	var gi, gx []float32
+	if into != nil {
+		gi = make([]float32, n)
+	}
+	if x != nil {
+		gx = make([]float32, n)
+	}
+	for o := range outer {
+		for i := range inner {
+			base := o*n*inner + i
+			if x != nil {
+				for k := range n {
+					gx[k] = x[base+k*inner]
+				}
+			}
+			clear(gi)
+			f(o*inner+i, gi, gx)
+			for k, v := range gi {
+				into[base+k*inner] += v
+			}
+		}
+	}
+}
+
+// lanesOf is how dims (none: everything) splits t, and the shape of what is
+// left.
+func (t *Tensor) lanesOf(op string, dims []int) (split3 [3]int, shape []int, err error) {
+	switch len(dims) {
+	case 0:
+		return [3]int{1, t.n, 1}, nil, nil
+	case 1:
+		d, err := axis(op, t.shape, dims[0])
+		if err != nil {
+			return split3, nil, err
+		}
+		outer, n, inner := split(t.shape, d)
+		return [3]int{outer, n, inner}, slices.Delete(slices.Clone(t.shape), d, d+1), nil
+	}
+	return split3, nil, errorf(op, "got %d dimensions, want one, or none for everything", len(dims))
+}
+
+func (t *Tensor) reduce(op *laneOp, dims []int) *Tensor {
+	if f, ok := ok1(t); !ok {
+		return f
+	}
+	d, shape, err := t.lanesOf(op.name, dims)
+	if err != nil {
+		return failure(err)
+	}
+	if d[1] == 0 && !op.empty {
+		return failf(op.name, "shape %s has nothing to reduce", shapeString(t.shape))
+	}
+	out, err := t.st.alloc.make(op.name, shape, d[0]*d[2])
+	if err != nil {
+		return failure(err)
+	}
+	dst := out.st.data
+	lanes(d, nil, t.flat(), func(at int, _, x []float32) { dst[at] = float32(op.f(x)) })
+	if op.d != nil {
+		if n := record(out, &op.opDef, t, nil); n != nil {
+			n.aux = d
+		}
+	}
+	return out
+}
+
+// sum64 is Σ x in float64, in four interleaved sums: one fixed order.
+func sum64(x []float32) float64 {
+	var s [4]float64
+	i := 0
+	for ; i+4 <= len(x); i += 4 {
+		x := (*[4]float32)(x[i:])
+		s[0] += float64(x[0])
+		s[1] += float64(x[1])
+		s[2] += float64(x[2])
+		s[3] += float64(x[3])
+	}
+	for ; i < len(x); i++ {
+		s[0] += float64(x[i])
+	}
+	return (s[0] + s[2]) + (s[1] + s[3])
+}
+
+// moments is the mean and the sum of squared distances from it.
+func moments(x []float32) (mean, m2 float64) {
+	mean = sum64(x) / float64(len(x))
+	for _, v := range x {
+		d := float64(v) - mean
+		m2 += d * d
+	}
+	return mean, m2
+}
+
+func addAll(into []float32, g float32) {
+	for i := range into {
+		into[i] += g
+	}
+}
+
+// best adds g to the elements equal to y, evenly.
+func best(into, x []float32, y, g float32) {
+	ties := 0
+	for _, v := range x {
+		if v == y {
+			ties++
+		}
+	}
+	for i, v := range x {
+		if v == y {
+			into[i] += g / float32(ties)
+		}
+	}
+}
+
+// extreme is the position of the largest element, or smallest when sign is
+// −1: the first of equals, the first NaN if there is one.
+func extreme(x []float32, sign float32) int {
+	at := 0
+	for i, v := range x {
+		if v != v {
+			return i
+		}
+		if v*sign > x[at]*sign {
+			at = i
+		}
+	}
+	return at
+}
+
+// logSumExp is the largest element and Σ exp(x − largest).
+func logSumExp(x []float32) (top, sum float64) {
+	top = float64(x[extreme(x, 1)])
+	if math.IsInf(top, 0) || math.IsNaN(top) {
+		return top, 1
+	}
+	for _, v := range x {
+		sum += math.Exp(float64(v) - top)
+	}
+	return top, sum
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+var (
+	opSum = lane("sum", true, 0, sum64, func(into, _ []float32, _, g float32) { addAll(into, g) })
+	// The gradient divides by the length of into.
+	opMean = lane("mean", true, 0, func(x []float32) float64 { return sum64(x) / float64(len(x)) },
+		func(into, _ []float32, _, g float32) { addAll(into, g/float32(len(into))) })
+	opVar = lane("var", true, readsA, func(x []float32) float64 {
+		_, m2 := moments(x)
+		return m2 / float64(len(x)-1)
+	}, func(into, x []float32, _, g float32) {
+		mean, _ := moments(x)
+		c := 2 * float64(g) / float64(len(x)-1)
+		for i, v := range x {
+			into[i] += float32(c * (float64(v) - mean))
+		}
+	})
+	opStd = lane("std", true, readsA, func(x []float32) float64 {
+		_, m2 := moments(x)
+		return math.Sqrt(m2 / float64(len(x)-1))
+	}, func(into, x []float32, _, g float32) {
+		mean, m2 := moments(x)
+		if m2 == 0 {
+			return
+		}
+		c := float64(g) / math.Sqrt(m2*float64(len(x)-1))
+		for i, v := range x {
+			into[i] += float32(c * (float64(v) - mean))
+		}
+	})
+	opMax = lane("max", false, readsA|readsY, func(x []float32) float64 { return float64(x[extreme(x, 1)]) }, best)
+	opMin = lane("min", false, readsA|readsY, func(x []float32) float64 { return float64(x[extreme(x, -1)]) }, best)
+	opLSE = lane("logsumexp", false, readsA, func(x []float32) float64 {
+		top, sum := logSumExp(x)
+		return top + math.Log(sum)
+	}, func(into, x []float32, _, g float32) {
+		top, sum := logSumExp(x)
+		if math.IsInf(top, -1) {
+			return
+		}
+		for i, v := range x {
+			into[i] += float32(float64(g) * math.Exp(float64(v)-top) / sum)
+		}
+	})
+	opProd = lane("prod", true, readsA, func(x []float32) float64 {
+		y := 1.0
+		for _, v := range x {
+			y *= float64(v)
+		}
+		return y
+	}, func(into, x []float32, _, g float32) {
+		// The product of the others, without dividing by what may be 0.
+		before := make([]float64, len(x))
+		y := 1.0
+		for i, v := range x {
+			before[i] = y
+			y *= float64(v)
+		}
+		after := 1.0
+		for i := len(x) - 1; i >= 0; i-- {
+			into[i] += float32(float64(g) * before[i] * after)
+			after *= float64(x[i])
+		}
+	})
+	opNorm = lane("norm", true, readsA|readsY, func(x []float32) float64 {
+		s := 0.0
+		for _, v := range x {
+			s += float64(v) * float64(v)
+		}
+		return math.Sqrt(s)
+	}, func(into, x []float32, y, g float32) {
+		if y == 0 {
+			return
+		}
+		for i, v := range x {
+			into[i] += float32(float64(g) * float64(v) / float64(y))
+		}
+	})
+	opAny = lane("any", true, 0, func(x []float32) float64 {
+		return truth(slices.ContainsFunc(x, func(v float32) bool { return v != 0 }))
+	}, nil)
+	opAll    = lane("all", true, 0, func(x []float32) float64 { return truth(!slices.Contains(x, 0)) }, nil)
+	opArgmax = lane("argmax", false, 0, func(x []float32) float64 { return float64(extreme(x, 1)) }, nil)
+	opArgmin = lane("argmin", false, 0, func(x []float32) float64 { return float64(extreme(x, -1)) }, nil)
+)
+
+// Sum adds up one dimension, or everything. Reductions drop the dimension they
+// reduce, and take at most one; a negative one counts from the end.
+func (t *Tensor) Sum(dim ...int) *Tensor { return t.reduce(opSum, dim) }
+
+// Mean is the average; NaN of nothing.
+func (t *Tensor) Mean(dim ...int) *Tensor { return t.reduce(opMean, dim) }
+
+// Var is the variance, divided by n−1; NaN of fewer than 2.
+func (t *Tensor) Var(dim ...int) *Tensor { return t.reduce(opVar, dim) }
+
+// Std is the square root of Var. Where it is 0 its gradient is 0.
+func (t *Tensor) Std(dim ...int) *Tensor { return t.reduce(opStd, dim) }
+
+// Max is the largest element, NaN if there is one; equals share the gradient.
+func (t *Tensor) Max(dim ...int) *Tensor { return t.reduce(opMax, dim) }
+
+// Min is the smallest element, NaN if there is one; equals share the gradient.
+func (t *Tensor) Min(dim ...int) *Tensor { return t.reduce(opMin, dim) }
+
+// LogSumExp is log Σ exp(t), without overflow.
+func (t *Tensor) LogSumExp(dim ...int) *Tensor { return t.reduce(opLSE, dim) }
+
+// Prod is the product; its gradient is right with zeros too.
+func (t *Tensor) Prod(dim ...int) *Tensor { return t.reduce(opProd, dim) }
+
+// Norm is the Euclidean norm; its gradient at 0 is 0.
+func (t *Tensor) Norm(dim ...int) *Tensor { return t.reduce(opNorm, dim) }
+
+// Any is 1 if an element is not 0. It has no gradient.
+func (t *Tensor) Any(dim ...int) *Tensor { return t.reduce(opAny, dim) }
+
+// All is 1 if no element is 0. It has no gradient.
+func (t *Tensor) All(dim ...int) *Tensor { return t.reduce(opAll, dim) }
+
+// Argmax is the 0-based position of the largest element, the first of equals.
+// It has no gradient.
+func (t *Tensor) Argmax(dim ...int) *Tensor { return t.reduce(opArgmax, dim) }
+
+// Argmin is the 0-based position of the smallest element, the first of equals.
+// It has no gradient.
+func (t *Tensor) Argmin(dim ...int) *Tensor { return t.reduce(opArgmin, dim) }

@@ -1,0 +1,139 @@
+package tensor
+
+import (
+	"math"
+)
+
+// A scanOp maps a stretch of elements to as many.
+type scanOp struct {
+	opDef
+	f func(dst, x []float32)
+	// d adds the gradient of a stretch.
+	d func(into, y, g []float32)
+}
+
+func scan(name string, reads uint8, f func(dst, x []float32), d func(into, y, g []float32)) *scanOp {
+	op := &scanOp{f: f, d: d}
+	op.name, op.reads[0] = name, reads
+	op.back = func(p *pass, n *node, g []float32) {
+		into := p.grad(n.in[0])
+		if into == nil {
+			return
+		}
+		dims := n.aux.([3]int)
+		y := g // a place holder where the result is not read
+		if reads&readsY != 0 {
+			y = n.y.flat()
+		}
+		strips(dims, func(at func(s []float32) []float32, put func(s, v []float32)) {
+			d := make([]float32, dims[1])
+			op.d(d, at(y), at(g))
+			put(into, d)
+		})
+	}
+	return op
+}
+
+// strips calls f for each stretch along the middle of [outer n inner], with a
+// function that copies the stretch out of an array and one that adds to it.
+func strips(dims [3]int, f func(at func(s []float32) []float32, put func(s, v []float32))) {
+	outer, n, inner := dims[0], dims[1], dims[2]
+	for o := range outer {
+		for i := range inner {
+			base := o*n*inner + i
+			f(func(s []float32) []float32 {
+				if inner == 1 {
+					return s[base : base+n]
+				}
+				out := make([]float32, n)
+				for k := range out {
+					out[k] = s[base+k*inner]
+				}
+				return out
+			}, func(s, v []float32) {
+				for k, x := range v {
+					s[base+k*inner] += x
+				}
+			})
+		}
+	}
+}
+
+func (t *Tensor) scan(op *scanOp, dim int) *Tensor {
+	if f, ok := ok1(t); !ok {
+		return f
+	}
+	d, err := axis(op.name, t.shape, dim)
+	if err != nil {
+		return failure(err)
+	}
+	out, err := t.st.alloc.make(op.name, t.shape, t.n)
+	if err != nil {
+		return failure(err)
+	}
+	var dims [3]int
+	dims[0], dims[1], dims[2] = split(t.shape, d)
+	x := t.flat()
+	if dims[1] > 0 {
+		buf := make([]float32, dims[1])
+		strips(dims, func(at func(s []float32) []float32, put func(s, v []float32)) {
+			op.f(buf, at(x))
+			put(out.st.data, buf)
+		})
+	}
+	if n := record(out, &op.opDef, t, nil); n != nil {
+		n.aux = dims
+	}
+	return out
+}
+
+var (
+	opSoftmax = scan("softmax", readsY, func(dst, x []float32) {
+		top, sum := logSumExp(x)
+		for i, v := range x {
+			dst[i] = float32(math.Exp(float64(v)-top) / sum)
+		}
+	}, func(into, y, g []float32) {
+		dot := 0.0
+		for i, v := range g {
+			dot += float64(v) * float64(y[i])
+		}
+		for i, v := range g {
+			into[i] = float32(float64(y[i]) * (float64(v) - dot))
+		}
+	})
+	opLogSoftmax = scan("log_softmax", readsY, func(dst, x []float32) {
+		top, sum := logSumExp(x)
+		lse := top + math.Log(sum)
+		for i, v := range x {
+			dst[i] = float32(float64(v) - lse)
+		}
+	}, func(into, y, g []float32) {
+		sum := sum64(g)
+		for i, v := range g {
+			into[i] = float32(float64(v) - math.Exp(float64(y[i]))*sum)
+		}
+	})
+	opCumsum = scan("cumsum", 0, func(dst, x []float32) {
+		s := 0.0
+		for i, v := range x {
+			s += float64(v)
+			dst[i] = float32(s)
+		}
+	}, func(into, _, g []float32) {
+		s := 0.0
+		for i := len(g) - 1; i >= 0; i-- {
+			s += float64(g[i])
+			into[i] = float32(s)
+		}
+	})
+)
+
+// Softmax is exp(t)/Σ exp(t) along a dimension.
+func (t *Tensor) Softmax(dim int) *Tensor { return t.scan(opSoftmax, dim) }
+
+// LogSoftmax is the logarithm of Softmax.
+func (t *Tensor) LogSoftmax(dim int) *Tensor { return t.scan(opLogSoftmax, dim) }
+
+// Cumsum is the running sum along a dimension.
+func (t *Tensor) Cumsum(dim int) *Tensor { return t.scan(opCumsum, dim) }

@@ -1,0 +1,299 @@
+// Package policy is the language model that the embedded service trains and
+// samples: a decoder of the Llama family in float32, with its forward pass,
+// its gradient and its KV-cached decoding written out by hand over
+// internal/kernel.
+//
+// A [Config] describes the shape, a [Model] is an immutable snapshot of
+// parameters. [Model.Logprobs] scores token sequences, [Model.Accumulate] adds
+// the gradient of any function of those logprobs, [Model.Extend] runs many
+// sequences a few tokens further against their caches. [Read] and
+// [Model.Write] exchange parameters with other tools as safetensors under the
+// names of Hugging Face's LlamaForCausalLM.
+//
+// Per layer, with x the residual stream (one row of Dim floats per token):
+//
+//	h = RMSNorm(x)·g₁
+//	q, k, v = rope(h·Wqᵀ), rope(h·Wkᵀ), h·Wvᵀ
+//	x += softmax(causal(q·kᵀ/√d))·v·Woᵀ
+//	h = RMSNorm(x)·g₂
+//	x += (silu(h·Wgᵀ) ∘ h·Wuᵀ)·Wdᵀ
+//
+// then a last RMSNorm and the logits against the (usually tied) embedding.
+//
+// # Determinism
+//
+// The logprobs of a sequence have the same bits in every batch, at any number
+// of cores, and in training and decoding alike. The bits of a gradient depend
+// on the batch (its tokens, order and Need) and the coefficients, not on cores
+// or timing. [ReferenceLogprobs] and [ReferenceGradient] are the same
+// mathematics written plainly for one sequence at a time in float32 or float64.
+package policy
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+
+	"github.com/hudrl/hudrl/internal/kernel"
+)
+
+// A Config is the shape of a model.
+type Config struct {
+	Vocab      int     // rows of the embedding
+	Dim        int     // width of the residual stream
+	Layers     int     // decoder layers
+	Heads      int     // query heads, each Dim/Heads wide (an even number)
+	KVHeads    int     // key and value heads; divides Heads
+	FFN        int     // width of the feed-forward layer
+	MaxContext int     // longest sequence in tokens
+	RopeTheta  float64 // base of the rotary embedding
+	NormEps    float64 // added to the mean square in RMSNorm
+	Tied       bool    // logits use the embedding matrix
+}
+
+// The shapes of the base models that ship with the service.
+var (
+	Nano = Config{Vocab: 264, Dim: 96, Layers: 3, Heads: 3, KVHeads: 3, FFN: 256, MaxContext: 512, RopeTheta: 10000, NormEps: 1e-5, Tied: true}
+	Mini = Config{Vocab: 264, Dim: 128, Layers: 4, Heads: 4, KVHeads: 4, FFN: 352, MaxContext: 512, RopeTheta: 10000, NormEps: 1e-5, Tied: true}
+)
+
+// HeadDim is the width of one attention head.
+func (c Config) HeadDim() int { return c.Dim / c.Heads }
+
+// Validate says what is wrong with a shape.
+func (c Config) Validate() error {
+	for _, f := range []struct {
+		name string
+		n    int
+	}{
+		{"vocab", c.Vocab}, {"dim", c.Dim}, {"layers", c.Layers}, {"heads", c.Heads},
+		{"kv_heads", c.KVHeads}, {"ffn", c.FFN}, {"max_context", c.MaxContext},
+	} {
+		if f.n < 1 {
+			return fmt.Errorf("policy config: %s must be at least 1: got %d", f.name, f.n)
+		}
+		if f.n > 1<<20 {
+			return fmt.Errorf("policy config: %s is too large: got %d, want at most %d", f.name, f.n, 1<<20)
+		}
+	}
+	switch {
+	case c.Dim%c.Heads != 0:
+		return fmt.Errorf("policy config: heads must divide dim: got %d heads, dim %d", c.Heads, c.Dim)
+	case c.HeadDim()%2 != 0:
+		return fmt.Errorf("policy config: dim/heads must be even for rotary embeddings: got %d/%d = %d", c.Dim, c.Heads, c.HeadDim())
+	case c.Heads%c.KVHeads != 0:
+		return fmt.Errorf("policy config: kv_heads must divide heads: got %d kv_heads, %d heads", c.KVHeads, c.Heads)
+	case !(c.RopeTheta > 1) || math.IsInf(c.RopeTheta, 0):
+		return fmt.Errorf("policy config: rope_theta must be a finite number above 1: got %v", c.RopeTheta)
+	case !(c.NormEps > 0) || math.IsInf(c.NormEps, 0):
+		return fmt.Errorf("policy config: norm_eps must be a finite number above 0: got %v", c.NormEps)
+	}
+	if n := c.paramCount(); n > 1<<31 {
+		return fmt.Errorf("policy config: too many parameters: got %.0f, want at most 2147483648", n)
+	}
+	return nil
+}
+
+// paramCount is the number of parameters, as a float so that it cannot
+// overflow before it is judged.
+func (c Config) paramCount() float64 {
+	d, kv := float64(c.Dim), float64(c.KVHeads)*float64(c.HeadDim())
+	layer := 2*d*d + 2*d*kv + 3*d*float64(c.FFN) + 2*d
+	n := float64(c.Vocab)*d + float64(c.Layers)*layer + d
+	if !c.Tied {
+		n += float64(c.Vocab) * d
+	}
+	return n
+}
+
+// A Tensor is one named part of the parameter slab.
+type Tensor struct {
+	Name   string // as in LlamaForCausalLM
+	Shape  []int  // [out, in], or [n] for a norm
+	Offset int    // of the first element in the slab
+}
+
+// Len is the number of elements.
+func (t Tensor) Len() int {
+	n := 1
+	for _, d := range t.Shape {
+		n *= d
+	}
+	return n
+}
+
+// In returns the tensor's part of a slab.
+func (t Tensor) In(slab []float32) []float32 { return slab[t.Offset : t.Offset+t.Len()] }
+
+// Tensors lists the parameters in slab order. Query, key and value projections
+// are adjacent, and so are gate and up: each group is one matrix product.
+func (c Config) Tensors() []Tensor {
+	var ts []Tensor
+	off := 0
+	add := func(name string, shape ...int) {
+		t := Tensor{Name: name, Shape: shape, Offset: off}
+		off += t.Len()
+		ts = append(ts, t)
+	}
+	kv := c.KVHeads * c.HeadDim()
+	add("model.embed_tokens.weight", c.Vocab, c.Dim)
+	for i := range c.Layers {
+		p := "model.layers." + strconv.Itoa(i) + "."
+		add(p+"input_layernorm.weight", c.Dim)
+		add(p+"self_attn.q_proj.weight", c.Dim, c.Dim)
+		add(p+"self_attn.k_proj.weight", kv, c.Dim)
+		add(p+"self_attn.v_proj.weight", kv, c.Dim)
+		add(p+"self_attn.o_proj.weight", c.Dim, c.Dim)
+		add(p+"post_attention_layernorm.weight", c.Dim)
+		add(p+"mlp.gate_proj.weight", c.FFN, c.Dim)
+		add(p+"mlp.up_proj.weight", c.FFN, c.Dim)
+		add(p+"mlp.down_proj.weight", c.Dim, c.FFN)
+	}
+	add("model.norm.weight", c.Dim)
+	if !c.Tied {
+		add("lm_head.weight", c.Vocab, c.Dim)
+	}
+	return ts
+}
+
+// NumParams is the length of the parameter slab.
+func (c Config) NumParams() int { return int(c.paramCount()) }
+
+// Init returns a fresh parameter slab: norms 1, weights normal(0, 0.02), the
+// two projections that write to the residual stream scaled by 1/√(2·Layers).
+// The same seed gives the same bits everywhere.
+func (c Config) Init(seed uint64) []float32 {
+	p := make([]float32, c.NumParams())
+	rng := rand.New(rand.NewPCG(seed, 0x68756472_6c696e69))
+	residual := 0.02 / math.Sqrt(2*float64(c.Layers))
+	for _, t := range c.Tensors() {
+		w := t.In(p)
+		std := 0.02
+		switch {
+		case len(t.Shape) == 1:
+			for i := range w {
+				w[i] = 1
+			}
+			continue
+		case hasSuffix(t.Name, "o_proj.weight"), hasSuffix(t.Name, "down_proj.weight"):
+			std = residual
+		}
+		for i := range w {
+			w[i] = float32(rng.NormFloat64() * std)
+		}
+	}
+	return p
+}
+
+func hasSuffix(s, suffix string) bool {
+	return len(s) >= len(suffix) && s[len(s)-len(suffix):] == suffix
+}
+
+// A Model is a snapshot of parameters. It is immutable: an optimizer step
+// makes another Model. It is safe for concurrent use.
+type Model struct {
+	Config Config
+
+	// Params is the slab that Config.Tensors describes. Nobody may write to it
+	// once the Model exists.
+	Params []float32
+
+	layers []layerWeights
+	norm   []float32 // the last norm's gain
+	head   []float32 // [Vocab, Dim] of the logits
+	rope   *ropeTable
+
+	packForward, packBackward sync.Once
+	forward, backward         []layerPanels
+	headForward, headBackward kernel.Panel
+}
+
+// layerWeights are views of one layer's part of a slab: parameters or gradients.
+type layerWeights struct {
+	norm1, qkv, o, norm2, gateUp, down []float32
+}
+
+// layerPanels are one layer's matrices packed for either direction.
+type layerPanels struct {
+	qkv, o, gateUp, down kernel.Panel
+}
+
+// New makes a model of a parameter slab, which it keeps.
+func New(c Config, params []float32) (*Model, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if len(params) != c.NumParams() {
+		return nil, fmt.Errorf("policy: parameter slab has the wrong length: got %d, want %d", len(params), c.NumParams())
+	}
+	m := &Model{Config: c, Params: params, rope: ropeFor(c)}
+	m.layers, m.norm, m.head, _ = c.views(params)
+	return m, nil
+}
+
+// views cuts a slab into what the passes use. embed and head are the same
+// slice when they are tied.
+func (c Config) views(slab []float32) (layers []layerWeights, norm, head, embed []float32) {
+	kv := c.KVHeads * c.HeadDim()
+	take := func(n int) []float32 {
+		v := slab[:n:n]
+		slab = slab[n:]
+		return v
+	}
+	embed = take(c.Vocab * c.Dim)
+	for range c.Layers {
+		layers = append(layers, layerWeights{
+			norm1:  take(c.Dim),
+			qkv:    take((c.Dim + 2*kv) * c.Dim),
+			o:      take(c.Dim * c.Dim),
+			norm2:  take(c.Dim),
+			gateUp: take(2 * c.FFN * c.Dim),
+			down:   take(c.Dim * c.FFN),
+		})
+	}
+	norm = take(c.Dim)
+	head = embed
+	if !c.Tied {
+		head = take(c.Vocab * c.Dim)
+	}
+	return layers, norm, head, embed
+}
+
+// qkvWidth is the width of one row of queries, keys and values.
+func (c Config) qkvWidth() int { return c.Dim + 2*c.KVHeads*c.HeadDim() }
+
+// forwardPanels packs the weights for y = x·Wᵀ on first use.
+func (m *Model) forwardPanels() []layerPanels {
+	m.packForward.Do(func() {
+		c := m.Config
+		m.forward = make([]layerPanels, c.Layers)
+		for i, w := range m.layers {
+			p := &m.forward[i]
+			p.qkv.Pack(kernel.NT, c.qkvWidth(), c.Dim, w.qkv, c.Dim)
+			p.o.Pack(kernel.NT, c.Dim, c.Dim, w.o, c.Dim)
+			p.gateUp.Pack(kernel.NT, 2*c.FFN, c.Dim, w.gateUp, c.Dim)
+			p.down.Pack(kernel.NT, c.Dim, c.FFN, w.down, c.FFN)
+		}
+		m.headForward.Pack(kernel.NT, c.Vocab, c.Dim, m.head, c.Dim)
+	})
+	return m.forward
+}
+
+// backwardPanels packs the weights for dx = dy·W on first use.
+func (m *Model) backwardPanels() []layerPanels {
+	m.packBackward.Do(func() {
+		c := m.Config
+		m.backward = make([]layerPanels, c.Layers)
+		for i, w := range m.layers {
+			p := &m.backward[i]
+			p.qkv.Pack(kernel.NN, c.Dim, c.qkvWidth(), w.qkv, c.Dim)
+			p.o.Pack(kernel.NN, c.Dim, c.Dim, w.o, c.Dim)
+			p.gateUp.Pack(kernel.NN, c.Dim, 2*c.FFN, w.gateUp, c.Dim)
+			p.down.Pack(kernel.NN, c.FFN, c.Dim, w.down, c.FFN)
+		}
+		m.headBackward.Pack(kernel.NN, c.Dim, c.Vocab, m.head, c.Dim)
+	})
+	return m.backward
+}

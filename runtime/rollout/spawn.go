@@ -1,0 +1,90 @@
+package rollout
+
+import (
+	"context"
+	"sync"
+)
+
+// A Spawner runs f as a task of its own and returns a function that waits for
+// it to end. f gets a context that ends no later than ctx. A spawner that
+// cannot run f says why from wait.
+type Spawner interface {
+	Spawn(ctx context.Context, f func(ctx context.Context) error) (wait func(ctx context.Context) error)
+}
+
+// Goroutines is the Spawner of plain Go programs.
+type Goroutines struct{}
+
+// Spawn starts a goroutine. Its wait always waits to the end: what f calls is
+// expected to honour its context.
+func (Goroutines) Spawn(ctx context.Context, f func(ctx context.Context) error) func(ctx context.Context) error {
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err = f(ctx)
+	}()
+	return func(context.Context) error {
+		<-done
+		return err
+	}
+}
+
+// A crowd runs body(0..n-1), each as a task, at most so many at once. Nothing
+// in it blocks: the task that ends starts the next, so tasks start in index
+// order and the only waiting is in the spawner's wait.
+type crowd struct {
+	ctx     context.Context
+	spawner Spawner
+	n       int
+	body    func(ctx context.Context, i int)
+
+	mu    sync.Mutex
+	next  int
+	waits []func(context.Context) error
+}
+
+func (c *crowd) run(limit int) error {
+	c.waits = make([]func(context.Context) error, c.n)
+	for range min(limit, c.n) {
+		c.start()
+	}
+	var first error
+	for i := range c.n {
+		// By the time tasks 0 to i-1 have ended, whoever was to start task i
+		// has done so: it is one of them, or this function.
+		c.mu.Lock()
+		wait := c.waits[i]
+		c.mu.Unlock()
+		if wait == nil {
+			break // cancelled, or a task before it never ran
+		}
+		if err := wait(c.ctx); err != nil && first == nil {
+			first = err
+		}
+	}
+	if err := c.ctx.Err(); err != nil {
+		return context.Cause(c.ctx)
+	}
+	return first
+}
+
+// start spawns the next task, if there is one and the crowd still runs.
+func (c *crowd) start() {
+	c.mu.Lock()
+	i := c.next
+	if i == c.n || c.ctx.Err() != nil {
+		c.mu.Unlock()
+		return
+	}
+	c.next++
+	c.mu.Unlock()
+	wait := c.spawner.Spawn(c.ctx, func(ctx context.Context) error {
+		defer c.start()
+		c.body(ctx, i)
+		return nil
+	})
+	c.mu.Lock()
+	c.waits[i] = wait
+	c.mu.Unlock()
+}

@@ -6,8 +6,8 @@
 // A [Config] describes the shape, a [Model] is an immutable snapshot of
 // parameters. [Model.Logprobs] scores token sequences, [Model.Accumulate] adds
 // the gradient of any function of those logprobs, [Model.Extend] runs many
-// sequences a few tokens further against their caches. [Read] and
-// [Model.Write] exchange parameters with other tools as safetensors under the
+// sequences a few tokens further against their caches. [Config.Decode] and
+// [Config.Encode] exchange parameters with other tools as safetensors under the
 // names of Hugging Face's LlamaForCausalLM.
 //
 // Per layer, with x the residual stream (one row of Dim floats per token):

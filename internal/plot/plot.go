@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/guptarohit/asciigraph"
@@ -230,3 +231,6 @@ func Terminal(w io.Writer) (columns int, ok bool) {
 	}
 	return 80, false
 }
+
+// short writes a count without needless digits.
+func short(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }

@@ -141,3 +141,33 @@ func TestTerminal(t *testing.T) {
 		t.Errorf("got %d, %v, want the writer's own answer", w, ok)
 	}
 }
+
+func TestScreen(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	s := NewScreen(&out, 12)
+	w := s.Writer(&out)
+	w.Status("step 1")
+	w.Write([]byte("hello\n"))
+	w.Write([]byte("half"))
+	w.Status("step 2, and a long note")
+	w.Write([]byte(" line\n"))
+	w.Status("")
+	w.Write([]byte("end\n"))
+	want := "step 1" + "\r\x1b[K" + "hello\n" + "step 1" +
+		"\r\x1b[K" + "half" + " line\n" + "step 2, an…" +
+		"\r\x1b[K" + "end\n"
+	if out.String() != want {
+		t.Errorf("got  %q\nwant %q", out.String(), want)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	t.Parallel()
+	if got, want := Progress("train", 10, 40, "reward 0.5"), "train ▕█████               ▏ 10/40  reward 0.5"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := Progress("", 3, 0, ""), "3"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

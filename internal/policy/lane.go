@@ -25,6 +25,9 @@ type lane struct {
 
 	logits []float32 // [headRows, Vocab]
 
+	scores []float32 // [n] of one query in attendRow
+	block  []float32 // [headDim] sum of one keyBlock
+
 	train trainBuffers
 }
 

@@ -74,16 +74,25 @@ func (m *Model) Accumulate(ctx context.Context, b *Batch, coef func(d int, logpr
 	return err
 }
 
-// addShares adds the lanes' gradients in lane order.
+// addShares adds the lanes' gradients in lane order, and their sum to grad.
 func addShares(grad []float32, shares []*lane) {
-	const block = 1 << 15
+	var parts [][]float32
+	for _, w := range shares {
+		if w != nil {
+			parts = append(parts, w.train.grad)
+		}
+	}
+	if len(parts) == 0 {
+		return
+	}
+	const block = 1 << 14
 	kernel.Parallel((len(grad)+block-1)/block, func(i int) {
 		lo, hi := i*block, min((i+1)*block, len(grad))
-		for _, w := range shares {
-			if w != nil {
-				kernel.Axpy(1, w.train.grad[lo:hi], grad[lo:hi])
-			}
+		sum := parts[0][lo:hi]
+		for _, p := range parts[1:] {
+			kernel.Axpy(1, p[lo:hi], sum)
 		}
+		kernel.Axpy(1, sum, grad[lo:hi])
 	})
 }
 

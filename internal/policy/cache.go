@@ -1,0 +1,247 @@
+package policy
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hudrl/hudrl/internal/kernel"
+)
+
+// pageTokens is how many positions a cache page holds. It divides keyBlock.
+const pageTokens = 32
+
+// page holds the keys and values of pageTokens positions in all layers and
+// key-value heads. Keys are stored transposed, so that the scores of a page
+// are a sum of rows. A page is written by its first owner alone; pages that
+// several caches share are full.
+type page struct {
+	refs atomic.Int32
+	data []float32 // [layers, kvHeads, keysᵀ[headDim, pageTokens] then values[pageTokens, headDim]]
+}
+
+func (c Config) pageSize() int { return 2 * c.Layers * c.KVHeads * c.HeadDim() * pageTokens }
+
+var pagePools sync.Map // from page size to *sync.Pool
+
+func newPage(size int) *page {
+	pool, ok := pagePools.Load(size)
+	if !ok {
+		pool, _ = pagePools.LoadOrStore(size, &sync.Pool{New: func() any { return &page{data: make([]float32, size)} }})
+	}
+	p := pool.(*sync.Pool).Get().(*page)
+	p.refs.Store(1)
+	return p
+}
+
+func (p *page) release() {
+	if p.refs.Add(-1) == 0 {
+		pool, _ := pagePools.Load(len(p.data))
+		pool.(*sync.Pool).Put(p)
+	}
+}
+
+// A Cache holds the keys and values of one sequence under one model. It
+// belongs to one goroutine at a time.
+type Cache struct {
+	model *Model
+	pages []*page
+	n     int
+}
+
+// NewCache returns the cache of an empty sequence.
+func (m *Model) NewCache() *Cache { return &Cache{model: m} }
+
+// Len is the number of tokens in the cache.
+func (c *Cache) Len() int { return c.n }
+
+// Fork returns a cache with the same tokens that goes on by itself. Full pages
+// are shared.
+func (c *Cache) Fork() *Cache {
+	f := &Cache{model: c.model, n: c.n, pages: make([]*page, len(c.pages), len(c.pages)+1)}
+	copy(f.pages, c.pages)
+	for i, p := range f.pages {
+		if (i+1)*pageTokens <= c.n {
+			p.refs.Add(1)
+			continue
+		}
+		f.pages[i] = newPage(len(p.data))
+		copy(f.pages[i].data, p.data)
+	}
+	return f
+}
+
+// Release gives the cache's memory back; the cache is empty afterwards.
+func (c *Cache) Release() {
+	for _, p := range c.pages {
+		p.release()
+	}
+	c.pages, c.n = nil, 0
+}
+
+// reserve makes room for n more tokens.
+func (c *Cache) reserve(n int) {
+	for len(c.pages)*pageTokens < c.n+n {
+		c.pages = append(c.pages, newPage(c.model.Config.pageSize()))
+	}
+}
+
+// Workers take at least minRows rows in Extend, and about maxRows at most.
+const (
+	minRows = 6
+	maxRows = 48
+)
+
+// cut splits sequences into pieces of similar numbers of rows, as evenly as the
+// cores want: no row's bits depend on it.
+func cut(tokens [][]int32) []int {
+	total := 0
+	for _, ids := range tokens {
+		total += len(ids)
+	}
+	cores := runtime.GOMAXPROCS(0)
+	n := (total + cores*maxRows - 1) / (cores * maxRows) * cores
+	n = max(min(n, total/minRows), 1)
+	cuts, rows := []int{0}, 0
+	for i, ids := range tokens {
+		rows += len(ids)
+		if rows*n >= len(cuts)*total || i == len(tokens)-1 {
+			cuts = append(cuts, i+1)
+		}
+	}
+	return cuts
+}
+
+// Extend runs tokens[i] (at least one) after what caches[i] holds, adds them to
+// the cache, and writes the logits that follow each sequence's last token to
+// row i of logits[len(caches), Vocab]. Sequences are independent of one
+// another: every row has the bits that [Model.Logprobs] computes with, whatever
+// else is in the call and however the tokens were spread over calls. Nothing is
+// changed when it returns an error.
+func (m *Model) Extend(caches []*Cache, tokens [][]int32, logits []float32) error {
+	c := m.Config
+	if len(tokens) != len(caches) || len(logits) != len(caches)*c.Vocab {
+		return fmt.Errorf("policy extend: lengths differ: got %d token lists and %d logits, want %d and %d", len(tokens), len(logits), len(caches), len(caches)*c.Vocab)
+	}
+	for i, ids := range tokens {
+		switch {
+		case caches[i].model != m:
+			return fmt.Errorf("policy extend: cache %d belongs to another model", i)
+		case len(ids) == 0:
+			return fmt.Errorf("policy extend: no tokens for cache %d", i)
+		case caches[i].n+len(ids) > c.MaxContext:
+			return fmt.Errorf("policy extend: cache %d would be longer than the model's context: got %d tokens, want at most %d", i, caches[i].n+len(ids), c.MaxContext)
+		}
+		for _, id := range ids {
+			if err := c.checkToken("token", id); err != nil {
+				return fmt.Errorf("policy extend: cache %d: %w", i, err)
+			}
+		}
+	}
+	cuts := cut(tokens)
+	kernel.Parallel(len(cuts)-1, func(i int) {
+		lo, hi := cuts[i], cuts[i+1]
+		w := lanePool.Get().(*lane)
+		w.extend(m, caches[lo:hi], tokens[lo:hi], logits[lo*c.Vocab:hi*c.Vocab])
+		lanePool.Put(w)
+	})
+	return nil
+}
+
+// extend is Extend for the sequences of one worker.
+func (w *lane) extend(m *Model, caches []*Cache, tokens [][]int32, logits []float32) {
+	w.tokens, w.pos, w.active, w.activePos = w.tokens[:0], w.pos[:0], w.active[:0], w.activePos[:0]
+	for i, ids := range tokens {
+		caches[i].reserve(len(ids))
+		for j, id := range ids {
+			w.tokens = append(w.tokens, id)
+			w.pos = append(w.pos, int32(caches[i].n+j))
+		}
+		w.active = append(w.active, int32(len(w.tokens)-1))
+		w.activePos = append(w.activePos, w.pos[len(w.pos)-1])
+	}
+	w.forward(m, false, func(layer int, a *activations, q []float32, ldq int) {
+		w.attendCached(m, layer, a, q, ldq, caches, tokens)
+	})
+	w.head(m, 0, len(w.active), logits)
+	for i, ids := range tokens {
+		caches[i].n += len(ids)
+	}
+}
+
+// attendCached stores the new keys and values of a layer and attends to all
+// that each sequence has.
+func (w *lane) attendCached(m *Model, layer int, a *activations, q []float32, ldq int, caches []*Cache, tokens [][]int32) {
+	c := m.Config
+	d, hd, width := c.Dim, c.HeadDim(), c.qkvWidth()
+	group := c.Heads / c.KVHeads
+	headSize := 2 * hd * pageTokens
+	at := layer * c.KVHeads * headSize
+	all := len(a.att)/d == len(w.tokens)
+	row := 0
+	for i, ids := range tokens {
+		cache := caches[i]
+		for j := range ids {
+			pos := cache.n + j
+			data, slot := cache.pages[pos/pageTokens].data[at:], pos%pageTokens
+			k := a.qkv[(row+j)*width+d:][:c.KVHeads*hd]
+			v := a.qkv[(row+j)*width+d+c.KVHeads*hd:][:c.KVHeads*hd]
+			for h := range c.KVHeads {
+				head := data[h*headSize:][:headSize]
+				for e, x := range k[h*hd:][:hd] {
+					head[e*pageTokens+slot] = x
+				}
+				copy(head[(pageTokens+slot)*hd:][:hd], v[h*hd:])
+			}
+		}
+		for j := range ids {
+			query, pos := row+j, cache.n+j
+			if !all {
+				if j < len(ids)-1 {
+					continue
+				}
+				query = i
+			}
+			for h := range c.Heads {
+				w.attendRow(cache, at+h/group*headSize, hd, pos+1, q[query*ldq+h*hd:][:hd], a.att[query*d+h*hd:][:hd])
+			}
+		}
+		row += len(ids)
+	}
+}
+
+// attendRow is one query against n cached positions. The order of every sum is
+// that of the matrix products in attend: ascending from zero, over the head for
+// a score, over the positions of a keyBlock for the result.
+func (w *lane) attendRow(cache *Cache, at, hd, n int, q, out []float32) {
+	score := grow(&w.scores, (n+pageTokens-1)/pageTokens*pageTokens)
+	clear(score)
+	for i := 0; i < n; i += pageTokens {
+		keys := cache.pages[i/pageTokens].data[at:]
+		s := score[i : i+pageTokens]
+		if n-i <= pageTokens/2 {
+			s = s[:pageTokens/2]
+		}
+		for e, x := range q {
+			kernel.Axpy(x, keys[e*pageTokens:][:len(s)], s)
+		}
+	}
+	kernel.SoftmaxTo(score[:n], score[:n])
+	clear(out)
+	sum := out
+	for i, p := range score[:n] {
+		if i > 0 && i%keyBlock == 0 {
+			if i > keyBlock {
+				kernel.Axpy(1, sum, out)
+			}
+			sum = grow(&w.block, hd)
+			clear(sum)
+		}
+		values := cache.pages[i/pageTokens].data[at+hd*pageTokens:]
+		kernel.Axpy(p, values[i%pageTokens*hd:][:hd], sum)
+	}
+	if n > keyBlock {
+		kernel.Axpy(1, sum, out)
+	}
+}

@@ -1,0 +1,205 @@
+package loss
+
+import (
+	"fmt"
+
+	"github.com/hudrl/hudrl/runtime/hud"
+	"github.com/hudrl/hudrl/runtime/tensor"
+)
+
+// A Batch is a packed batch as tensors over the same memory. They are
+// read-only: values for all N positions, of which a datum is a view.
+type Batch struct {
+	*hud.Packed
+	Logprobs         *tensor.Tensor // [N] requires grad where gradients are wanted
+	SamplingLogprobs *tensor.Tensor // [N]
+	Mask             *tensor.Tensor // [N]
+	RefLogprobs      *tensor.Tensor // [N], nil without a reference
+	Datums           []Datum
+}
+
+// A Datum is one datum of a Batch.
+type Datum struct {
+	Logprobs         *tensor.Tensor // [T] a view of the batch's: gradients add
+	SamplingLogprobs *tensor.Tensor
+	Mask             *tensor.Tensor
+	RefLogprobs      *tensor.Tensor // nil without a reference
+	Reward           float64
+	Advantage        float64
+	TrajIdx          int
+	GroupIdx         int // -1 when there are no groups
+	Extra            map[string]any
+}
+
+// NewBatch makes the tensors of p, which must not change while they are in
+// use. With grad the logprobs are one leaf over all positions.
+func NewBatch(a *tensor.Allocator, p *hud.Packed, grad bool) (*Batch, error) {
+	n := p.Tokens()
+	over := func(data []float32) *tensor.Tensor {
+		if data == nil {
+			return nil
+		}
+		return a.From(data, n).ReadOnly()
+	}
+	b := &Batch{Packed: p, Logprobs: over(p.Logprobs), SamplingLogprobs: over(p.SamplingLogprobs), Mask: over(p.Mask), RefLogprobs: over(p.RefLogprobs)}
+	for _, t := range []*tensor.Tensor{b.Logprobs, b.SamplingLogprobs, b.Mask} {
+		if err := t.Err(); err != nil {
+			return nil, fmt.Errorf("forward: the service's batch is malformed: %w", err)
+		}
+	}
+	if grad {
+		b.Logprobs.RequireGrad()
+	}
+	b.Datums = make([]Datum, p.Len())
+	for d := range b.Datums {
+		lo, hi := p.Range(d)
+		cut := func(t *tensor.Tensor) *tensor.Tensor {
+			if t == nil {
+				return nil
+			}
+			return t.Narrow(0, lo, hi-lo)
+		}
+		x := &b.Datums[d]
+		*x = Datum{Logprobs: cut(b.Logprobs), SamplingLogprobs: cut(b.SamplingLogprobs), Mask: cut(b.Mask), RefLogprobs: cut(b.RefLogprobs),
+			Reward: p.Reward[d], TrajIdx: p.TrajIdx[d], GroupIdx: -1}
+		if p.GroupIdx != nil {
+			x.GroupIdx = p.GroupIdx[d]
+		}
+		if p.Advantage != nil {
+			x.Advantage = p.Advantage[d]
+		}
+		if p.Extra != nil {
+			x.Extra = p.Extra[d]
+		}
+	}
+	return b, nil
+}
+
+// A TensorLoss computes a loss, a tensor with one element that depends on the
+// batch's Logprobs, and metrics to report.
+type TensorLoss func(b *Batch) (*tensor.Tensor, map[string]float64, error)
+
+// Custom turns a loss written with tensors into what
+// hud.TrainingClient.ForwardBackwardCustom takes: it runs the graph backwards
+// and hands over −dC/dlogprob, the protocol's sign. Storage is counted by a,
+// which may be nil. A datum no path of the graph leads to is untouched.
+func Custom(a *tensor.Allocator, f TensorLoss) hud.CustomLoss {
+	return func(p *hud.Packed, weights []float32) (hud.CustomResult, error) {
+		const op = "forward_backward_custom"
+		b, err := NewBatch(a, p, true)
+		if err != nil {
+			return hud.CustomResult{}, err
+		}
+		c, metrics, err := f(b)
+		if err != nil {
+			return hud.CustomResult{}, err
+		}
+		if err := c.Err(); err != nil {
+			return hud.CustomResult{}, err
+		}
+		if c.Len() != 1 {
+			return hud.CustomResult{}, &hud.Error{Op: op, Code: hud.CodeValidation,
+				Detail: fmt.Sprintf("custom loss: got shape %v, want one element", c.Shape()), Hint: "reduce it with sum or mean"}
+		}
+		value, err := c.Item()
+		if err != nil {
+			return hud.CustomResult{}, err
+		}
+		out := hud.CustomResult{Loss: value, Metrics: metrics, Touched: make([]bool, p.Len())}
+		if !c.RequiresGrad() {
+			return out, nil
+		}
+		if err := c.Backward(); err != nil {
+			return hud.CustomResult{}, err
+		}
+		if g := b.Logprobs.Grad(); g != nil {
+			for i, v := range g.Data() {
+				weights[i] = -v
+			}
+		}
+		for d := range out.Touched {
+			out.Touched[d] = b.Logprobs.Touched(p.Range(d))
+		}
+		return out, nil
+	}
+}
+
+// Settings are what the losses of this package need beside the batch.
+type Settings struct {
+	Aggregate   Aggregation // "" is sum, but token_mean for glm_double_sided
+	MaxLength   float64     // for seq_mean_token_sum_norm
+	Denominator float64     // see Aggregation.Scales; 0: the batch's own
+	Advantage   []float64   // [D] in place of the batch's
+}
+
+// Loss is the loss of the batch as a tensor, with its metrics: loss_tokens,
+// and for losses with bounds clip_fraction (of the loss tokens); for
+// glm_double_sided trained_tokens and masked_tokens, and its denominators
+// count the trained ones. The advantage is the batch's, reward minus the
+// group's mean with each trajectory counted once, unless s has another.
+func (t *TokenLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float64, error) {
+	advantage := b.Advantage
+	if s.Advantage != nil {
+		advantage = s.Advantage
+	}
+	if advantage == nil {
+		advantage = make([]float64, b.Len())
+	}
+	if len(advantage) != b.Len() {
+		return nil, nil, invalid(t.name, "advantage: got %d values for %d datums", len(advantage), b.Len())
+	}
+	logprobs := b.Logprobs.Data()
+	grad := make([]float32, len(logprobs))
+	sums, counts := make([]Sums, b.Len()), make([]int, b.Len())
+	var all Sums
+	for d := range sums {
+		lo, hi := b.Range(d)
+		sums[d] = t.Eval(logprobs[lo:hi], b.Packed.SamplingLogprobs[lo:hi], b.Packed.Mask[lo:hi], advantage[d], grad[lo:hi])
+		all.add(sums[d])
+		counts[d] = sums[d].Tokens
+		if t.surviving {
+			counts[d] -= sums[d].Clipped
+		}
+	}
+	aggregate := s.Aggregate
+	if aggregate == "" && t.surviving {
+		aggregate = TokenMean
+	}
+	scales, err := aggregate.Scales(counts, b.GroupIdx, s.MaxLength, s.Denominator)
+	if err != nil {
+		return nil, nil, err
+	}
+	value := 0.0
+	for d, scale := range scales {
+		value += scale * sums[d].Loss
+		if scale == 1 {
+			continue
+		}
+		lo, hi := b.Range(d)
+		for i, g := range grad[lo:hi] {
+			grad[lo+i] = float32(float64(g) * scale)
+		}
+	}
+	metrics := map[string]float64{"loss_tokens": float64(all.Tokens)}
+	if t.surviving {
+		metrics["trained_tokens"] = float64(all.Tokens - all.Clipped)
+		metrics["masked_tokens"] = float64(all.Clipped)
+	} else if _, ok := t.config["clip_high_threshold"]; ok {
+		metrics["clip_fraction"] = float64(all.Clipped) / max(1, float64(all.Tokens))
+	}
+	out := tensor.Fused(t.name, value, []*tensor.Tensor{b.Logprobs}, [][]float32{grad})
+	return out, metrics, out.Err()
+}
+
+// AsCustom is a loss of this package as what ForwardBackwardCustom takes, so
+// that AsCustom("ppo", …) does what the service's own ppo does.
+func AsCustom(name string, config map[string]float64, s Settings) (hud.CustomLoss, error) {
+	t, err := New(name, config)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.Aggregate.Scales(nil, nil, s.MaxLength, s.Denominator); err != nil {
+		return nil, err
+	}
+	return Custom(nil, func(b *Batch) (*tensor.Tensor, map[string]float64, error) { return t.Loss(b, s) }), nil
+}

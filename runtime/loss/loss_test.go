@@ -1,0 +1,237 @@
+package loss_test
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/hudrl/hudrl/runtime/hud"
+	"github.com/hudrl/hudrl/runtime/loss"
+)
+
+// TestGolden compares with the formulas written in torch 1.13, in float64, by
+// testdata/golden.py.
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("testdata/golden.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var golden struct {
+		Cases []struct {
+			Loss                               string
+			Config                             map[string]float64
+			Logprobs, Sampling, Mask, Gradient []float64
+			Advantage, Value                   float64
+		}
+	}
+	if err := json.Unmarshal(data, &golden); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]int{}
+	for i, c := range golden.Cases {
+		seen[c.Loss]++
+		l, err := loss.New(c.Loss, c.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		grad := make([]float32, len(c.Logprobs))
+		got := l.Eval(narrow(c.Logprobs), narrow(c.Sampling), narrow(c.Mask), c.Advantage, grad)
+		if math.Abs(got.Loss-c.Value) > 1e-12*math.Max(1, math.Abs(c.Value)) {
+			t.Errorf("case %d, %s: got loss %v, want %v", i, c.Loss, got.Loss, c.Value)
+		}
+		for k, want := range c.Gradient {
+			// A slope beyond float32 rounds to infinity on both sides.
+			if grad[k] != float32(want) && math.Abs(float64(grad[k])-want) > 6e-8*math.Abs(want) {
+				t.Errorf("case %d, %s: gradient %d: got %v, want %v", i, c.Loss, k, grad[k], want)
+			}
+		}
+	}
+	for _, name := range loss.Names() {
+		if seen[name] < 40 {
+			t.Errorf("%s: got %d golden cases, want at least 40", name, seen[name])
+		}
+	}
+}
+
+func narrow(x []float64) []float32 {
+	out := make([]float32, len(x))
+	for i, v := range x {
+		out[i] = float32(v)
+	}
+	return out
+}
+
+// TestBranches has one token in and out of every clip branch, for advantages
+// of both signs. With q = 0 and ℓ = log r the ratio is r; the expected values
+// are the formulas of the package documentation worked out by hand.
+func TestBranches(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name         string
+		config       map[string]float64
+		r, a         float64
+		value, slope float64
+		clipped      int
+	}{
+		{"cross_entropy", nil, 0.5, 7, math.Ln2, -1, 0},
+		{"importance_sampling", nil, 2, 3, -6, -6, 0},
+		{"importance_sampling", nil, 0.5, -3, 1.5, 1.5, 0},
+		{"ppo", nil, 1.1, 2, -2.2, -2.2, 0},
+		{"ppo", nil, 1.5, 2, -2.4, 0, 1}, // above, A > 0: −1.2·2, flat
+		{"ppo", nil, 0.5, 2, -1, -1, 0},  // below, A > 0: r·A is the minimum
+		{"ppo", nil, 0.5, -2, 1.6, 0, 1}, // below, A < 0: 0.8·2, flat
+		{"ppo", nil, 1.5, -2, 3, 3, 0},   // above, A < 0: r·A is the minimum
+		{"ppo", map[string]float64{"epsilon": 0.5}, 1.4, 1, -1.4, -1.4, 0},
+		{"ppo", map[string]float64{"epsilon": 0.5}, 1.75, 1, -1.5, 0, 1},
+		{"cispo", nil, 2, 3, -6 * math.Ln2, -6, 0},
+		{"cispo", nil, 8, 3, -12 * 3 * math.Ln2, -12, 1}, // weight held at 4·3
+		{"cispo", nil, 8, -1, 4 * 3 * math.Ln2, 4, 1},
+		{"cispo", map[string]float64{"clip_low_threshold": 0.8, "clip_high_threshold": 1.2}, 0.5, 1, 0.8 * math.Ln2, -0.8, 1},
+		// d = ln 2: −(d·A − β/2·d²), −(A − β·d).
+		{"dro", nil, 2, 1, -(math.Ln2 - 0.025*math.Ln2*math.Ln2), -(1 - 0.05*math.Ln2), 0},
+		{"dro", map[string]float64{"beta": 2}, 0.5, 0, math.Ln2 * math.Ln2, -2 * math.Ln2, 0},
+		{"reinforce", nil, 0.5, 2, 2 * math.Ln2, -2, 0},
+		{"glm_double_sided", nil, 1.25, -2, 2.5, 2.5, 0},
+		{"glm_double_sided", nil, 1.3, 2, 0, 0, 1},
+		{"glm_double_sided", nil, 0.75, -2, 0, 0, 1},
+	} {
+		l, err := loss.New(c.name, c.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		grad := []float32{9}
+		got := l.Eval([]float32{float32(math.Log(c.r))}, []float32{0}, []float32{1}, c.a, grad)
+		if math.Abs(got.Loss-c.value) > 1e-6 || math.Abs(float64(grad[0])-c.slope) > 1e-6 || got.Clipped != c.clipped {
+			t.Errorf("%s%v, r=%v, A=%v: got %v, slope %v, clipped %d, want %v, %v, %d", c.name, c.config, c.r, c.a,
+				got.Loss, grad[0], got.Clipped, c.value, c.slope, c.clipped)
+		}
+	}
+}
+
+// TestMaskSelects puts what must never be read into masked positions.
+func TestMaskSelects(t *testing.T) {
+	t.Parallel()
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	for _, name := range loss.Names() {
+		l, err := loss.New(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		grad := []float32{nan, nan, nan, nan}
+		got := l.Eval([]float32{nan, -0.5, inf, -inf}, []float32{inf, -0.5, nan, inf}, []float32{0, 1, 0, 0}, 1, grad)
+		alone := []float32{0}
+		want := l.Eval([]float32{-0.5}, []float32{-0.5}, []float32{1}, 1, alone)
+		if got != want || grad[0] != 0 || grad[1] != alone[0] || grad[2] != 0 || grad[3] != 0 {
+			t.Errorf("%s: got %+v and %v, want %+v and %v in the second place only", name, got, grad, want, alone)
+		}
+	}
+}
+
+func TestConfigRefused(t *testing.T) {
+	t.Parallel()
+	type config = map[string]float64
+	for _, c := range []struct {
+		name   string
+		config config
+		want   string
+	}{
+		{"pppo", nil, `loss: unknown loss "pppo" (did you mean "ppo"?)`},
+		{"ppo", config{"clip_high_treshold": 1}, `ppo: unknown option "clip_high_treshold" (did you mean "clip_high_threshold"?)`},
+		{"importance_sampling", config{"beta": 1}, `importance_sampling: unknown option "beta"`},
+		{"cispo", config{"epsilon": 0.2}, `cispo: unknown option "epsilon"`},
+		{"ppo", config{"epsilon": 0.2, "clip_low_threshold": 0.8}, `ppo: got both epsilon and clip_low_threshold, want one of them`},
+		{"ppo", config{"epsilon": 1.5}, `ppo: epsilon: got 1.5, want 0 to 1`},
+		{"ppo", config{"clip_low_threshold": 2}, `ppo: got clip_low_threshold 2 and clip_high_threshold 1.2, want 0 <= low <= high`},
+		{"dro", config{"beta": math.NaN()}, `dro: beta: got NaN, want a finite number`},
+		{"dro", config{"beta": -1}, `dro: got beta -1, want at least 0`},
+	} {
+		_, err := loss.New(c.name, c.config)
+		var e *hud.Error
+		if !errors.As(err, &e) || e.Code != hud.CodeValidation || err.Error() != c.want {
+			t.Errorf("%s%v: got %v, want %s", c.name, c.config, err, c.want)
+		}
+	}
+	if _, err := loss.Builtin("reinforce", nil); err == nil || !strings.Contains(err.Error(), `unknown loss "reinforce"`) {
+		t.Errorf("reinforce as a built-in: got %v", err)
+	}
+}
+
+func TestAggregations(t *testing.T) {
+	t.Parallel()
+	tokens, groups := []int{1, 3, 0, 4}, []int{0, 0, 1, 1}
+	for _, c := range []struct {
+		name                loss.Aggregation
+		length, denominator float64
+		want                []float64
+	}{
+		{"", 0, 0, []float64{1, 1, 1, 1}},
+		{loss.TokenMean, 0, 0, []float64{1. / 8, 1. / 8, 1. / 8, 1. / 8}},
+		{loss.TokenMean, 0, 16, []float64{1. / 16, 1. / 16, 1. / 16, 1. / 16}},
+		{loss.SeqMeanTokenMean, 0, 0, []float64{1. / 4, 1. / 12, 1. / 4, 1. / 16}},
+		{loss.SeqMeanTokenSum, 0, 0, []float64{1. / 4, 1. / 4, 1. / 4, 1. / 4}},
+		{loss.SeqMeanTokenSumNorm, 10, 0, []float64{1. / 40, 1. / 40, 1. / 40, 1. / 40}},
+		{loss.PromptMean, 0, 0, []float64{1. / 8, 1. / 8, 1. / 8, 1. / 8}}, // 2 groups of 4 tokens each
+	} {
+		got, err := c.name.Scales(tokens, groups, c.length, c.denominator)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, string(c.name), got, c.want)
+	}
+	for name, want := range map[loss.Aggregation]string{
+		"token_maen":             `aggregate: unknown aggregation "token_maen" (did you mean "token_mean"?)`,
+		loss.SeqMeanTokenSumNorm: `aggregate: seq_mean_token_sum_norm: max_length: got 0, want above 0`,
+	} {
+		if _, err := name.Scales(tokens, nil, 0, 0); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+func near(t *testing.T, what string, got, want []float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: got %v, want %v", what, got, want)
+	}
+	for i := range want {
+		if math.Abs(got[i]-want[i]) > 1e-12 {
+			t.Errorf("%s: got %v, want %v", what, got, want)
+			return
+		}
+	}
+}
+
+// TestAdvantages uses groups {1, 0, 0, 1} and {3}; the second trajectory of
+// the first group has two datums. The group's mean is 1/2, its squared
+// distances 1/4 each, so its standard deviation is sqrt((4·1/4)/3).
+func TestAdvantages(t *testing.T) {
+	t.Parallel()
+	r := loss.Rewards{
+		Reward: []float64{1, 0, 0, 0, 1, 3},
+		Group:  []int{0, 0, 0, 0, 0, 1},
+		Traj:   []int{0, 1, 1, 2, 3, 4},
+		Length: []int{2, 1, 2, 3, 4, 5},
+	}
+	std := math.Sqrt(1. / 3)
+	near(t, "mean_only", loss.MeanOnly(r), []float64{.5, -.5, -.5, -.5, .5, 0})
+	near(t, "grpo", loss.GRPO(r, 1e-6), []float64{.5 / (std + 1e-6), -.5 / (std + 1e-6), -.5 / (std + 1e-6), -.5 / (std + 1e-6), .5 / (std + 1e-6), 3})
+	near(t, "rloo", loss.RLOO(r), []float64{2. / 3, -2. / 3, -2. / 3, -2. / 3, 2. / 3, 3})
+	near(t, "maxrl", loss.MaxRL(r), []float64{1, -1, -1, -1, 1, 0})
+	// All rewards 1, 0, 0, 1, 3: mean 1, squared distances 0+1+1+0+4 over 4.
+	all := math.Sqrt(6. / 4)
+	near(t, "batch_std", loss.BatchStd(r, 0), []float64{.5 / all, -.5 / all, -.5 / all, -.5 / all, .5 / all, 0})
+	// Lengths 2, 1+2, 3, 4: the baseline is (2·1 + 4·1)/12.
+	opo, err := loss.OPO(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "opo", opo, []float64{.5, -.5, -.5, -.5, .5, 3})
+	near(t, "no spread, eps 0", loss.GRPO(loss.Rewards{Reward: []float64{1, 1}}, 0), []float64{0, 0})
+	if _, err := loss.OPO(loss.Rewards{Reward: []float64{1}}); err == nil {
+		t.Error("opo without lengths: got no error")
+	}
+}

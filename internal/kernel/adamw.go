@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
 // AdamWParams are the settings of one [AdamW] update.
 type AdamWParams struct {
@@ -41,6 +44,11 @@ func AdamW(w, g, m, v []float32, p AdamWParams) {
 	checkLen("AdamW", "g", len(g), len(w))
 	checkLen("AdamW", "m", len(m), len(w))
 	checkLen("AdamW", "v", len(v), len(w))
+	if active >= levelAVX2 {
+		f := factors[float32](p)
+		adamwAVX2(unsafe.SliceData(w), unsafe.SliceData(g), unsafe.SliceData(m), unsafe.SliceData(v), uintptr(len(w)), &f)
+		return
+	}
 	AdamWRef(w, g, m, v, p)
 }
 

@@ -2,7 +2,10 @@
 
 package kernel
 
-import "unsafe"
+import (
+	"math"
+	"unsafe"
+)
 
 // strip describes a strip of C: some rows of A times a run of panels of B. The assembly reads its fields by name
 // (go_asm.h); sizes and strides are in bytes except depth and panels.
@@ -74,6 +77,32 @@ func strip5AVX2(s *strip)
 //go:noescape
 func strip6AVX2(s *strip)
 
+// expTable holds the constants of the exponential, one a row. With n = round(x/ln 2) and r = x - n·ln 2, |r| ≤ ln 2/2,
+//
+//	exp(x) = 2ⁿ·(1 + r + r²·(c₂ + c₃·r + c₄·r² + c₅·r³ + c₆·r⁴))
+//
+// where the polynomial is a minimax fit on that interval, to 3·10⁻⁹ relative. Subtracting n times the upper part of ln 2
+// is exact; the rest enters r rounded, and the sum in brackets once more by itself, which saves a quarter of a unit.
+var expTable = [...][8]float32{
+	{1.442695, 1.442695, 1.442695, 1.442695, 1.442695, 1.442695, 1.442695, 1.442695},                                                 // 1/ln 2
+	{0.6931472, 0.6931472, 0.6931472, 0.6931472, 0.6931472, 0.6931472, 0.6931472, 0.6931472},                                         // ln 2 to float32
+	{-1.9046542e-09, -1.9046542e-09, -1.9046542e-09, -1.9046542e-09, -1.9046542e-09, -1.9046542e-09, -1.9046542e-09, -1.9046542e-09}, // ln 2, the rest
+	{0.001381492, 0.001381492, 0.001381492, 0.001381492, 0.001381492, 0.001381492, 0.001381492, 0.001381492},                         // c₆
+	{0.008368731, 0.008368731, 0.008368731, 0.008368731, 0.008368731, 0.008368731, 0.008368731, 0.008368731},                         // c₅
+	{0.04166839, 0.04166839, 0.04166839, 0.04166839, 0.04166839, 0.04166839, 0.04166839, 0.04166839},                                 // c₄
+	{0.16666521, 0.16666521, 0.16666521, 0.16666521, 0.16666521, 0.16666521, 0.16666521, 0.16666521},                                 // c₃
+	{0.49999994, 0.49999994, 0.49999994, 0.49999994, 0.49999994, 0.49999994, 0.49999994, 0.49999994},                                 // c₂
+	{89, 89, 89, 89, 89, 89, 89, 89},                 // above: +Inf
+	{-104, -104, -104, -104, -104, -104, -104, -104}, // below: 0
+	{1, 1, 1, 1, 1, 1, 1, 1},
+}
+
+// tailMask, read from 8-k on, selects the first k of 8 lanes.
+var tailMask = [16]int32{-1, -1, -1, -1, -1, -1, -1, -1}
+
+// minusInf is math.Inf(-1), for the assembly.
+var minusInf = float32(math.Inf(-1))
+
 // pack32AVX512 copies depth rows of 32 values, those that mask has, from src (stride bytes apart) to dst and fills up
 // with zeros.
 //
@@ -95,3 +124,58 @@ func transpose8AVX2(dst *float32, dstStride uintptr, src *float32, srcStride, de
 //
 //go:noescape
 func pause()
+
+// expSumAVX512 is ExpSumTo; with a nil dst it only sums.
+//
+//go:noescape
+func expSumAVX512(dst, x *float32, n uintptr, shift float32) (sum float32)
+
+// expSumAVX2 is ExpSumTo; with a nil dst it only sums.
+//
+//go:noescape
+func expSumAVX2(dst, x *float32, n uintptr, shift float32) (sum float32)
+
+//go:noescape
+func siluMulAVX512(dst, gate, up *float32, n uintptr)
+
+//go:noescape
+func siluMulAVX2(dst, gate, up *float32, n uintptr)
+
+//go:noescape
+func siluMulBackAVX512(dgate, dup, dout, gate, up *float32, n uintptr)
+
+//go:noescape
+func siluMulBackAVX2(dgate, dup, dout, gate, up *float32, n uintptr)
+
+//go:noescape
+func dotAVX2(x, y *float32, n uintptr) float32
+
+// dot3AVX2 is Σ x[i]·y[i]·z[i].
+//
+//go:noescape
+func dot3AVX2(x, y, z *float32, n uintptr) float32
+
+//go:noescape
+func axpyAVX2(alpha float32, x, y *float32, n uintptr)
+
+//go:noescape
+func scaleAVX2(alpha float32, x *float32, n uintptr)
+
+//go:noescape
+func maxAVX2(x *float32, n uintptr) float32
+
+//go:noescape
+func sumSquaresAVX2(x *float32, n uintptr) float64
+
+// normAVX2 is dst[i] = x[i]·inv·gain[i].
+//
+//go:noescape
+func normAVX2(dst, x, gain *float32, n uintptr, inv float32)
+
+// normBackAVX2 is dx[i] += inv·gain[i]·dout[i] - x[i]·s and dgain[i] += dout[i]·x[i]·inv.
+//
+//go:noescape
+func normBackAVX2(dx, dgain, dout, x, gain *float32, n uintptr, inv, s float32)
+
+//go:noescape
+func adamwAVX2(w, grad, m, v *float32, n uintptr, f *adamwFactors[float32])

@@ -1,13 +1,21 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
 // RMSNormTo is dst[i] = gain[i]·x[i]·inv with inv = 1/√(mean(x²)+eps), which it returns for [RMSNormBack]. The mean
 // is taken in float64. (Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019.)
 func RMSNormTo(dst, x, gain []float32, eps float32) (inv float32) {
 	checkLen("RMSNormTo", "x", len(x), len(dst))
 	checkLen("RMSNormTo", "gain", len(gain), len(dst))
-	return RMSNormRef(dst, x, gain, eps)
+	if active == levelGo {
+		return RMSNormRef(dst, x, gain, eps)
+	}
+	inv = float32(1 / math.Sqrt(SumSquares(x)/float64(len(x))+float64(eps)))
+	normAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), unsafe.SliceData(gain), uintptr(len(x)), inv)
+	return inv
 }
 
 // RMSNormRef is the plain Go [RMSNormTo].
@@ -29,7 +37,14 @@ func RMSNormBack(dx, dgain, dout, x, gain []float32, inv float32) {
 	checkLen("RMSNormBack", "dout", len(dout), len(dx))
 	checkLen("RMSNormBack", "x", len(x), len(dx))
 	checkLen("RMSNormBack", "gain", len(gain), len(dx))
-	RMSNormBackRef(dx, dgain, dout, x, gain, inv)
+	if active == levelGo {
+		RMSNormBackRef(dx, dgain, dout, x, gain, inv)
+		return
+	}
+	n := uintptr(len(x))
+	s := dot3AVX2(unsafe.SliceData(gain), unsafe.SliceData(dout), unsafe.SliceData(x), n) * inv * inv * inv / float32(n)
+	normBackAVX2(unsafe.SliceData(dx), unsafe.SliceData(dgain), unsafe.SliceData(dout), unsafe.SliceData(x), unsafe.SliceData(gain),
+		n, inv, s)
 }
 
 // RMSNormBackRef is the plain Go [RMSNormBack].

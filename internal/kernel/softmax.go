@@ -1,12 +1,22 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
 // ExpTo is dst[i] = exp(x[i]), within 1 ulp over every float32: denormal results are right, overflow is +Inf,
 // exp(-Inf) is 0 and exp(NaN) is NaN.
 func ExpTo(dst, x []float32) {
 	checkLen("ExpTo", "x", len(x), len(dst))
-	ExpRef(dst, x)
+	switch active {
+	case levelAVX512:
+		expSumAVX512(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0)
+	case levelAVX2:
+		expSumAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0)
+	default:
+		ExpRef(dst, x)
+	}
 }
 
 // ExpRef is the plain Go [ExpTo].
@@ -19,6 +29,12 @@ func ExpRef[F Float](dst, x []F) {
 // ExpSumTo is dst[i] = exp(x[i]-shift); it returns Σ dst[i]. With shift the row's [LogSumExp] dst is its softmax.
 func ExpSumTo(dst, x []float32, shift float32) float32 {
 	checkLen("ExpSumTo", "x", len(x), len(dst))
+	switch active {
+	case levelAVX512:
+		return expSumAVX512(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), shift)
+	case levelAVX2:
+		return expSumAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), shift)
+	}
 	return ExpSumRef(dst, x, shift)
 }
 
@@ -35,6 +51,9 @@ func ExpSumRef[F Float](dst, x []F, shift F) F {
 
 // Max is the largest value of x, NaN if x holds one, and -Inf if x is empty.
 func Max(x []float32) float32 {
+	if active >= levelAVX2 {
+		return maxAVX2(unsafe.SliceData(x), uintptr(len(x)))
+	}
 	return MaxRef(x)
 }
 
@@ -65,7 +84,20 @@ func SoftmaxRef[F Float](dst, x []F) {
 // LogSumExp is log Σ exp(x[i]), computed from x[i]-max(x): -Inf for an empty row or one of -Inf alone, +Inf if x
 // holds +Inf, NaN if x holds NaN.
 func LogSumExp(x []float32) float32 {
-	return LogSumExpRef(x)
+	if active == levelGo {
+		return LogSumExpRef(x)
+	}
+	m := Max(x)
+	if math.IsInf(float64(m), 0) {
+		return m
+	}
+	var sum float32
+	if active == levelAVX512 {
+		sum = expSumAVX512(nil, unsafe.SliceData(x), uintptr(len(x)), m)
+	} else {
+		sum = expSumAVX2(nil, unsafe.SliceData(x), uintptr(len(x)), m)
+	}
+	return m + float32(math.Log(float64(sum)))
 }
 
 // LogSumExpRef is the plain Go [LogSumExp].

@@ -1,11 +1,16 @@
 package kernel
 
+import "unsafe"
+
 // Float is the type of the plain Go references: float32 in use, float64 to check gradients.
 type Float interface{ ~float32 | ~float64 }
 
 // Dot is Σ x[i]·y[i]. Its error is below (n/8+10)·2⁻²⁴·Σ|x·y|.
 func Dot(x, y []float32) float32 {
 	checkLen("Dot", "y", len(y), len(x))
+	if active >= levelAVX2 {
+		return dotAVX2(unsafe.SliceData(x), unsafe.SliceData(y), uintptr(len(x)))
+	}
 	return DotRef(x, y)
 }
 
@@ -29,6 +34,10 @@ func DotRef[F Float](x, y []F) F {
 // Axpy is y[i] += alpha·x[i].
 func Axpy(alpha float32, x, y []float32) {
 	checkLen("Axpy", "y", len(y), len(x))
+	if active >= levelAVX2 {
+		axpyAVX2(alpha, unsafe.SliceData(x), unsafe.SliceData(y), uintptr(len(x)))
+		return
+	}
 	AxpyRef(alpha, x, y)
 }
 
@@ -42,6 +51,10 @@ func AxpyRef[F Float](alpha F, x, y []F) {
 
 // Scale is x[i] *= alpha.
 func Scale(alpha float32, x []float32) {
+	if active >= levelAVX2 {
+		scaleAVX2(alpha, unsafe.SliceData(x), uintptr(len(x)))
+		return
+	}
 	for i := range x {
 		x[i] *= alpha
 	}
@@ -49,6 +62,9 @@ func Scale(alpha float32, x []float32) {
 
 // SumSquares is Σ x[i]², summed in float64.
 func SumSquares(x []float32) float64 {
+	if active >= levelAVX2 {
+		return sumSquaresAVX2(unsafe.SliceData(x), uintptr(len(x)))
+	}
 	return SumSquaresRef(x)
 }
 

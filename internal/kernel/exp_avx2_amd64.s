@@ -1,0 +1,190 @@
+//go:build !purego
+
+#include "textflag.h"
+
+// EXP is x = exp(x), see expTable. 2ⁿ is multiplied in as two halves: the first product is exact, so that a denormal
+// result is rounded once. The limits come first in VMINPS and VMAXPS, so that NaN passes. It
+// uses Y8.
+#define EXP(x, n, p, q) \
+	VMOVUPS      ·expTable+256(SB), p;    \
+	VMINPS       x, p, x;                 \
+	VMOVUPS      ·expTable+288(SB), p;    \
+	VMAXPS       x, p, x;                 \
+	VMULPS       ·expTable+0(SB), x, n;   \
+	VROUNDPS     $8, n, n;                \
+	VFNMADD231PS ·expTable+32(SB), n, x;  \
+	VMOVAPS      x, Y8;                   \
+	VFNMADD231PS ·expTable+64(SB), n, x;  \
+	VMOVUPS      ·expTable+96(SB), p;     \
+	VFMADD213PS  ·expTable+128(SB), x, p; \
+	VFMADD213PS  ·expTable+160(SB), x, p; \
+	VFMADD213PS  ·expTable+192(SB), x, p; \
+	VFMADD213PS  ·expTable+224(SB), x, p; \
+	VMULPS       x, x, q;                 \
+	VMULPS       q, p, p;                 \
+	VFNMADD231PS ·expTable+64(SB), n, p;  \
+	VADDPS       Y8, p, p;                \
+	VADDPS       ·expTable+320(SB), p, p; \
+	VCVTPS2DQ    n, n;                    \
+	VPSRAD       $1, n, q;                \
+	VPSUBD       q, n, n;                 \
+	VPSLLD       $23, q, q;               \
+	VPSLLD       $23, n, n;               \
+	VPADDD       ·expTable+320(SB), q, q; \
+	VPADDD       ·expTable+320(SB), n, n; \
+	VMULPS       q, p, p;                 \
+	VMULPS       n, p, x
+
+// TAILMASK sets m to the CX (1 to 7) values that are left.
+#define TAILMASK(m) \
+	LEAQ    ·tailMask+32(SB), AX; \
+	SHLQ    $2, CX;               \
+	SUBQ    CX, AX;               \
+	VMOVUPS (AX), m
+
+// func expSumAVX2(dst, x *float32, n uintptr, shift float32) (sum float32)
+TEXT ·expSumAVX2(SB), NOSPLIT, $0-36
+	MOVQ         dst+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         n+16(FP), CX
+	VBROADCASTSS shift+24(FP), Y5
+	VXORPS       Y4, Y4, Y4
+	SUBQ         $8, CX
+	JLT          tail
+
+loop:
+	VMOVUPS (SI), Y0
+	VSUBPS  Y5, Y0, Y0
+	EXP(Y0, Y1, Y2, Y3)
+	VADDPS  Y0, Y4, Y4
+	TESTQ   DI, DI
+	JZ      next
+	VMOVUPS Y0, (DI)
+	ADDQ    $32, DI
+
+next:
+	ADDQ $32, SI
+	SUBQ $8, CX
+	JGE  loop
+
+tail:
+	ADDQ       $8, CX
+	JZ         done
+	TAILMASK(Y6)
+	VMASKMOVPS (SI), Y6, Y0
+	VSUBPS     Y5, Y0, Y0
+	EXP(Y0, Y1, Y2, Y3)
+	VANDPS     Y6, Y0, Y1
+	VADDPS     Y1, Y4, Y4
+	TESTQ      DI, DI
+	JZ         done
+	VMASKMOVPS Y0, Y6, (DI)
+
+done:
+	VEXTRACTF128 $1, Y4, X1
+	VADDPS       X1, X4, X0
+	VMOVHLPS     X0, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSHDUP    X0, X1
+	VADDSS       X1, X0, X0
+	VMOVSS       X0, sum+32(FP)
+	VZEROUPPER
+	RET
+
+// SILU is the gated activation of the gate Y4 and the factor Y5, into Y0.
+#define SILU \
+	VXORPS Y0, Y0, Y0;                \
+	VSUBPS Y4, Y0, Y0;                \
+	EXP(Y0, Y1, Y2, Y3);              \
+	VADDPS ·expTable+320(SB), Y0, Y0; \
+	VDIVPS Y0, Y4, Y0;                \
+	VMULPS Y5, Y0, Y0
+
+// func siluMulAVX2(dst, gate, up *float32, n uintptr)
+TEXT ·siluMulAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ gate+8(FP), SI
+	MOVQ up+16(FP), DX
+	MOVQ n+24(FP), CX
+	SUBQ $8, CX
+	JLT  tail
+
+loop:
+	VMOVUPS (SI), Y4
+	VMOVUPS (DX), Y5
+	SILU
+	VMOVUPS Y0, (DI)
+	ADDQ    $32, DI
+	ADDQ    $32, SI
+	ADDQ    $32, DX
+	SUBQ    $8, CX
+	JGE     loop
+
+tail:
+	ADDQ       $8, CX
+	JZ         done
+	TAILMASK(Y6)
+	VMASKMOVPS (SI), Y6, Y4
+	VMASKMOVPS (DX), Y6, Y5
+	SILU
+	VMASKMOVPS Y0, Y6, (DI)
+
+done:
+	VZEROUPPER
+	RET
+
+// SILUBACK gives the gradients of the gate Y4 (into Y3) and of the factor Y5 (into Y2) for the gradient Y7.
+#define SILUBACK \
+	VXORPS      Y0, Y0, Y0;                \
+	VSUBPS      Y4, Y0, Y0;                \
+	EXP(Y0, Y1, Y2, Y3);                   \
+	VMOVUPS     ·expTable+320(SB), Y3;     \
+	VADDPS      Y3, Y0, Y0;                \
+	VDIVPS      Y0, Y3, Y0;                \
+	VSUBPS      Y0, Y3, Y1;                \
+	VFMADD213PS Y3, Y4, Y1;                \
+	VMULPS      Y0, Y7, Y2;                \
+	VMULPS      Y5, Y2, Y3;                \
+	VMULPS      Y1, Y3, Y3;                \
+	VMULPS      Y4, Y2, Y2
+
+// func siluMulBackAVX2(dgate, dup, dout, gate, up *float32, n uintptr)
+TEXT ·siluMulBackAVX2(SB), NOSPLIT, $0-48
+	MOVQ dgate+0(FP), DI
+	MOVQ dup+8(FP), R8
+	MOVQ dout+16(FP), R9
+	MOVQ gate+24(FP), SI
+	MOVQ up+32(FP), DX
+	MOVQ n+40(FP), CX
+	SUBQ $8, CX
+	JLT  tail
+
+loop:
+	VMOVUPS (SI), Y4
+	VMOVUPS (DX), Y5
+	VMOVUPS (R9), Y7
+	SILUBACK
+	VMOVUPS Y3, (DI)
+	VMOVUPS Y2, (R8)
+	ADDQ    $32, DI
+	ADDQ    $32, R8
+	ADDQ    $32, R9
+	ADDQ    $32, SI
+	ADDQ    $32, DX
+	SUBQ    $8, CX
+	JGE     loop
+
+tail:
+	ADDQ       $8, CX
+	JZ         done
+	TAILMASK(Y6)
+	VMASKMOVPS (SI), Y6, Y4
+	VMASKMOVPS (DX), Y6, Y5
+	VMASKMOVPS (R9), Y6, Y7
+	SILUBACK
+	VMASKMOVPS Y3, Y6, (DI)
+	VMASKMOVPS Y2, Y6, (R8)
+
+done:
+	VZEROUPPER
+	RET

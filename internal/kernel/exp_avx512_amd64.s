@@ -1,0 +1,157 @@
+//go:build !purego
+
+#include "textflag.h"
+
+// EXPCONSTANTS loads what EXP needs: rows of ·expTable, 32 bytes apart.
+#define EXPCONSTANTS \
+	VBROADCASTSS ·expTable+0(SB), Z16;   \
+	VBROADCASTSS ·expTable+32(SB), Z17;  \
+	VBROADCASTSS ·expTable+64(SB), Z18;  \
+	VBROADCASTSS ·expTable+96(SB), Z19;  \
+	VBROADCASTSS ·expTable+128(SB), Z20; \
+	VBROADCASTSS ·expTable+160(SB), Z21; \
+	VBROADCASTSS ·expTable+192(SB), Z22; \
+	VBROADCASTSS ·expTable+224(SB), Z23; \
+	VBROADCASTSS ·expTable+256(SB), Z24; \
+	VBROADCASTSS ·expTable+288(SB), Z25; \
+	VBROADCASTSS ·expTable+320(SB), Z26
+
+// EXP is x = exp(x), see expTable. The limits come first in VMINPS and VMAXPS, so that NaN passes. It uses Z8.
+#define EXP(x, n, p, q) \
+	VMINPS       x, Z24, x;     \
+	VMAXPS       x, Z25, x;     \
+	VMULPS       Z16, x, n;     \
+	VRNDSCALEPS  $8, n, n;      \
+	VFNMADD231PS Z17, n, x;     \
+	VMOVAPS      x, Z8;         \
+	VFNMADD231PS Z18, n, x;     \
+	VMOVAPS      Z19, p;        \
+	VFMADD213PS  Z20, x, p;     \
+	VFMADD213PS  Z21, x, p;     \
+	VFMADD213PS  Z22, x, p;     \
+	VFMADD213PS  Z23, x, p;     \
+	VMULPS       x, x, q;       \
+	VMULPS       q, p, p;       \
+	VFNMADD231PS Z18, n, p;     \
+	VADDPS       Z8, p, p;      \
+	VADDPS       Z26, p, p;     \
+	VSCALEFPS    n, p, x
+
+// NARROW sets K1 to the CX values that are left, if they do not fill a vector.
+#define NARROW(full) \
+	CMPQ  CX, $16; \
+	JGE   full;    \
+	MOVQ  $-1, AX; \
+	SHLQ  CX, AX;  \
+	NOTQ  AX;      \
+	KMOVW AX, K1
+
+// func expSumAVX512(dst, x *float32, n uintptr, shift float32) (sum float32)
+TEXT ·expSumAVX512(SB), NOSPLIT, $0-36
+	MOVQ         dst+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         n+16(FP), CX
+	VBROADCASTSS shift+24(FP), Z5
+	EXPCONSTANTS
+	VPXORD       Z4, Z4, Z4
+	KXNORW       K1, K1, K1
+
+loop:
+	NARROW(full)
+
+full:
+	VMOVUPS.Z (SI), K1, Z0
+	VSUBPS    Z5, Z0, Z0
+	EXP(Z0, Z1, Z2, Z3)
+	VADDPS    Z0, Z4, K1, Z4
+	TESTQ     DI, DI
+	JZ        next
+	VMOVUPS   Z0, K1, (DI)
+	ADDQ      $64, DI
+
+next:
+	ADDQ          $64, SI
+	SUBQ          $16, CX
+	JG            loop
+	VEXTRACTF64X4 $1, Z4, Y0
+	VADDPS        Y0, Y4, Y0
+	VEXTRACTF128  $1, Y0, X1
+	VADDPS        X1, X0, X0
+	VMOVHLPS      X0, X0, X1
+	VADDPS        X1, X0, X0
+	VMOVSHDUP     X0, X1
+	VADDSS        X1, X0, X0
+	VMOVSS        X0, sum+32(FP)
+	VZEROUPPER
+	RET
+
+// func siluMulAVX512(dst, gate, up *float32, n uintptr)
+TEXT ·siluMulAVX512(SB), NOSPLIT, $0-32
+	MOVQ   dst+0(FP), DI
+	MOVQ   gate+8(FP), SI
+	MOVQ   up+16(FP), DX
+	MOVQ   n+24(FP), CX
+	EXPCONSTANTS
+	VPXORD Z6, Z6, Z6
+	KXNORW K1, K1, K1
+
+loop:
+	NARROW(full)
+
+full:
+	VMOVUPS.Z (SI), K1, Z4
+	VMOVUPS.Z (DX), K1, Z5
+	VSUBPS    Z4, Z6, Z0
+	EXP(Z0, Z1, Z2, Z3)
+	VADDPS    Z26, Z0, Z0
+	VDIVPS    Z0, Z4, Z0
+	VMULPS    Z5, Z0, Z0
+	VMOVUPS   Z0, K1, (DI)
+	ADDQ      $64, DI
+	ADDQ      $64, SI
+	ADDQ      $64, DX
+	SUBQ      $16, CX
+	JG        loop
+	VZEROUPPER
+	RET
+
+// func siluMulBackAVX512(dgate, dup, dout, gate, up *float32, n uintptr)
+TEXT ·siluMulBackAVX512(SB), NOSPLIT, $0-48
+	MOVQ   dgate+0(FP), DI
+	MOVQ   dup+8(FP), R8
+	MOVQ   dout+16(FP), R9
+	MOVQ   gate+24(FP), SI
+	MOVQ   up+32(FP), DX
+	MOVQ   n+40(FP), CX
+	EXPCONSTANTS
+	VPXORD Z6, Z6, Z6
+	KXNORW K1, K1, K1
+
+loop:
+	NARROW(full)
+
+full:
+	VMOVUPS.Z   (SI), K1, Z4
+	VMOVUPS.Z   (DX), K1, Z5
+	VMOVUPS.Z   (R9), K1, Z7
+	VSUBPS      Z4, Z6, Z0
+	EXP(Z0, Z1, Z2, Z3)
+	VADDPS      Z26, Z0, Z0
+	VDIVPS      Z0, Z26, Z0
+	VSUBPS      Z0, Z26, Z1
+	VFMADD213PS Z26, Z4, Z1
+	VMULPS      Z0, Z7, Z2
+	VMULPS      Z5, Z2, Z3
+	VMULPS      Z1, Z3, Z3
+	VMULPS      Z4, Z2, Z2
+	VMOVUPS     Z3, K1, (DI)
+	VMOVUPS     Z2, K1, (R8)
+	ADDQ        $64, DI
+	ADDQ        $64, R8
+	ADDQ        $64, R9
+	ADDQ        $64, SI
+	ADDQ        $64, DX
+	SUBQ        $16, CX
+	JG          loop
+	VZEROUPPER
+	RET

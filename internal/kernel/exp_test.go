@@ -1,0 +1,62 @@
+package kernel
+
+import (
+	"flag"
+	"math"
+	"testing"
+)
+
+var exhaustive = flag.Bool("exhaustive", false, "test the exponential on every float32")
+
+// ulps is the distance of got from want in units of the last place that float32 has at want.
+func ulps(got float32, want float64) float64 {
+	if math.IsNaN(want) && math.IsNaN(float64(got)) || float64(got) == want {
+		return 0
+	}
+	_, e := math.Frexp(want)
+	unit := math.Ldexp(1, max(e-24, -149))
+	if math.IsInf(float64(got), 0) && want > math.MaxFloat32 {
+		// Overflow is right from half a step above the largest number on.
+		return max(0, math.MaxFloat32+unit/2-want) / unit
+	}
+	return math.Abs(float64(got)-want) / unit
+}
+
+// TestExpULP holds the exponential to one unit in the last place against math.Exp, whose own error in float64 does
+// not count here. By default it takes every 1021st float32 and every one near overflow, underflow and zero; with
+// -exhaustive all of them.
+func TestExpULP(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		const chunk = 1 << 12
+		x, y := make([]float32, chunk), make([]float32, chunk)
+		worst, at := 0.0, float32(0)
+		run := func(from, to, step uint64) {
+			for b := from; b < to; {
+				n := 0
+				for ; n < chunk && b < to; n++ {
+					x[n] = math.Float32frombits(uint32(b))
+					b += step
+				}
+				ExpTo(y[:n], x[:n])
+				for i, got := range y[:n] {
+					if u := ulps(got, math.Exp(float64(x[i]))); !(u <= worst) {
+						worst, at = u, x[i]
+					}
+				}
+			}
+		}
+		if *exhaustive {
+			run(0, 1<<32, 1)
+		} else {
+			run(0, 1<<32, 1021)
+			for _, v := range []float32{88.72, 88.73, -87.3, -87.4, -103.9, -104, 0.3465735, -0.3465735, 1, 0, float32(math.Inf(1)), float32(math.Inf(-1))} {
+				b := uint64(math.Float32bits(v))
+				run(max(b, 3000)-3000, min(b+3000, 1<<32), 1)
+			}
+		}
+		t.Logf("largest error: %.4f ulp at %v", worst, at)
+		if !(worst <= 1) {
+			t.Errorf("error at %v: got %v ulp, want at most 1", at, worst)
+		}
+	})
+}

@@ -1,0 +1,56 @@
+//go:build !purego
+
+package kernel
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// TestSameBits compares AVX-512 with AVX2: products and exponentials round alike, so that a run repeats on either.
+func TestSameBits(t *testing.T) {
+	if active < levelAVX512 {
+		t.Logf("one vector implementation only: %v", active)
+		return
+	}
+	defer func() { active = levelAVX512 }()
+	r := rand.New(rand.NewPCG(12, 13))
+	for _, s := range [][3]int{{30, 70, 33}, {1, 129, 400}, {2, 200, 900}} {
+		m, n, k := s[0], s[1], s[2]
+		a, b, c := randoms(r, m*k), randoms(r, n*k), [2][]float32{randoms(r, m*n)}
+		c[1] = append([]float32(nil), c[0]...)
+		for i, lv := range []level{levelAVX512, levelAVX2} {
+			active = lv
+			Gemm(NT, m, n, k, a, k, b, k, c[i], n, true)
+		}
+		if !sameBits(c[0], c[1]) {
+			t.Errorf("Gemm %v: AVX-512 and AVX2 differ", s)
+		}
+	}
+	x := randoms(r, 100_000)
+	for i := range x {
+		x[i] *= 60
+	}
+	var y [2][]float32
+	for i, lv := range []level{levelAVX512, levelAVX2} {
+		active, y[i] = lv, make([]float32, len(x))
+		ExpTo(y[i], x)
+	}
+	if !sameBits(y[0], y[1]) {
+		t.Error("ExpTo: AVX-512 and AVX2 differ")
+	}
+}
+
+func TestCapLevel(t *testing.T) {
+	for _, tt := range []struct {
+		best level
+		name string
+		want level
+	}{
+		{levelAVX512, "", levelAVX512}, {levelAVX512, "avx2", levelAVX2}, {levelAVX2, "avx512", levelAVX2}, {levelAVX512, "go", levelGo}, {levelAVX2, "neon", levelAVX2},
+	} {
+		if got := capLevel(tt.best, tt.name); got != tt.want {
+			t.Errorf("capLevel(%v, %q): got %v, want %v", tt.best, tt.name, got, tt.want)
+		}
+	}
+}

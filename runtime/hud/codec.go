@@ -94,8 +94,8 @@ func (s TrajectorySample) MarshalJSON() ([]byte, error) {
 	return json.Marshal(w)
 }
 
-// UnmarshalJSON reads the protocol's object, strictly. An empty prompt list
-// and null both mean no flat prompt.
+// UnmarshalJSON reads the protocol's object, strictly. Empty lists are read
+// as nil, whichever way the sender spelt them.
 func (s *TrajectorySample) UnmarshalJSON(data []byte) error {
 	var w wireSample
 	if err := strict(data, &w); err != nil {
@@ -104,14 +104,18 @@ func (s *TrajectorySample) UnmarshalJSON(data []byte) error {
 	if w.OutputTokenIDs == nil {
 		return fmt.Errorf("sample: output_token_ids: missing")
 	}
-	*s = TrajectorySample{OutputTokenIDs: *w.OutputTokenIDs, OutputLogprobs: w.OutputLogprobs}
-	if len(w.PromptTokenIDs) > 0 {
-		s.PromptTokenIDs = w.PromptTokenIDs
-	}
+	*s = TrajectorySample{PromptTokenIDs: someOf(w.PromptTokenIDs), OutputTokenIDs: someOf(*w.OutputTokenIDs), OutputLogprobs: someOf(w.OutputLogprobs)}
 	for _, c := range w.PromptChunks {
 		s.PromptChunks = append(s.PromptChunks, json.RawMessage(c))
 	}
 	return nil
+}
+
+func someOf[S ~[]E, E any](list S) S {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }
 
 // chunk is one prompt chunk, an object that is kept as it came.

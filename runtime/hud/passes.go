@@ -247,10 +247,12 @@ func (c *TrainingClient) forward(ctx context.Context, op, id string, batch []Ite
 	if err != nil {
 		return nil, failure(op, err)
 	}
-	p := res.Data
-	if err := checkPacked(op, p, len(b.inputs)); err != nil {
+	if err := checkPacked(op, res.Data, len(b.inputs)); err != nil {
 		return nil, err
 	}
+	own := *res.Data // the service may keep what it answered for the backward pass
+	p := &own
+	p.TrajIdx = slices.Clone(p.TrajIdx)
 	b.globalTrajectories(p)
 	p.Advantage = advantages(p)
 	p.Extra = make([]map[string]any, p.Len())
@@ -262,7 +264,7 @@ func (c *TrainingClient) forward(ctx context.Context, op, id string, batch []Ite
 			p.Extra[d] = item.Extra
 		}
 	}
-	return res, nil
+	return &ForwardResult{ForwardID: res.ForwardID, Data: p}, nil
 }
 
 // Backward accumulates the gradient of a caller's loss C against a forward

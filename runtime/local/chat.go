@@ -1,0 +1,263 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/hudrl/hudrl/internal/policy"
+	"github.com/hudrl/hudrl/internal/sampler"
+	"github.com/hudrl/hudrl/internal/store"
+	"github.com/hudrl/hudrl/runtime/hud"
+)
+
+// maxChoices bounds n of one request.
+const maxChoices = 128
+
+// Chat samples completions from the model's head, or from req.Checkpoint. The
+// prompt is the rendered messages; with PromptTokenIDs it is those tokens, as
+// they are, followed by the messages they do not cover. Tokens and logprobs
+// depend on the request and the weights alone, not on what else is running;
+// without Seed they are random. A prompt that leaves no room in the model's
+// context is refused; a completion that fills it ends with "length". Logprobs
+// are the model's own unless LogprobsMode is "processed". A request with a
+// TraceID is recorded: choice 0 becomes a turn of that trace.
+func (s *Service) Chat(ctx context.Context, req *hud.ChatRequest) (*hud.ChatResponse, error) {
+	const op = "chat"
+	if err := checkChat(op, req); err != nil {
+		return nil, err
+	}
+	r, err := s.resolve(ctx, op, req.Model)
+	if err != nil {
+		return nil, err
+	}
+	checkpoint, weights, err := s.routed(ctx, op, r, req.Checkpoint)
+	if err != nil {
+		return nil, err
+	}
+	prompt, err := s.prompt(op, weights.Config, req)
+	if err != nil {
+		return nil, err
+	}
+	sm, err := s.samplerOf(op, r.id())
+	if err != nil {
+		return nil, err
+	}
+	results, err := s.sample(ctx, op, sm, request(req, weights, prompt, int32(s.tok.EndOfTurn())), req)
+	if err != nil {
+		return nil, err
+	}
+	resp := &hud.ChatResponse{ID: "chatcmpl-" + newID(), Model: r.slug(), CheckpointID: checkpoint, Usage: hud.Usage{PromptTokens: len(prompt)}}
+	for i, res := range results {
+		c := hud.Choice{
+			Message:      hud.Message{Role: "assistant", Content: strings.ToValidUTF8(res.Text, "\uFFFD")},
+			FinishReason: res.FinishReason,
+		}
+		output := toInts(res.Tokens)
+		if req.ReturnTokenIDs {
+			c.PromptTokenIDs, c.TokenIDs = prompt, output
+		}
+		if req.Logprobs || req.ReturnTokenIDs {
+			c.Logprobs = res.Logprobs
+		}
+		resp.Choices = append(resp.Choices, c)
+		resp.Usage.CompletionTokens += len(output)
+		if i == 0 {
+			if err := s.record(ctx, op, req, r, prompt, output, res.Logprobs); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return resp, nil
+}
+
+// record keeps a turn of a trace. A service opened read-only cannot, and its
+// traces cannot be trained on.
+func (s *Service) record(ctx context.Context, op string, req *hud.ChatRequest, r resolved, prompt, output []int, logprobs []float32) error {
+	if store.TraceKey(req.TraceID) == "" || s.opts.ReadOnly {
+		return nil
+	}
+	return storeError(op, s.store.AddSample(ctx, req.TraceID, r.slug(), store.Sample{Prompt: prompt, Output: output, Logprobs: logprobs}))
+}
+
+func checkChat(op string, req *hud.ChatRequest) error {
+	switch {
+	case len(req.Messages) == 0:
+		return invalid(op, "messages: got 0, want at least 1")
+	case req.MaxTokens < 0:
+		return invalid(op, "max_tokens: got %d, want at least 1", req.MaxTokens)
+	case req.Temperature != nil && !(finite(*req.Temperature) && *req.Temperature >= 0):
+		return invalid(op, "temperature: got %v, want a finite number of 0 or more", *req.Temperature)
+	case req.TopP != nil && !(*req.TopP > 0 && *req.TopP <= 1):
+		return invalid(op, "top_p: got %v, want above 0 and at most 1", *req.TopP)
+	case req.TopK < 0:
+		return invalid(op, "top_k: got %d, want 0 (off) or more", req.TopK)
+	case !(req.MinP >= 0 && req.MinP <= 1):
+		return invalid(op, "min_p: got %v, want 0 to 1", req.MinP)
+	case req.N < 0 || req.N > maxChoices:
+		return invalid(op, "n: got %d, want 1 to %d", req.N, maxChoices)
+	case req.LogprobsMode != "" && req.LogprobsMode != "raw" && req.LogprobsMode != "processed":
+		return invalid(op, "logprobs_mode: got %q, want raw or processed", req.LogprobsMode)
+	case req.ContinuationFrom < 0:
+		return invalid(op, "continuation_from: got %d, want 0 or more", req.ContinuationFrom)
+	}
+	for i, stop := range req.Stop {
+		if stop == "" {
+			return invalid(op, "stop[%d]: got an empty string", i+1)
+		}
+	}
+	return nil
+}
+
+// prompt renders the messages, or continues the tokens the caller trusts.
+func (s *Service) prompt(op string, c policy.Config, req *hud.ChatRequest) ([]int, error) {
+	var prompt []int
+	var err error
+	if len(req.PromptTokenIDs) == 0 {
+		prompt, err = s.tok.Render(req.Messages, true)
+	} else {
+		for i, id := range req.PromptTokenIDs {
+			if id < 0 || id >= c.Vocab {
+				return nil, invalid(op, "prompt_token_ids[%d]: got %d, want a token id of 0 to %d", i+1, id, c.Vocab-1)
+			}
+		}
+		// Covered messages are counted without the leading system message.
+		covered := req.ContinuationFrom
+		if req.Messages[0].Role == "system" {
+			covered++
+		}
+		if covered > len(req.Messages) {
+			return nil, invalid(op, "continuation_from: got %d, want at most the %d messages after the system message",
+				req.ContinuationFrom, len(req.Messages)-covered+req.ContinuationFrom)
+		}
+		prompt, err = s.tok.RenderAfter(req.PromptTokenIDs, req.Messages[covered:], true)
+	}
+	if err != nil {
+		return nil, invalid(op, "%s", strings.TrimPrefix(err.Error(), "render: "))
+	}
+	if len(prompt) >= c.MaxContext {
+		return nil, hinted(invalid(op, "the prompt has %d tokens, want fewer than the model's context of %d", len(prompt), c.MaxContext),
+			"shorten the messages: the models read bytes, one token each")
+	}
+	return prompt, nil
+}
+
+// routed are the weights a chat asks for and the id of their checkpoint.
+func (s *Service) routed(ctx context.Context, op string, r resolved, checkpoint string) (string, *policy.Model, error) {
+	if checkpoint == "" {
+		id, m, err := s.serving(ctx, r)
+		return id, m, storeError(op, err)
+	}
+	if r.base != nil {
+		return "", nil, notFound(op, "checkpoint %q not found: %s is a base model and has none", checkpoint, r.base.slug)
+	}
+	c, err := s.checkpoint(ctx, op, r.row, checkpoint)
+	if err != nil {
+		return "", nil, err
+	}
+	if c.Weights == "" {
+		return "", nil, s.pruned(op, c)
+	}
+	m, err := s.blobWeights(r.row.Config, c.Weights)
+	return c.ID, m, storeError(op, err)
+}
+
+// request is the sampler's form of a chat.
+func request(req *hud.ChatRequest, m *policy.Model, prompt []int, eos int32) sampler.Request {
+	r := sampler.Request{
+		Model: m, Prompt: toInt32s(prompt), MaxTokens: req.MaxTokens, Temperature: 1, TopP: 1, TopK: req.TopK, MinP: req.MinP,
+		Stop: req.Stop, EOS: eos, Processed: req.LogprobsMode == "processed",
+	}
+	if req.Temperature != nil {
+		r.Temperature = *req.Temperature
+	}
+	if req.TopP != nil {
+		r.TopP = *req.TopP
+	}
+	if req.Seed != nil {
+		r.Seed = *req.Seed
+	} else {
+		r.Seed = rand.Uint64()
+	}
+	return r
+}
+
+// sample draws every choice at once. Choice 0 has the request's seed, the
+// others seeds made from it, so that choice 0 is the same whatever n.
+func (s *Service) sample(ctx context.Context, op string, sm *sampler.Sampler, base sampler.Request, req *hud.ChatRequest) ([]*sampler.Result, error) {
+	run, cancel := context.WithCancel(ctx)
+	defer cancel()
+	n := max(req.N, 1)
+	results, errs := make([]*sampler.Result, n), make([]error, n)
+	finished := make(chan struct{}, n)
+	for i := 1; i < n; i++ {
+		r := base
+		r.Seed = choiceSeed(base.Seed, i)
+		go func() {
+			defer func() { finished <- struct{}{} }()
+			results[i], errs[i] = sm.Submit(run, r)
+		}()
+	}
+	base.Stream = req.Stream
+	if results[0], errs[0] = sm.Submit(run, base); errs[0] != nil {
+		cancel()
+	}
+	for range n - 1 {
+		<-finished
+	}
+	for i, err := range errs {
+		switch {
+		case err == nil:
+		case errors.Is(err, sampler.ErrClosed):
+			return nil, errClosed(op)
+		case ctx.Err() != nil:
+			return nil, stopped(op, ctx)
+		default:
+			return nil, failed(op, hud.CodeServer, 500, "choice %d: %v", i+1, err)
+		}
+	}
+	return results, nil
+}
+
+// choiceSeed is the seed of choice i > 0: the i-th output of a generator
+// seeded with the request's.
+func choiceSeed(seed uint64, i int) uint64 {
+	rng := rand.New(rand.NewPCG(seed, 0x63686f69_63650000))
+	var v uint64
+	for range i {
+		v = rng.Uint64()
+	}
+	return v
+}
+
+// samplerOf is a model's sampler, started on first use.
+func (s *Service) samplerOf(op, modelID string) (*sampler.Sampler, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, errClosed(op)
+	}
+	sm := s.samplers[modelID]
+	if sm == nil {
+		sm = sampler.New(s.tok, sampler.Options{})
+		s.samplers[modelID] = sm
+	}
+	return sm, nil
+}
+
+func toInts(ids []int32) []int {
+	out := make([]int, len(ids))
+	for i, id := range ids {
+		out[i] = int(id)
+	}
+	return out
+}
+
+func toInt32s(ids []int) []int32 {
+	out := make([]int32, len(ids))
+	for i, id := range ids {
+		out[i] = int32(id)
+	}
+	return out
+}

@@ -1,0 +1,85 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/hudrl/hudrl/internal/policy"
+	"github.com/hudrl/hudrl/internal/policy/safetensors"
+	"github.com/hudrl/hudrl/runtime/hud"
+)
+
+// Export writes a model's head, or a checkpoint (by id or checkpoint name),
+// into dir as model.safetensors and config.json of a LlamaForCausalLM, dtype
+// "f32" ("" too) or "bf16". Each file appears whole or not at all.
+func (s *Service) Export(ctx context.Context, name, dir, dtype string) error {
+	const op = "export"
+	types := map[string]safetensors.DType{"": safetensors.F32, "f32": safetensors.F32, "bf16": safetensors.BF16}
+	dt, ok := types[dtype]
+	if !ok {
+		return invalid(op, "dtype: got %q, want f32 or bf16", dtype)
+	}
+	m, err := s.exported(ctx, op, name)
+	if err != nil {
+		return err
+	}
+	var weights bytes.Buffer
+	if err := m.Config.Encode(&weights, m.Params, dt); err != nil {
+		return failed(op, hud.CodeServer, 500, "%v", err)
+	}
+	config, err := json.MarshalIndent(m.Config, "", "  ")
+	if err != nil {
+		return failed(op, hud.CodeServer, 500, "%v", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return invalid(op, "directory %s: %v", dir, err)
+	}
+	for _, f := range []struct {
+		name string
+		data []byte
+	}{{"model.safetensors", weights.Bytes()}, {"config.json", append(config, '\n')}} {
+		if err := replaceFile(filepath.Join(dir, f.name), f.data); err != nil {
+			return failed(op, hud.CodeServer, 500, "write %s: %v", filepath.Join(dir, f.name), err)
+		}
+	}
+	return nil
+}
+
+func (s *Service) exported(ctx context.Context, op, name string) (*policy.Model, error) {
+	r, err := s.resolve(ctx, op, name)
+	if err == nil {
+		_, m, err := s.serving(ctx, r)
+		return m, storeError(op, err)
+	}
+	c, row, found := s.anyCheckpoint(ctx, name)
+	if !found {
+		return nil, err
+	}
+	if c.Weights == "" {
+		return nil, s.pruned(op, c)
+	}
+	m, err := s.blobWeights(row.Config, c.Weights)
+	return m, storeError(op, err)
+}
+
+// replaceFile writes a file under a temporary name and renames it.
+func replaceFile(path string, data []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

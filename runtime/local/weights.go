@@ -1,0 +1,161 @@
+package local
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/hudrl/hudrl/internal/optim"
+	"github.com/hudrl/hudrl/internal/policy"
+	"github.com/hudrl/hudrl/internal/policy/safetensors"
+	"github.com/hudrl/hudrl/internal/store"
+)
+
+// maxLoaded is how many sets of weights stay in memory beside those a trainer
+// or a request holds.
+const maxLoaded = 6
+
+// A weightsCache holds the latest used weights by the hash of their blob.
+type weightsCache struct {
+	mu      sync.Mutex
+	entries []*cachedWeights // latest used last
+}
+
+type cachedWeights struct {
+	key   string
+	once  sync.Once
+	model *policy.Model
+	err   error
+}
+
+// get returns the weights of key, loading them once however many ask.
+func (c *weightsCache) get(key string, load func() (*policy.Model, error)) (*policy.Model, error) {
+	c.mu.Lock()
+	i := slices.IndexFunc(c.entries, func(e *cachedWeights) bool { return e.key == key })
+	var e *cachedWeights
+	if i >= 0 {
+		e = c.entries[i]
+		c.entries = append(slices.Delete(c.entries, i, i+1), e)
+	} else {
+		e = &cachedWeights{key: key}
+		c.entries = append(c.entries, e)
+		if len(c.entries) > maxLoaded {
+			c.entries = slices.Delete(c.entries, 0, 1)
+		}
+	}
+	c.mu.Unlock()
+	e.once.Do(func() { e.model, e.err = load() })
+	if e.err != nil {
+		c.forget(e)
+	}
+	return e.model, e.err
+}
+
+// put adds weights that are already in memory.
+func (c *weightsCache) put(key string, m *policy.Model) {
+	_, _ = c.get(key, func() (*policy.Model, error) { return m, nil })
+}
+
+// forget drops a failed load, so that the next request tries again.
+func (c *weightsCache) forget(e *cachedWeights) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.entries = slices.DeleteFunc(c.entries, func(x *cachedWeights) bool { return x == e })
+}
+
+// baseWeights are those of a base model.
+func (s *Service) baseWeights(b *base) (*policy.Model, error) {
+	return s.loaded.get(b.id, func() (*policy.Model, error) {
+		c, err := b.config()
+		if err != nil {
+			return nil, err
+		}
+		data, err := b.weights()
+		if err != nil {
+			return nil, err
+		}
+		return newModel(c, data)
+	})
+}
+
+// blobWeights are those of a blob.
+func (s *Service) blobWeights(config, hash string) (*policy.Model, error) {
+	return s.loaded.get(hash, func() (*policy.Model, error) {
+		c, err := parseConfig(config)
+		if err != nil {
+			return nil, err
+		}
+		data, err := s.store.Blob(hash)
+		if err != nil {
+			return nil, err
+		}
+		return newModel(c, data)
+	})
+}
+
+func parseConfig(config string) (policy.Config, error) {
+	var c policy.Config
+	if err := json.Unmarshal([]byte(config), &c); err != nil {
+		return c, fmt.Errorf("%w: config.json: %w", store.ErrCorrupt, err)
+	}
+	return c, nil
+}
+
+func newModel(c policy.Config, data []byte) (*policy.Model, error) {
+	params, err := c.Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", store.ErrCorrupt, err)
+	}
+	return policy.New(c, params)
+}
+
+func encodeWeights(c policy.Config, params []float32) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(4*len(params) + 1<<13)
+	err := c.Encode(&b, params, safetensors.F32)
+	return b.Bytes(), err
+}
+
+// The optimizer's averages are stored under torch's names for them.
+const (
+	firstMoment  = "exp_avg."
+	secondMoment = "exp_avg_sq."
+)
+
+func encodeMoments(c policy.Config, o *optim.AdamW) ([]byte, error) {
+	var ts []safetensors.Tensor
+	for _, t := range c.Tensors() {
+		ts = append(ts,
+			safetensors.Tensor{Name: firstMoment + t.Name, Shape: t.Shape, Data: t.In(o.M)},
+			safetensors.Tensor{Name: secondMoment + t.Name, Shape: t.Shape, Data: t.In(o.V)})
+	}
+	var b bytes.Buffer
+	b.Grow(8*len(o.M) + 1<<14)
+	err := safetensors.Encode(&b, ts, safetensors.F32, map[string]string{"step": strconv.Itoa(o.T)})
+	return b.Bytes(), err
+}
+
+func decodeMoments(c policy.Config, data []byte, t int) (*optim.AdamW, error) {
+	f, err := safetensors.Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("%w: optimizer state: %w", store.ErrCorrupt, err)
+	}
+	if got := f.Metadata["step"]; got != strconv.Itoa(t) {
+		return nil, fmt.Errorf("%w: optimizer state is of its step %q, want %d", store.ErrCorrupt, got, t)
+	}
+	o := optim.New(c.NumParams())
+	o.T = t
+	for _, spec := range c.Tensors() {
+		for prefix, slab := range map[string][]float32{firstMoment: o.M, secondMoment: o.V} {
+			got, ok := f.Tensor(prefix + spec.Name)
+			if !ok || !slices.Equal(got.Shape, spec.Shape) {
+				return nil, fmt.Errorf("%w: optimizer state: tensor %s%s: got %v, want %v", store.ErrCorrupt, prefix, spec.Name, got.Shape, spec.Shape)
+			}
+			copy(spec.In(slab), got.Data)
+		}
+	}
+	return o, nil
+}

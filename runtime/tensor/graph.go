@@ -3,6 +3,7 @@ package tensor
 import (
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"weak"
 )
 
@@ -38,12 +39,38 @@ type node struct {
 	freed bool
 }
 
-// A token stands for a chain of nodes that keep values: it is reachable
-// exactly as long as one of them is, and live counts those that were not run
-// backwards yet.
+// A token stands for a few graphs that keep values: it is reachable as long as
+// a node of theirs is that was not run backwards, and live counts those.
 type token struct {
-	live int
+	live atomic.Int64
+	uses int // graphs that began with it
 	self weak.Pointer[token]
+}
+
+// tokenUses is how many graphs share a token, because weak pointers are dear.
+// A dropped graph may then count as needed while one of its neighbours is.
+const tokenUses = 64
+
+func newToken() *token {
+	t := &token{}
+	t.self = weak.Make(t)
+	return t
+}
+
+// token is the one for a graph that begins.
+func (a *Allocator) token() *token {
+	if a == nil {
+		return newToken()
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	t := a.recent.Value()
+	if t == nil || t.uses == tokenUses {
+		t = newToken()
+		a.recent = t.self
+	}
+	t.uses++
+	return t
 }
 
 // record notes that out was computed by op from a and b (nil when there is
@@ -79,10 +106,9 @@ func (n *node) keep(reads uint8, out *Tensor) {
 		}
 	}
 	if n.tok == nil {
-		n.tok = &token{}
-		n.tok.self = weak.Make(n.tok)
+		n.tok = out.st.alloc.token()
 	}
-	n.tok.live++
+	n.tok.live.Add(1)
 	if reads&readsA != 0 {
 		n.in[0].st.needed(n.tok)
 	}
@@ -119,7 +145,7 @@ func (s *storage) needed(tok *token) {
 func (s *storage) prune() bool {
 	done := func(w weak.Pointer[token]) bool {
 		t := w.Value()
-		return t == nil || t.live == 0
+		return t == nil || t.live.Load() == 0
 	}
 	s.others = slices.DeleteFunc(s.others, done)
 	if done(s.pending) {
@@ -148,8 +174,8 @@ func (n *node) free() {
 		return
 	}
 	n.freed = true
-	n.tok.live--
-	n.in, n.rest, n.y, n.aux = [2]*Tensor{}, nil, nil, nil
+	n.tok.live.Add(-1)
+	n.in, n.rest, n.y, n.aux, n.tok = [2]*Tensor{}, nil, nil, nil, nil
 }
 
 // input is the i-th input of n, of all it has.

@@ -116,6 +116,7 @@ type Allocator struct {
 	budget Budget
 	mu     sync.Mutex
 	slab   []float32
+	recent weak.Pointer[token] // what graphs that begin now share
 }
 
 // NewAllocator makes an Allocator; a nil budget is no limit.

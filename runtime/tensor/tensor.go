@@ -64,6 +64,18 @@ func (e *Error) Error() string { return e.Op + ": " + e.Detail }
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// ErrorCode is "limit" when a memory limit was reached and "validation"
+// otherwise; a script sees it as e.code.
+func (e *Error) ErrorCode() string {
+	if _, ok := e.Err.(*LimitError); ok {
+		return "limit"
+	}
+	return "validation"
+}
+
+// ErrorHint is Hint; a script sees it as e.hint.
+func (e *Error) ErrorHint() string { return e.Hint }
+
 // A Tensor is an N-dimensional array of float32. The zero value is not a
 // tensor; make one with From, Zeros and the like.
 type Tensor struct {

@@ -9,8 +9,8 @@ import "unsafe"
 func peak(n int) float64 {
 	var line [32]float32
 	var tile [12 * 32]float32
-	s := newStrip(n, line[:], 0, 0, line[:], 0, tile[:], 32, false)
-	s.bs, s.panels, s.mask = 0, 1, 1<<32-1
+	s := newStrip(n, line[:], 0, 0, line[:], 0, 0, tile[:], 32, false)
+	s.panels = 1
 	switch active {
 	case levelAVX512:
 		strip12AVX512(&s)

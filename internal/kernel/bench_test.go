@@ -19,17 +19,16 @@ func peakGo(n int) float64 {
 // share times f, which does flops operations, in turn with the peak loop, and reports the median rate and its part
 // of the peak's: on a shared machine only such a ratio repeats.
 func share(b *testing.B, flops float64, f func()) {
-	depth := 1000
-	for range 3 {
-		f()
-	}
-	start := time.Now()
-	peak(depth)
 	f()
-	for time.Since(start) < 20*time.Microsecond {
-		start = time.Now()
+	start := time.Now()
+	f()
+	length := min(time.Since(start), time.Millisecond)
+	depth := 1000
+	for start = time.Now(); ; start = time.Now() {
+		if peak(depth); time.Since(start) >= length {
+			break
+		}
 		depth *= 2
-		peak(depth)
 	}
 	var own, floor []float64
 	for b.Loop() {

@@ -72,9 +72,20 @@ func Gemm(l Layout, m, n, k int, a []float32, lda int, b []float32, ldb int, c [
 		w := min(maxWidth, n-j)
 		for p := 0; p < k; p += kb {
 			d := min(kb, k-p)
-			buf := s.block(d * roundUp(w, nr))
-			packBlock(lv, l, buf, b, ldb, p, d, j, w)
-			multiplyBlock(lv, s, m, w, d, a[p*cs:], rs, cs, buf, c[j:], ldc, accumulate || p > 0)
+			blk := block{rows: d, cols: w, rowStride: nr, panelStride: nr * d}
+			if l != NT && lv.readsInPlace(d, w, ldb) {
+				// Only the columns that do not fill a panel are packed.
+				blk.whole, blk.rowStride, blk.panelStride = b[p*ldb+j:], ldb, nr
+				if e := w % nr; e != 0 {
+					blk.edge = s.block(d * nr)
+					packBlock(lv, l, blk.edge, b, ldb, p, d, j+w-e, e)
+				}
+			} else {
+				blk.whole = s.block(d * roundUp(w, nr))
+				blk.edge = blk.whole[w/nr*nr*d:]
+				packBlock(lv, l, blk.whole, b, ldb, p, d, j, w)
+			}
+			multiplyBlock(lv, s, m, &blk, a[p*cs:], rs, cs, c[j:], ldc, accumulate || p > 0)
 		}
 	}
 	scratchPool.Put(s)
@@ -134,10 +145,21 @@ func GemmPanel(m int, a []float32, lda int, p *Panel, c []float32, ldc int, accu
 		for q := 0; q < k; q += kb {
 			d := min(kb, k-q)
 			size := d * roundUp(w, nr)
-			multiplyBlock(p.lv, nil, m, w, d, a[q:], lda, 1, p.data[off:off+size], c[j:], ldc, accumulate || q > 0)
+			blk := block{rows: d, cols: w, whole: p.data[off : off+size], rowStride: nr, panelStride: nr * d}
+			blk.edge = blk.whole[w/nr*nr*d:]
+			multiplyBlock(p.lv, nil, m, &blk, a[q:], lda, 1, c[j:], ldc, accumulate || q > 0)
 			off += size
 		}
 	}
+}
+
+// block is a part of op(B), rows by cols, as panels of panelWidth columns.
+type block struct {
+	rows, cols  int
+	whole       []float32 // the panels all of whose columns exist, panelStride apart, their rows rowStride apart
+	rowStride   int
+	panelStride int
+	edge        []float32 // a last panel with fewer columns, padded and contiguous
 }
 
 // scratch is the memory of one running product.

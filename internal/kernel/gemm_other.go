@@ -11,8 +11,10 @@ func packBlock(_ level, l Layout, dst []float32, b []float32, ldb, p, d, j, n in
 	}
 }
 
-// multiplyBlock multiplies m rows of A, d deep and strided rs between rows and cs along them, with a packed block of
-// n columns into C.
-func multiplyBlock(_ level, s *scratch, m, n, d int, a []float32, rs, cs int, b []float32, c []float32, ldc int, add bool) {
-	multiplyBlockGo(s, m, n, d, a, rs, cs, b, c, ldc, add)
+// readsInPlace reports whether a part of B is read where it is: never, four columns in a row suit the plain loop better.
+func (l level) readsInPlace(_, _, _ int) bool { return false }
+
+// multiplyBlock multiplies m rows of A, strided rs between rows and cs along them, with a block of B into C.
+func multiplyBlock(_ level, sc *scratch, m int, blk *block, a []float32, rs, cs int, c []float32, ldc int, add bool) {
+	multiplyBlockGo(sc, m, blk.cols, blk.rows, a, rs, cs, blk.whole, c, ldc, add)
 }

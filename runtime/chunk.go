@@ -1,0 +1,146 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/parse"
+)
+
+// A Chunk is compiled source. It is read-only: any number of Runtimes may run
+// it at once.
+type Chunk struct {
+	name  string
+	src   string
+	proto *lua.FunctionProto
+}
+
+// Name is the name given to Compile.
+func (c *Chunk) Name() string { return c.name }
+
+// Compile compiles src, at most 1 MiB of it. The name stands in error
+// messages. The error is an [*Error]; it wraps ErrIncomplete when src ends in
+// the middle of a statement.
+func Compile(name, src string) (*Chunk, error) {
+	return compile(name, src, defaultSourceBytes)
+}
+
+func compile(name, src string, maxBytes int) (*Chunk, error) {
+	if len(src) > maxBytes {
+		limit := newLimit(ErrSize, "source size", fmt.Sprintf("%d bytes", len(src)), fmt.Sprintf("%d bytes", maxBytes), "Limits.SourceBytes, or load data as JSON")
+		return nil, &Error{Message: limit.Error(), Source: name, Line: 1, Code: CodeLimit, Hint: limit.ErrorHint(), Err: limit}
+	}
+	src = strings.TrimPrefix(src, "\ufeff")
+	if strings.HasPrefix(src, "#!") { // a line for the shell; its newline stays, so that lines keep their numbers
+		if i := strings.IndexByte(src, '\n'); i >= 0 {
+			src = src[i:]
+		} else {
+			src = ""
+		}
+	}
+	if strings.HasPrefix(src, "\x1b") {
+		return nil, syntaxError(name, src, 1, "bytecode is refused: compile from source", "")
+	}
+	if e := checkSource(name, src); e != nil {
+		return nil, e
+	}
+	stmts, err := parse.Parse(strings.NewReader(src), name)
+	if err != nil {
+		return nil, parseError(name, src, err)
+	}
+	stmts, e := rewriteTree(name, src, stmts)
+	if e != nil {
+		return nil, e
+	}
+	proto, err := lua.Compile(stmts, name)
+	if err != nil {
+		return nil, compileError(name, src, err)
+	}
+	resolveHelpers(proto)
+	return &Chunk{name: name, src: src, proto: proto}, nil
+}
+
+func syntaxError(name, src string, line int, message, hint string) *Error {
+	return &Error{Message: message, Source: name, Line: line, Text: lineOf(src, line), Hint: hint, Code: CodeValidation, Err: errSyntax}
+}
+
+// errSyntax is behind every error of Compile that is no limit.
+var errSyntax = errors.New("syntax error")
+
+// incomplete says that the text ends too early.
+var errIncompleteSyntax = fmt.Errorf("%w: %w", errSyntax, ErrIncomplete)
+
+func parseError(name, src string, err error) *Error {
+	var pe *parse.Error
+	if !errors.As(err, &pe) {
+		return syntaxError(name, src, 1, strings.TrimSpace(err.Error()), "")
+	}
+	if pe.Pos.Line == parse.EOF || pe.Token == "" && pe.Message == "syntax error" {
+		last := strings.Count(src, "\n") + 1
+		e := syntaxError(name, src, last, "the text ends too early: "+pe.Message, "an end, a bracket or a quote is missing")
+		e.Err = errIncompleteSyntax
+		return e
+	}
+	message := pe.Message
+	if pe.Token != "" {
+		message = fmt.Sprintf("%s near %q", pe.Message, pe.Token)
+	}
+	e := syntaxError(name, src, pe.Pos.Line, message, "")
+	e.Hint = syntaxHint(e.Text)
+	return e
+}
+
+func compileError(name, src string, err error) *Error {
+	var ce *lua.CompileError
+	if errors.As(err, &ce) {
+		return syntaxError(name, src, ce.Line, ce.Message, "")
+	}
+	return syntaxError(name, src, 1, err.Error(), "")
+}
+
+// lineOf is the given line of src, counted from 1.
+func lineOf(src string, line int) string {
+	for ; line > 1; line-- {
+		i := strings.IndexByte(src, '\n')
+		if i < 0 {
+			return ""
+		}
+		src = src[i+1:]
+	}
+	if i := strings.IndexByte(src, '\n'); i >= 0 {
+		src = src[:i]
+	}
+	return strings.TrimRight(src, " \t\r")
+}
+
+// compileEval compiles what a person typed: an expression if it is one, else
+// statements.
+func (vm *VM) compileEval(src string) (*Chunk, error) {
+	const name = "stdin"
+	max := vm.cfg.Limits.SourceBytes
+	// The expression goes on the return's own line, so that lines keep their numbers.
+	if c, err := compile(name, "return "+src, max); err == nil {
+		c.src = src
+		return c, nil
+	}
+	return compile(name, src, max)
+}
+
+// keptEvals bounds the source texts kept for the messages of chunks that load
+// and loadstring make.
+const keptEvals = 256
+
+// load makes a function of c in vm and keeps its text for error messages.
+func (vm *VM) load(c *Chunk) *lua.LFunction {
+	if _, known := vm.sources[c.name]; !known {
+		vm.evals = append(vm.evals, c.name)
+		if len(vm.evals) > keptEvals {
+			delete(vm.sources, vm.evals[0])
+			vm.evals = vm.evals[1:]
+		}
+	}
+	vm.sources[c.name] = &c.src
+	return vm.root.NewFunctionFromProto(c.proto)
+}

@@ -1,0 +1,198 @@
+package runtime
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"sort"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// maxNested bounds how deep converted data may nest.
+const maxNested = 200
+
+// ToLua makes a Lua value of a Go one: nil, booleans, strings, numbers,
+// slices and arrays (as lists), maps with string or number keys (as tables),
+// errors (as error objects), and Go values whose type [VM.DefineType] knows. A
+// whole number that a float64 cannot hold is an error, never rounded.
+func (vm *VM) ToLua(v any) (lua.LValue, error) { return vm.fromGo(v, 0) }
+
+func (vm *VM) fromGo(v any, depth int) (lua.LValue, error) {
+	if depth > maxNested {
+		return nil, fmt.Errorf("data nests deeper than %d", maxNested)
+	}
+	switch v := v.(type) {
+	case nil:
+		return lua.LNil, nil
+	case lua.LValue:
+		return v, nil
+	case bool:
+		return lua.LBool(v), nil
+	case string:
+		if len(v) > vm.cfg.Limits.StringBytes {
+			return nil, vm.stringLimit(len(v))
+		}
+		return lua.LString(v), nil
+	case float64:
+		return lua.LNumber(v), nil
+	case int:
+		return wholeNumber(int64(v))
+	case *Func:
+		if v.vm != vm {
+			return nil, fmt.Errorf("a function of another Runtime cannot be passed")
+		}
+		return v.fn, nil
+	case *Error:
+		if v.raw != nil {
+			return v.raw, nil
+		}
+	}
+	if mt := vm.types[reflect.TypeOf(v)]; mt != nil {
+		return vm.Wrap(v), nil
+	}
+	if err, ok := v.(error); ok {
+		return vm.errorUserdata(&errorObject{err: err, message: err.Error(), code: errorCode(err), hint: errorHint(err), status: errorStatus(err)}), nil
+	}
+	r := reflect.ValueOf(v)
+	switch r.Kind() {
+	case reflect.Bool:
+		return lua.LBool(r.Bool()), nil
+	case reflect.String:
+		return vm.fromGo(r.String(), depth)
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return wholeNumber(r.Int())
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		if u := r.Uint(); u <= math.MaxInt64 {
+			return wholeNumber(int64(u))
+		}
+		return nil, fmt.Errorf("%d is too large for a Lua number: pass it as a string", r.Uint())
+	case reflect.Float32, reflect.Float64:
+		return lua.LNumber(r.Float()), nil
+	case reflect.Pointer:
+		if r.IsNil() {
+			return lua.LNil, nil
+		}
+	case reflect.Slice, reflect.Array:
+		t := vm.root.CreateTable(r.Len(), 0)
+		for i := range r.Len() {
+			e, err := vm.fromGo(r.Index(i).Interface(), depth+1)
+			if err != nil {
+				return nil, err
+			}
+			t.RawSetInt(i+1, e)
+		}
+		return t, nil
+	case reflect.Map:
+		return vm.fromMap(r, depth)
+	}
+	return nil, fmt.Errorf("a Go value of type %T cannot be passed to Lua: pass plain data, or use Set", v)
+}
+
+func (vm *VM) fromMap(r reflect.Value, depth int) (lua.LValue, error) {
+	keys := r.MapKeys()
+	// Tables remember the order of insertion: sorted keys make it repeatable.
+	sort.Slice(keys, func(i, j int) bool { return fmt.Sprint(keys[i]) < fmt.Sprint(keys[j]) })
+	t := vm.root.CreateTable(0, len(keys))
+	for _, k := range keys {
+		key, err := vm.fromGo(k.Interface(), depth+1)
+		if err != nil {
+			return nil, err
+		}
+		value, err := vm.fromGo(r.MapIndex(k).Interface(), depth+1)
+		if err != nil {
+			return nil, err
+		}
+		if n, ok := key.(lua.LNumber); ok && (float64(n) > sparseFree || math.IsNaN(float64(n))) {
+			return nil, fmt.Errorf("map key %v cannot be a table index: use strings", k)
+		}
+		t.RawSet(key, value)
+	}
+	return t, nil
+}
+
+func wholeNumber(n int64) (lua.LValue, error) {
+	if n > 1<<53 || n < -1<<53 {
+		return nil, fmt.Errorf("%d is too large for a Lua number: pass it as a string", n)
+	}
+	return lua.LNumber(n), nil
+}
+
+// ToGo makes plain Go data of a Lua value: nil, bool, float64, string, []any
+// for a list, map[string]any for any other table (an empty table is an empty
+// list; number keys become strings), and for a userdata the Go value in it. Functions,
+// coroutines and tables that contain themselves are errors.
+func ToGo(v lua.LValue) (any, error) { return toGo(v, nil, map[*lua.LTable]bool{}) }
+
+// toGo is ToGo that also hands out functions, for the results of Run.
+func (vm *VM) toGo(v lua.LValue) (any, error) { return toGo(v, vm, map[*lua.LTable]bool{}) }
+
+func toGo(v lua.LValue, vm *VM, open map[*lua.LTable]bool) (any, error) {
+	switch v := v.(type) {
+	case *lua.LNilType:
+		return nil, nil
+	case lua.LBool:
+		return bool(v), nil
+	case lua.LNumber:
+		return float64(v), nil
+	case lua.LString:
+		return string(v), nil
+	case *lua.LUserData:
+		if o, ok := v.Value.(*errorObject); ok {
+			return o.err, nil
+		}
+		return v.Value, nil
+	case *lua.LFunction:
+		if vm != nil {
+			return &Func{vm, v}, nil
+		}
+	case *lua.LTable:
+		return tableToGo(v, vm, open)
+	}
+	return nil, fmt.Errorf("a Lua %s cannot become a Go value", v.Type())
+}
+
+func tableToGo(t *lua.LTable, vm *VM, open map[*lua.LTable]bool) (any, error) {
+	if open[t] {
+		return nil, fmt.Errorf("a table contains itself")
+	}
+	if len(open) >= maxNested {
+		return nil, fmt.Errorf("tables nest deeper than %d", maxNested)
+	}
+	open[t] = true
+	defer delete(open, t)
+
+	n, entries := t.Len(), 0
+	for k, _ := t.Next(lua.LNil); k != lua.LNil; k, _ = t.Next(k) {
+		entries++
+	}
+	if entries == n {
+		list := make([]any, n)
+		for i := range list {
+			e, err := toGo(t.RawGetInt(i+1), vm, open)
+			if err != nil {
+				return nil, fmt.Errorf("[%d]: %w", i+1, err)
+			}
+			list[i] = e
+		}
+		return list, nil
+	}
+	out := make(map[string]any, entries)
+	for k, e := t.Next(lua.LNil); k != lua.LNil; k, e = t.Next(k) {
+		var key string
+		switch k := k.(type) {
+		case lua.LString:
+			key = string(k)
+		case lua.LNumber:
+			key = formatNumber(float64(k))
+		default:
+			return nil, fmt.Errorf("a table key of type %s cannot become a Go value", k.Type())
+		}
+		value, err := toGo(e, vm, open)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", key, err)
+		}
+		out[key] = value
+	}
+	return out, nil
+}

@@ -1,0 +1,260 @@
+package runtime
+
+import (
+	"reflect"
+	goruntime "runtime"
+	"sync/atomic"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// maxNesting bounds how many coroutines may resume one another in a chain:
+// each takes a stretch of the Go stack.
+const maxNesting = 64
+
+// coroutine is what the host knows of a coroutine beyond its thread. It hangs
+// on the gate of that thread, so that it lives as long and no longer.
+type coroutine struct {
+	fn     *lua.LFunction
+	slot   *slot
+	runner *Task // the task that is running it, or nil
+	depth  int   // of the chain of resumes, while it runs
+}
+
+// coroutineCount counts the live coroutines: a dead one is subtracted when it
+// ends, a forgotten one when it is collected.
+type coroutineCount struct{ live atomic.Int64 }
+
+// slot is one counted coroutine. It is given back once.
+type slot struct {
+	count *coroutineCount
+	gone  atomic.Bool
+}
+
+func (s *slot) release() {
+	if !s.gone.Swap(true) {
+		s.count.live.Add(-1)
+	}
+}
+
+func (vm *VM) coroutineFunctions() map[string]lua.LGFunction {
+	return map[string]lua.LGFunction{
+		"create": func(L *lua.LState) int {
+			L.Push(vm.newCoroutine(L, "coroutine.create"))
+			return 1
+		},
+		"wrap": func(L *lua.LState) int {
+			th := vm.newCoroutine(L, "coroutine.wrap")
+			L.Push(vm.NewFunction(func(L *lua.LState) int {
+				out, err := vm.resume(L, th, "coroutine.wrap", stackArgs(L, 1))
+				if err != nil {
+					L.Error(err, 0)
+				}
+				return pushAll(L, out)
+			}))
+			return 1
+		},
+		"resume": func(L *lua.LState) int {
+			th := checkThread(L, "coroutine.resume")
+			out, err := vm.resume(L, th, "coroutine.resume", stackArgs(L, 2))
+			if err != nil {
+				L.Push(lua.LFalse)
+				L.Push(err)
+				return 2
+			}
+			L.Push(lua.LTrue)
+			return 1 + pushAll(L, out)
+		},
+		"status": func(L *lua.LState) int {
+			th := checkThread(L, "coroutine.status")
+			co := gateOf(th).co
+			switch {
+			case th == L:
+				L.Push(lua.LString("running"))
+			case th.Dead:
+				L.Push(lua.LString("dead"))
+			case co == nil || co.runner != nil:
+				L.Push(lua.LString("normal"))
+			default:
+				L.Push(lua.LString("suspended"))
+			}
+			return 1
+		},
+		"running": func(L *lua.LState) int {
+			if gateOf(L).co == nil {
+				L.Push(lua.LNil)
+			} else {
+				L.Push(L)
+			}
+			return 1
+		},
+		"yield": func(L *lua.LState) int {
+			if gateOf(L).co == nil {
+				vm.Raise(L, Faultf(CodeError, "coroutine.yield: not inside a coroutine"))
+			}
+			if !canYield(L) {
+				vm.Raise(L, &Fault{Code: CodeError,
+					Message: "coroutine.yield: cannot yield across a call from Go (pcall, a metamethod, an iterator, sort or gsub)",
+					Hint:    "yield from the coroutine's own Lua functions, or use hud.spawn: tasks may wait anywhere"})
+			}
+			return -1
+		},
+	}
+}
+
+func checkThread(L *lua.LState, name string) *lua.LState {
+	th, ok := L.Get(1).(*lua.LState)
+	if !ok {
+		VMOf(L).Raise(L, Faultf(CodeValidation, "%s: coroutine: got %s, want coroutine", name, typeName(L.Get(1))))
+	}
+	return th
+}
+
+func stackArgs(L *lua.LState, from int) []lua.LValue {
+	n := L.GetTop() - from + 1
+	if n <= 0 {
+		return nil
+	}
+	args := make([]lua.LValue, n)
+	for i := range args {
+		args[i] = L.Get(from + i)
+	}
+	return args
+}
+
+func pushAll(L *lua.LState, values []lua.LValue) int {
+	for _, v := range values {
+		L.Push(v)
+	}
+	return len(values)
+}
+
+func (vm *VM) newCoroutine(L *lua.LState, name string) *lua.LState {
+	fn, ok := L.Get(1).(*lua.LFunction)
+	if !ok || fn.IsG {
+		got := typeName(L.Get(1))
+		if ok {
+			got = "a built-in function"
+		}
+		vm.Raise(L, Faultf(CodeValidation, "%s: function: got %s, want a Lua function", name, got))
+	}
+	vm.makeRoom(L)
+	th := vm.newThread(gateOf(L).task)
+	co := &coroutine{fn: fn, slot: &slot{count: &vm.coroutines}}
+	gateOf(th).co = co
+	vm.coroutines.live.Add(1)
+	goruntime.AddCleanup(th, (*slot).release, co.slot)
+	return th
+}
+
+// makeRoom raises when too many coroutines live, after a collection that finds
+// the forgotten ones.
+func (vm *VM) makeRoom(L *lua.LState) {
+	max := vm.cfg.Limits.Coroutines
+	if vm.coroutines.live.Load() < int64(max) {
+		return
+	}
+	for range 10 {
+		goruntime.GC()
+		// Cleanups run on a goroutine of the Go runtime, soon after.
+		deadline := time.Now().Add(10 * time.Millisecond)
+		for time.Now().Before(deadline) {
+			if vm.coroutines.live.Load() < int64(max) {
+				return
+			}
+			goruntime.Gosched()
+		}
+	}
+	vm.Raise(L, newLimit(ErrCount, "live coroutines", max+1, max, "Limits.Coroutines"))
+}
+
+// resume runs th until it yields, returns or raises. The error is the raised
+// value.
+func (vm *VM) resume(L, th *lua.LState, name string, args []lua.LValue) ([]lua.LValue, lua.LValue) {
+	g := gateOf(L)
+	tg := gateOf(th)
+	co := tg.co
+	refuse := func(format string, a ...any) lua.LValue {
+		return vm.ErrorValue(L, Faultf(CodeError, name+": "+format, a...))
+	}
+	switch {
+	case co == nil:
+		return nil, refuse("cannot resume the main thread of a task")
+	case th == L:
+		return nil, refuse("cannot resume a running coroutine")
+	case th.Dead:
+		return nil, refuse("cannot resume a dead coroutine")
+	case co.runner == g.task:
+		return nil, refuse("cannot resume a coroutine that is resuming another one")
+	case co.runner != nil:
+		return nil, refuse("cannot resume a coroutine that task %s is running; it may be waiting inside a host function", co.runner.name)
+	}
+	depth := 1
+	if g.co != nil {
+		depth = g.co.depth + 1
+	}
+	if depth > maxNesting {
+		return nil, vm.ErrorValue(L, newLimit(ErrDepth, "nested coroutines", depth, maxNesting, "nothing: resume them from one loop instead"))
+	}
+	co.runner, co.depth = g.task, depth
+	tg.enter(g.task)
+	state, err, out := L.Resume(th, co.fn, args...)
+	L.G.CurrentThread = L
+	co.runner = nil
+	if state == lua.ResumeError {
+		th.Dead = true
+		co.slot.release()
+		var raised lua.LValue = lua.LString("coroutine failed")
+		if api, ok := err.(*lua.ApiError); ok {
+			raised = vm.coroutineError(th, api.Object)
+		}
+		return nil, raised
+	}
+	if th.Dead {
+		co.slot.release()
+	}
+	return out, nil
+}
+
+// canYield reports whether every call between L's base and its top is one that
+// gopher-lua can leave and come back to: a Lua function entered by a call instruction. It reads the frames by reflection, because gopher-lua shows
+// neither the instruction nor the way a frame was entered.
+func canYield(L *lua.LState) bool {
+	for level := 1; ; level++ {
+		dbg, ok := L.GetStack(level)
+		if !ok {
+			return true
+		}
+		frame := reflect.ValueOf(dbg).Elem().FieldByName("frame").Elem()
+		fn, err := L.GetInfo("f", dbg, lua.LNil)
+		lf, ok := fn.(*lua.LFunction)
+		if err != nil || !ok || lf.IsG {
+			return false
+		}
+		pc := int(frame.FieldByName("Pc").Int()) - 1
+		if pc < 0 || pc >= len(lf.Proto.Code) {
+			return false
+		}
+		if op := int(lf.Proto.Code[pc] >> 26); op != lua.OP_CALL && op != lua.OP_TAILCALL {
+			return false
+		}
+	}
+}
+
+// coroutineError is what a coroutine raised. The traceback of the dead thread
+// is kept in an error object; plain strings stay plain.
+func (vm *VM) coroutineError(th *lua.LState, raised lua.LValue) lua.LValue {
+	text, ok := raised.(lua.LString)
+	if !ok {
+		return raised
+	}
+	if s := string(text); s == "lua callstack overflow" {
+		err := vm.depthError()
+		o := &errorObject{err: err, message: err.Error(), code: errorCode(err), hint: errorHint(err)}
+		o.source, o.line = position(th)
+		o.traceback = traceback(th)
+		return vm.errorUserdata(o)
+	}
+	return raised
+}

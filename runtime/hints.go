@@ -1,0 +1,77 @@
+package runtime
+
+import (
+	"regexp"
+	"strings"
+)
+
+// newerLua maps spellings of Lua 5.2 and later, and of other languages, to
+// what to write here. The first that matches the source line wins.
+var newerLua = []struct {
+	re   *regexp.Regexp
+	hint string
+}{
+	{regexp.MustCompile(`[^/]//[^/]`), `"//" is Lua 5.3: write math.floor(a / b)`},
+	{regexp.MustCompile(`!=`), `"not equal" is written ~= in Lua`},
+	{regexp.MustCompile(`<(const|close)>`), `attribs such as <const> are Lua 5.4: leave them out`},
+	{regexp.MustCompile(`[\w\])]\s*(\+|-|\*|/|\.\.)=[^=]`), `Lua has no compound assignment: write x = x + 1`},
+	{regexp.MustCompile(`\+\+|[^-]--\s*[;)]`), `Lua has no ++ or --: write x = x + 1`},
+	{regexp.MustCompile(`&&|\|\|`), `"and" and "or" are words in Lua`},
+	{regexp.MustCompile(`<<|>>|[^&]&[^&]|[^|]\|[^|]`), `bitwise operators are Lua 5.3: use arithmetic (a * 2^n, math.floor(a / 2^n), a % 2^n)`},
+	{regexp.MustCompile(`(^|[^~=<>!])~[^=]`), `bitwise ~ is Lua 5.3; "not equal" is written ~=`},
+	{regexp.MustCompile(`^\s*continue\b`), `Lua has no continue: write goto continue, with ::continue:: at the loop's end`},
+	{regexp.MustCompile(`\belse\s+if\b`), `"elseif" is one word, or the inner if needs an end of its own`},
+	{regexp.MustCompile(`\?[^:]*:`), `Lua has no ?: operator: write cond and a or b`},
+	{regexp.MustCompile(`!\s*[\w(]`), `"not" is a word in Lua`},
+	{regexp.MustCompile(`\b(if|while|elseif)\b[^=~<>]*[^=~<>]=[^=]`), `= assigns; comparison is ==`},
+	{regexp.MustCompile(`\{\s*$|^\s*\}`), `blocks end with "end", not with braces`},
+}
+
+func syntaxHint(line string) string {
+	code := line
+	if i := strings.Index(code, "--"); i >= 0 && !strings.Contains(code, "'") && !strings.Contains(code, `"`) {
+		code = code[:i+2]
+	}
+	for _, h := range newerLua {
+		if h.re.MatchString(code) {
+			return h.hint
+		}
+	}
+	return ""
+}
+
+// absent maps names that the sandbox leaves out to what to do instead.
+var absent = []struct {
+	re   *regexp.Regexp
+	hint string
+}{
+	{regexp.MustCompile(`\bio\.`), `there is no io: print writes, hud.fs reads and writes files where the host allows it`},
+	{regexp.MustCompile(`\bos\.(execute|remove|rename|tmpname|setenv|setlocale)\b`), `scripts cannot reach processes or files through os`},
+	{regexp.MustCompile(`\bos\.getenv\b`), `environment variables need the host's leave: hud.env with --allow-env NAME`},
+	{regexp.MustCompile(`\bdebug\.`), `there is no debug library: error objects carry e.traceback`},
+	{regexp.MustCompile(`\bpackage\.`), `there is no package table: require finds built-ins and the host's own roots`},
+	{regexp.MustCompile(`\b(dofile|loadfile)\b`), `use require: it finds built-ins and the host's own roots`},
+	{regexp.MustCompile(`\bmodule\s*[("']`), `return a table from the file, and require it`},
+	{regexp.MustCompile(`\b(setfenv|getfenv)\b`), `functions cannot change environments here: pass a table instead`},
+	{regexp.MustCompile(`\bcollectgarbage\b`), `the host collects garbage by itself`},
+	{regexp.MustCompile(`\bnewproxy\b`), `use a table with a metatable`},
+	{regexp.MustCompile(`\btable\.(unpack|pack)\b`), `table.unpack and table.pack are Lua 5.2: write unpack(t) and {n = select("#", ...), ...}`},
+	{regexp.MustCompile(`\btable\.move\b`), `table.move is Lua 5.3: write a loop`},
+	{regexp.MustCompile(`\bmath\.(tointeger|type|ult)\b`), `Lua 5.1 has one number type: math.floor(x) == x tests for a whole number`},
+	{regexp.MustCompile(`\b(utf8|bit32|bit)\.`), `utf8 and bit32 are Lua 5.3 and 5.2: strings here are bytes, numbers are floats`},
+	{regexp.MustCompile(`\bstring\.(pack|unpack|packsize)\b`), `string.pack is Lua 5.3: use hud.json for data`},
+	{regexp.MustCompile(`\brawlen\b`), `rawlen is Lua 5.2: # ignores metatables on plain tables here`},
+}
+
+// runHint is a hint for an error that was raised on a line of source.
+func runHint(message, line string) string {
+	if !strings.Contains(message, "nil") && !strings.Contains(message, "call a non-function") {
+		return ""
+	}
+	for _, h := range absent {
+		if h.re.MatchString(line) {
+			return h.hint
+		}
+	}
+	return ""
+}

@@ -1,0 +1,472 @@
+package runtime
+
+import (
+	"fmt"
+	"strconv"
+
+	lua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/ast"
+)
+
+// Bounds of the tree that gopher-lua's compiler gets. Beyond them it recurses
+// without end, takes quadratic time, or drops items without a word.
+const (
+	maxTreeDepth  = 1_000
+	maxTableItems = 25_550 // 511 flushes of 50: more are lost
+	maxConstants  = 10_000 // distinct ones of one function, searched one by one
+	maxOperands   = 10_000 // of one chain of ..
+	concatGroup   = 50     // operands of one call of concat; a function has 200 registers
+)
+
+// The compile step calls host functions in place of two operators: concat for
+// "..", because one instruction joins a whole chain without any limit, and
+// store for t[k] = v, because gopher-lua fills the gap before a far index. The
+// calls name these strings; resolveHelpers puts the functions into the
+// constants of the bytecode, where no script can reach or replace them.
+const (
+	concatName = "\x00hudrl.concat"
+	storeName  = "\x00hudrl.store"
+	keyName    = "\x00hudrl.key"
+)
+
+var helpers = map[lua.LValue]*lua.LFunction{
+	lua.LString(concatName): {IsG: true, GFunction: Guard(concatValues)},
+	lua.LString(storeName):  {IsG: true, GFunction: Guard(storeValue)},
+	lua.LString(keyName):    {IsG: true, GFunction: Guard(checkKey)},
+}
+
+func resolveHelpers(proto *lua.FunctionProto) {
+	for i, c := range proto.Constants {
+		if fn, ok := helpers[c]; ok {
+			proto.Constants[i] = fn
+		}
+	}
+	for _, p := range proto.FunctionPrototypes {
+		resolveHelpers(p)
+	}
+}
+
+// concatValues joins its arguments as a chain of .. does, from the right.
+func concatValues(L *lua.LState) int {
+	n := L.GetTop()
+	size := 0
+	plain := true
+	for i := 1; i <= n; i++ {
+		switch v := L.Get(i).(type) {
+		case lua.LString:
+			size += len(v)
+		case lua.LNumber:
+			size += 24
+		default:
+			plain = false
+		}
+	}
+	vm := VMOf(L)
+	if plain {
+		if size > vm.cfg.Limits.StringBytes {
+			vm.CheckString(L, size)
+		}
+		var scratch [128]byte
+		b := scratch[:0]
+		if size > len(scratch) {
+			b = make([]byte, 0, size)
+		}
+		for i := 1; i <= n; i++ {
+			switch v := L.Get(i).(type) {
+			case lua.LString:
+				b = append(b, v...)
+			case lua.LNumber:
+				b = appendNumber(b, float64(v))
+			}
+		}
+		L.Push(lua.LString(b))
+		return 1
+	}
+	right := L.Get(n)
+	for i := n - 1; i >= 1; i-- {
+		right = vm.concatPair(L, L.Get(i), right)
+	}
+	L.Push(right)
+	return 1
+}
+
+func (vm *VM) concatPair(L *lua.LState, a, b lua.LValue) lua.LValue {
+	left, leftOK := concatText(a)
+	right, rightOK := concatText(b)
+	if leftOK && rightOK {
+		vm.CheckString(L, len(left)+len(right))
+		return lua.LString(left + right)
+	}
+	fn := L.GetMetaField(a, "__concat")
+	if fn == lua.LNil {
+		fn = L.GetMetaField(b, "__concat")
+	}
+	if fn == lua.LNil {
+		bad := a
+		if leftOK {
+			bad = b
+		}
+		L.RaiseError("attempt to concatenate a %s value", typeName(bad))
+	}
+	L.Push(fn)
+	L.Push(a)
+	L.Push(b)
+	L.Call(2, 1)
+	v := L.Get(-1)
+	L.Pop(1)
+	return v
+}
+
+func concatText(v lua.LValue) (string, bool) {
+	switch v := v.(type) {
+	case lua.LString:
+		return string(v), true
+	case lua.LNumber:
+		return formatNumber(float64(v)), true
+	}
+	return "", false
+}
+
+func storeValue(L *lua.LState) int {
+	object, key, value := L.Get(1), L.Get(2), L.Get(3)
+	if n, ok := key.(lua.LNumber); ok && n > sparseFree {
+		VMOf(L).store(L, object, key, value)
+		return 0
+	}
+	L.SetTable(object, key, value)
+	return 0
+}
+
+// checkKey passes on the key of a table constructor.
+func checkKey(L *lua.LState) int {
+	key := L.Get(1)
+	if n, ok := key.(lua.LNumber); ok && n > sparseFree {
+		vm := VMOf(L)
+		vm.checkIndex(L, vm.root.CreateTable(0, 0), key)
+	}
+	L.Push(key)
+	return 1
+}
+
+// rewriter walks a chunk once, checks it and puts the helpers in.
+type rewriter struct {
+	name, src string
+	depth     int
+	constants []map[string]struct{} // of the functions being walked, innermost last
+	fresh     int                   // hidden locals made so far
+}
+
+// rewriteTree checks stmts against the bounds above and rewrites them.
+func rewriteTree(name, src string, stmts []ast.Stmt) (out []ast.Stmt, failed *Error) {
+	defer func() {
+		if r := recover(); r != nil {
+			e, ok := r.(*Error)
+			if !ok {
+				panic(r)
+			}
+			failed = e
+		}
+	}()
+	r := &rewriter{name: name, src: src, constants: []map[string]struct{}{{}}}
+	return r.stmts(stmts), nil
+}
+
+func (r *rewriter) fail(at ast.PositionHolder, hint, format string, args ...any) {
+	panic(syntaxError(r.name, r.src, max(at.Line(), 1), fmt.Sprintf(format, args...), hint))
+}
+
+func (r *rewriter) constant(at ast.PositionHolder, c string) {
+	set := r.constants[len(r.constants)-1]
+	set[c] = struct{}{}
+	if len(set) > maxConstants {
+		r.fail(at, "keep data in JSON", "more than %d different constants in one function", maxConstants)
+	}
+}
+
+func (r *rewriter) down(at ast.PositionHolder) {
+	r.depth++
+	if r.depth > maxTreeDepth {
+		r.fail(at, "split the expression, or keep data in JSON", "the expression nests deeper than %d", maxTreeDepth)
+	}
+}
+
+func (r *rewriter) stmts(list []ast.Stmt) []ast.Stmt {
+	for i, s := range list {
+		list[i] = r.stmt(s)
+	}
+	return list
+}
+
+func (r *rewriter) exprs(list []ast.Expr) {
+	for i, e := range list {
+		list[i] = r.expr(e)
+	}
+}
+
+func (r *rewriter) stmt(s ast.Stmt) ast.Stmt {
+	r.down(s)
+	defer func() { r.depth-- }()
+	switch s := s.(type) {
+	case *ast.AssignStmt:
+		for _, l := range s.Lhs {
+			switch l := l.(type) {
+			case *ast.AttrGetExpr:
+				l.Object = r.expr(l.Object)
+				l.Key = r.expr(l.Key)
+			case *ast.IdentExpr:
+				r.constant(l, l.Value)
+			}
+		}
+		r.exprs(s.Rhs)
+		return r.assign(s)
+	case *ast.LocalAssignStmt:
+		r.exprs(s.Exprs)
+	case *ast.FuncCallStmt:
+		s.Expr = r.expr(s.Expr)
+	case *ast.DoBlockStmt:
+		s.Stmts = r.stmts(s.Stmts)
+	case *ast.WhileStmt:
+		s.Condition = r.expr(s.Condition)
+		s.Stmts = r.stmts(s.Stmts)
+	case *ast.RepeatStmt:
+		s.Condition = r.expr(s.Condition)
+		s.Stmts = r.stmts(s.Stmts)
+	case *ast.IfStmt:
+		s.Condition = r.expr(s.Condition)
+		s.Then = r.stmts(s.Then)
+		s.Else = r.stmts(s.Else)
+	case *ast.NumberForStmt:
+		s.Init = r.expr(s.Init)
+		s.Limit = r.expr(s.Limit)
+		if s.Step != nil {
+			s.Step = r.expr(s.Step)
+		}
+		s.Stmts = r.stmts(s.Stmts)
+	case *ast.GenericForStmt:
+		r.exprs(s.Exprs)
+		s.Stmts = r.stmts(s.Stmts)
+	case *ast.FuncDefStmt:
+		if s.Name.Func != nil {
+			s.Name.Func = r.expr(s.Name.Func)
+		}
+		if s.Name.Receiver != nil {
+			s.Name.Receiver = r.expr(s.Name.Receiver)
+		}
+		r.function(s.Func)
+	case *ast.ReturnStmt:
+		r.exprs(s.Exprs)
+	}
+	return s
+}
+
+func (r *rewriter) function(f *ast.FunctionExpr) {
+	r.constants = append(r.constants, map[string]struct{}{})
+	f.Stmts = r.stmts(f.Stmts)
+	r.constants = r.constants[:len(r.constants)-1]
+}
+
+func (r *rewriter) expr(e ast.Expr) ast.Expr {
+	r.down(e)
+	defer func() { r.depth-- }()
+	switch e := e.(type) {
+	case *ast.NumberExpr:
+		r.constant(e, e.Value)
+	case *ast.StringExpr:
+		r.constant(e, e.Value)
+	case *ast.IdentExpr:
+		r.constant(e, e.Value)
+	case *ast.AttrGetExpr:
+		e.Object = r.expr(e.Object)
+		e.Key = r.expr(e.Key)
+	case *ast.TableExpr:
+		r.table(e)
+	case *ast.FuncCallExpr:
+		if e.Func != nil {
+			e.Func = r.expr(e.Func)
+		}
+		if e.Receiver != nil {
+			e.Receiver = r.expr(e.Receiver)
+		}
+		r.exprs(e.Args)
+	case *ast.LogicalOpExpr:
+		e.Lhs, e.Rhs = r.expr(e.Lhs), r.expr(e.Rhs)
+	case *ast.RelationalOpExpr:
+		e.Lhs, e.Rhs = r.expr(e.Lhs), r.expr(e.Rhs)
+	case *ast.ArithmeticOpExpr:
+		e.Lhs, e.Rhs = r.expr(e.Lhs), r.expr(e.Rhs)
+	case *ast.UnaryMinusOpExpr:
+		e.Expr = r.expr(e.Expr)
+	case *ast.UnaryNotOpExpr:
+		e.Expr = r.expr(e.Expr)
+	case *ast.UnaryLenOpExpr:
+		e.Expr = r.expr(e.Expr)
+	case *ast.FunctionExpr:
+		r.function(e)
+	case *ast.StringConcatOpExpr:
+		return r.concat(e)
+	}
+	return e
+}
+
+func (r *rewriter) table(e *ast.TableExpr) {
+	items := 0
+	for _, f := range e.Fields {
+		if f.Key == nil {
+			if items++; items > maxTableItems {
+				r.fail(e, "append in a loop, or keep data in JSON", "a table literal has more than %d items", maxTableItems)
+			}
+		} else {
+			f.Key = r.expr(f.Key)
+			if !harmlessKey(f.Key) {
+				f.Key = call(f.Key, keyName, f.Key)
+			}
+		}
+		f.Value = r.expr(f.Value)
+	}
+}
+
+// concat flattens a chain of .. into calls of the helper, from the right in
+// groups.
+func (r *rewriter) concat(e *ast.StringConcatOpExpr) ast.Expr {
+	var operands []ast.Expr
+	var last ast.Expr = e
+	for {
+		c, ok := last.(*ast.StringConcatOpExpr)
+		if !ok {
+			break
+		}
+		operands = append(operands, r.expr(c.Lhs))
+		last = c.Rhs
+		if len(operands) > maxOperands {
+			r.fail(e, "use table.concat", "more than %d operands of .. in one expression", maxOperands)
+		}
+	}
+	operands = append(operands, r.expr(last))
+	for len(operands) > concatGroup {
+		cut := len(operands) - concatGroup
+		operands = append(operands[:cut:cut], call(e, concatName, operands[cut:]...))
+		r.depth++ // a group nests in the one to its left
+		if r.depth > maxTreeDepth {
+			r.fail(e, "use table.concat", "the expression nests deeper than %d", maxTreeDepth)
+		}
+		defer func() { r.depth-- }()
+	}
+	return call(e, concatName, operands...)
+}
+
+// call makes helper(args...), which gives exactly one value.
+func call(at ast.PositionHolder, helper string, args ...ast.Expr) *ast.FuncCallExpr {
+	fn := &ast.StringExpr{Value: helper}
+	fn.SetLine(at.Line())
+	fn.SetLastLine(at.LastLine())
+	// The last argument gives one value, as an operand does.
+	if n := len(args); n > 0 {
+		switch last := args[n-1].(type) {
+		case *ast.FuncCallExpr:
+			c := *last
+			c.AdjustRet = true
+			args[n-1] = &c
+		case *ast.Comma3Expr:
+			c := *last
+			c.AdjustRet = true
+			args[n-1] = &c
+		}
+	}
+	c := &ast.FuncCallExpr{Func: fn, Args: args, AdjustRet: true}
+	c.SetLine(at.Line())
+	c.SetLastLine(at.LastLine())
+	return c
+}
+
+// harmlessKey reports whether a key is a constant that cannot be a far index.
+func harmlessKey(key ast.Expr) bool {
+	switch k := key.(type) {
+	case *ast.StringExpr, *ast.TrueExpr, *ast.FalseExpr, *ast.NilExpr:
+		return true
+	case *ast.NumberExpr:
+		f, err := strconv.ParseFloat(k.Value, 64)
+		return err == nil && f <= sparseFree
+	}
+	return false
+}
+
+// assign puts store in where a key is computed.
+func (r *rewriter) assign(s *ast.AssignStmt) ast.Stmt {
+	guarded := false
+	for _, l := range s.Lhs {
+		if a, ok := l.(*ast.AttrGetExpr); ok && !harmlessKey(a.Key) {
+			guarded = true
+		}
+	}
+	if !guarded {
+		return s
+	}
+	if len(s.Lhs) == 1 && len(s.Rhs) == 1 {
+		a := s.Lhs[0].(*ast.AttrGetExpr)
+		return storeStmt(s, a.Object, a.Key, s.Rhs[0])
+	}
+	// Several targets: everything is computed before anything is stored.
+	//   do local o1, k1, o2, k2 = …; local v1, v2 = …; store(o1, k1, v1); … end
+	block := &ast.DoBlockStmt{}
+	at(block, s)
+	targets := &ast.LocalAssignStmt{}
+	at(targets, s)
+	values := &ast.LocalAssignStmt{Exprs: s.Rhs}
+	at(values, s)
+	var stores []ast.Stmt
+	for _, l := range s.Lhs {
+		value := r.hidden(values, s)
+		a, ok := l.(*ast.AttrGetExpr)
+		if !ok {
+			set := &ast.AssignStmt{Lhs: []ast.Expr{l}, Rhs: []ast.Expr{value}}
+			at(set, s)
+			stores = append(stores, set)
+			continue
+		}
+		object, key := r.hidden(targets, s), r.hidden(targets, s)
+		targets.Exprs = append(targets.Exprs, single(a.Object), single(a.Key))
+		stores = append(stores, storeStmt(s, object, key, value))
+	}
+	if len(targets.Names) > 0 {
+		block.Stmts = append(block.Stmts, targets)
+	}
+	block.Stmts = append(block.Stmts, values)
+	block.Stmts = append(block.Stmts, stores...)
+	return block
+}
+
+// single makes sure that an expression in a list gives one value.
+func single(e ast.Expr) ast.Expr {
+	switch v := e.(type) {
+	case *ast.FuncCallExpr:
+		c := *v
+		c.AdjustRet = true
+		return &c
+	case *ast.Comma3Expr:
+		c := *v
+		c.AdjustRet = true
+		return &c
+	}
+	return e
+}
+
+// hidden declares a local that no script can name, and returns a use of it.
+func (r *rewriter) hidden(in *ast.LocalAssignStmt, pos ast.PositionHolder) ast.Expr {
+	r.fresh++
+	name := "(" + strconv.Itoa(r.fresh) + ")"
+	in.Names = append(in.Names, name)
+	use := &ast.IdentExpr{Value: name}
+	at(use, pos)
+	return use
+}
+
+func storeStmt(pos ast.PositionHolder, object, key, value ast.Expr) ast.Stmt {
+	s := &ast.FuncCallStmt{Expr: call(pos, storeName, object, key, value)}
+	at(s, pos)
+	return s
+}
+
+func at(n, pos ast.PositionHolder) {
+	n.SetLine(pos.Line())
+	n.SetLastLine(pos.LastLine())
+}

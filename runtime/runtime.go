@@ -1,0 +1,348 @@
+// Package runtime is the embeddable Lua host: it compiles and runs scripts
+// inside limits, and gives Go programs a safe handle on them.
+//
+//	rt, err := runtime.New(runtime.Config{Stdout: os.Stdout})
+//	defer rt.Close()
+//	chunk, err := runtime.Compile("hello.lua", `print("hello", ...)`)
+//	out, err := rt.Run(ctx, chunk, "world")
+//
+// A [Config] says what a script may do; its zero value is the sandbox. A
+// [Chunk] is compiled source that any number of Runtimes may run. A [Runtime]
+// is the embedder's handle: one call at a time, with budgets per call, usable
+// again after a stop. Host functions and modules get the [VM] instead, valid
+// while they hold the interpreter lock. Inside one VM a script may spawn
+// [Task]s, which take turns whenever one of them waits. What goes wrong comes
+// back as an [*Error] with position, traceback and, through errors.Is and
+// errors.As, the Go error that a host function raised, even after pcall.
+//
+// What is not promised: the heap limit is process-wide and coarse, so code
+// that means harm needs a process of its own.
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"sync"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// A Runtime runs scripts, one call at a time. Its methods may be called from
+// any goroutine: a second entrant gets ErrBusy.
+type Runtime struct {
+	vm *VM
+
+	mu      sync.Mutex
+	closed  bool
+	running *callState    // nil when idle
+	idle    chan struct{} // closed when running ends
+}
+
+// New makes a Runtime and opens its modules.
+func New(cfg Config) (*Runtime, error) {
+	cfg, err := cfg.resolve()
+	if err != nil {
+		return nil, err
+	}
+	vm := &VM{
+		cfg:     cfg,
+		birth:   time.Now(),
+		types:   map[reflect.Type]*lua.LTable{},
+		values:  map[any]any{},
+		sources: map[string]*string{},
+		budget:  &budget{max: math.MaxInt64},
+	}
+	vm.root = lua.NewState(lua.Options{
+		CallStackSize:       cfg.Limits.CallDepth,
+		RegistrySize:        256, // 17 KB a thread with its first frames, against 106 KB by default
+		RegistryMaxSize:     registryMax,
+		RegistryGrowStep:    1024,
+		SkipOpenLibs:        true,
+		IncludeGoStackTrace: true,
+		MinimizeStackMemory: true,
+	})
+	vm.root.G.MainThread = vm.root // otherwise the first thread to run would become it
+	vm.root.G.CurrentThread = vm.root
+	vm.errorMeta = vm.newErrorMeta()
+	vm.taskMeta = vm.newTaskMeta()
+	vm.openLibraries()
+	vm.loader = newLoader(vm)
+
+	rt := &Runtime{vm: vm}
+	_, err = rt.enter(context.Background(), func(L *lua.LState) ([]lua.LValue, error) {
+		return nil, vm.loader.open(L)
+	})
+	if err != nil {
+		rt.Close()
+		return nil, err
+	}
+	return rt, nil
+}
+
+// registryMax bounds the values on one thread's stack.
+const registryMax = 256 << 10
+
+// Run runs chunk with args as its "..." and returns what the chunk returns.
+// Tasks that are unfinished then are cancelled and joined. The error is an
+// [*Error], or an [*ExitError] after os.exit; an error of a task that nobody
+// waited for is joined to it.
+func (rt *Runtime) Run(ctx context.Context, chunk *Chunk, args ...any) ([]any, error) {
+	return rt.enterAny(ctx, args, func(vm *VM, L *lua.LState) (lua.LValue, error) {
+		return vm.load(chunk), nil
+	})
+}
+
+// Func is a Lua function that came out of a Runtime. It belongs to it.
+type Func struct {
+	vm *VM
+	fn *lua.LFunction
+}
+
+// Call calls fn with args and returns its results.
+func (rt *Runtime) Call(ctx context.Context, fn *Func, args ...any) ([]any, error) {
+	if fn == nil || fn.vm != rt.vm {
+		return nil, errors.New("runtime: Call: the function belongs to another Runtime")
+	}
+	return rt.enterAny(ctx, args, func(vm *VM, L *lua.LState) (lua.LValue, error) {
+		return fn.fn, nil
+	})
+}
+
+// Func is the global function of that name.
+func (rt *Runtime) Func(name string) (*Func, error) {
+	out, err := rt.enter(context.Background(), func(L *lua.LState) ([]lua.LValue, error) {
+		return []lua.LValue{L.GetGlobal(name)}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	fn, ok := out[0].(*lua.LFunction)
+	if !ok {
+		return nil, fmt.Errorf("runtime: Func: global %q: got %s, want function", name, typeName(out[0]))
+	}
+	return &Func{rt.vm, fn}, nil
+}
+
+// Eval runs one expression or some statements, as a REPL does, and returns
+// the values. An error that wraps ErrIncomplete says that src ends too early.
+func (rt *Runtime) Eval(ctx context.Context, src string) ([]any, error) {
+	return rt.enterAny(ctx, nil, func(vm *VM, L *lua.LState) (lua.LValue, error) {
+		chunk, err := vm.compileEval(src)
+		if err != nil {
+			return nil, err
+		}
+		return vm.load(chunk), nil
+	})
+}
+
+// Display is Eval for people: the values as tostring shows them, strings
+// quoted, tables opened one level.
+func (rt *Runtime) Display(ctx context.Context, src string) ([]string, error) {
+	var out []string
+	_, err := rt.enter(ctx, func(L *lua.LState) ([]lua.LValue, error) {
+		chunk, err := rt.vm.compileEval(src)
+		if err != nil {
+			return nil, err
+		}
+		values, err := rt.vm.Call(L, rt.vm.load(chunk))
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range values {
+			out = append(out, rt.vm.display(L, v))
+		}
+		return nil, nil
+	})
+	return out, err
+}
+
+// Set gives the script a Go value as a global. Plain data (numbers, strings,
+// slices, maps) is copied; a pointer to a struct becomes an object with the
+// exported methods named in methods, in snake_case, and no others.
+func (rt *Runtime) Set(name string, value any, methods ...string) error {
+	_, err := rt.enter(context.Background(), func(L *lua.LState) ([]lua.LValue, error) {
+		v, err := rt.vm.guest(L, value, methods)
+		if err != nil {
+			return nil, fmt.Errorf("runtime: Set: %s: %w", name, err)
+		}
+		rt.vm.root.G.Global.RawSetString(name, v)
+		return nil, nil
+	})
+	return err
+}
+
+// Interrupt stops the running call, if there is one, with cause (or
+// ErrInterrupted); scripts cannot catch it. Unlike most methods it never
+// waits, and may be called from anywhere, also from inside a host function.
+func (rt *Runtime) Interrupt(cause error) {
+	if cause == nil {
+		cause = ErrInterrupted
+	}
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	if rt.running != nil {
+		rt.running.cancel(cause)
+	}
+}
+
+// Close interrupts what runs, waits for it and releases the VM. A second
+// Close does nothing. It must not be called from inside a host function.
+func (rt *Runtime) Close() error {
+	rt.mu.Lock()
+	if rt.closed {
+		idle := rt.idle
+		rt.mu.Unlock()
+		if idle != nil {
+			<-idle
+		}
+		return nil
+	}
+	rt.closed = true
+	if rt.running != nil {
+		rt.running.cancel(ErrClosed)
+	}
+	idle := rt.idle
+	rt.mu.Unlock()
+	if idle != nil {
+		<-idle
+	}
+	vm := rt.vm
+	for i := len(vm.closers) - 1; i >= 0; i-- {
+		vm.closers[i]()
+	}
+	vm.root.Close()
+	return nil
+}
+
+// Now is the monotonic time since the Runtime was made.
+func (rt *Runtime) Now() time.Duration { return rt.vm.Now() }
+
+// begin claims the Runtime for one call.
+func (rt *Runtime) begin(ctx context.Context) (*callState, error) {
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	if rt.closed {
+		return nil, ErrClosed
+	}
+	if rt.running != nil {
+		return nil, ErrBusy
+	}
+	c := &callState{}
+	c.ctx, c.cancel = context.WithCancelCause(ctx)
+	rt.running = c
+	rt.idle = make(chan struct{})
+	return c, nil
+}
+
+func (rt *Runtime) end() {
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	rt.running = nil
+	close(rt.idle)
+	rt.idle = nil
+}
+
+// enter runs f as the main task of a new call.
+func (rt *Runtime) enter(ctx context.Context, f func(L *lua.LState) ([]lua.LValue, error)) ([]lua.LValue, error) {
+	c, err := rt.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer rt.end()
+	defer c.cancel(errFinished)
+
+	vm := rt.vm
+	limits := vm.cfg.Limits
+	main := c.ctx
+	if limits.WallTime < math.MaxInt64 {
+		var stop context.CancelFunc
+		main, stop = context.WithTimeoutCause(c.ctx, limits.WallTime, &wallTimeError{limits.WallTime})
+		defer stop()
+	}
+	defer watchHeap(limits.HeapBytes, c.cancel)()
+
+	vm.baton.acquire()
+	vm.call = c
+	vm.budget = &budget{max: limits.Steps, exceeded: func() {
+		c.cancel(newLimit(ErrSteps, "step limit", limits.Steps+1, limits.Steps, "--max-steps or Limits.Steps"))
+	}}
+	t := vm.newTask(main, nil, "main")
+	c.main = t
+	var out []lua.LValue
+	t.observed = true
+	t.run(vm.NewFunction(func(L *lua.LState) int {
+		out, err = f(L)
+		return 0
+	}), nil)
+	if err == nil {
+		err = t.err
+	}
+	vm.finish(t)
+	vm.baton.release()
+
+	c.cancel(errFinished)
+	c.group.Wait()
+
+	vm.baton.acquire()
+	for _, failed := range c.failures {
+		if !failed.observed && !errors.Is(failed.err, errFinished) && !errors.Is(failed.err, errTaskCanceled) {
+			err = joinTask(err, failed)
+		}
+	}
+	vm.call = nil
+	vm.root.G.CurrentThread = vm.root
+	vm.baton.release()
+	if err != nil {
+		var exit *ExitError
+		if errors.As(err, &exit) {
+			return out, exit
+		}
+		return nil, err
+	}
+	return out, nil
+}
+
+// joinTask adds the error of a task that nobody waited for.
+func joinTask(err error, t *Task) error {
+	if err != nil && errors.Is(err, errors.Unwrap(t.err)) && errors.Unwrap(t.err) != nil {
+		return err // the same stop reached both
+	}
+	return errors.Join(err, fmt.Errorf("task %s failed, and nobody waited for it: %w", t.name, t.err))
+}
+
+// enterAny is enter with Go values in and out.
+func (rt *Runtime) enterAny(ctx context.Context, args []any, get func(*VM, *lua.LState) (lua.LValue, error)) ([]any, error) {
+	vm := rt.vm
+	var results []any
+	_, err := rt.enter(ctx, func(L *lua.LState) ([]lua.LValue, error) {
+		in := make([]lua.LValue, len(args))
+		for i, a := range args {
+			v, err := vm.ToLua(a)
+			if err != nil {
+				return nil, fmt.Errorf("argument %d: %w", i+1, err)
+			}
+			in[i] = v
+		}
+		fn, err := get(vm, L)
+		if err != nil {
+			return nil, err
+		}
+		out, err := vm.Call(L, fn, in...)
+		if err != nil {
+			return nil, err
+		}
+		for i, v := range out {
+			g, err := vm.toGo(v)
+			if err != nil {
+				return nil, fmt.Errorf("result %d: %w", i+1, err)
+			}
+			results = append(results, g)
+		}
+		return nil, nil
+	})
+	return results, err
+}

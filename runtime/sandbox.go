@@ -1,0 +1,176 @@
+package runtime
+
+import (
+	"math"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// source says who wrote a library function.
+type origin int
+
+const (
+	ours     origin = iota // replaced by a function of this package
+	upstream               // gopher-lua's own, found harmless
+)
+
+// allowed is the allow-list of library functions. What is not in it does not
+// exist for a script; a test walks every reachable global and compares.
+var allowed = map[string]map[string]struct {
+	from   origin
+	reason string
+}{
+	"_G": {
+		"assert":       {ours, "gopher-lua turns error objects into strings"},
+		"error":        {ours, "raises any value; a level outside the stack must not panic"},
+		"getmetatable": {upstream, "reads; __metatable protects what is ours"},
+		"ipairs":       {upstream, "reads one table"},
+		"load":         {ours, "source limits before parsing; text chunks only"},
+		"loadstring":   {ours, "source limits before parsing; text chunks only"},
+		"next":         {upstream, "reads one table"},
+		"pairs":        {upstream, "reads one table, in order of insertion"},
+		"pcall":        {ours, "host bugs and stack overflows become error objects"},
+		"print":        {ours, "writes to Config.Stdout, numbers as %.14g"},
+		"rawequal":     {upstream, "compares"},
+		"rawget":       {upstream, "reads one table"},
+		"rawset":       {ours, "refuses indices far beyond the table's length"},
+		"require":      {ours, "built-ins and Config.Roots only, never LUA_PATH"},
+		"select":       {ours, "gopher-lua's is wrong for negative positions"},
+		"setmetatable": {ours, "tables only: a script has no business with userdata or strings"},
+		"tonumber":     {ours, "gopher-lua's does not read 1e-4"},
+		"tostring":     {ours, "numbers as %.14g"},
+		"type":         {upstream, "reads"},
+		"unpack":       {ours, "a clear error instead of a registry overflow"},
+		"xpcall":       {ours, "as pcall; passes arguments"},
+	},
+	"coroutine": {
+		"create":  {ours, "counts, and runs under the task's budget"},
+		"resume":  {ours, "refuses a coroutine that another task runs"},
+		"running": {ours, "a task's main thread is none"},
+		"status":  {ours, "knows tasks"},
+		"wrap":    {ours, "as create and resume"},
+		"yield":   {ours, "a clear error where gopher-lua would corrupt its stack"},
+	},
+	"string": {
+		"byte":    {ours, "the number of results is bounded"},
+		"char":    {ours, "refuses codes outside 0..255"},
+		"find":    {ours, "a pattern matcher with a step budget"},
+		"format":  {ours, "strict: types are checked, widths bounded"},
+		"gmatch":  {ours, "as find, one match at a time"},
+		"gsub":    {ours, "as find, within the string limit"},
+		"len":     {upstream, "reads"},
+		"lower":   {ours, "bytes, as in Lua: gopher-lua's changes UTF-8"},
+		"match":   {ours, "as find"},
+		"rep":     {ours, "within the string limit"},
+		"reverse": {upstream, "as long as its argument"},
+		"sub":     {upstream, "as long as its argument"},
+		"upper":   {ours, "as lower"},
+	},
+	"table": {
+		"concat": {ours, "long tables, within the string limit"},
+		"getn":   {upstream, "reads"},
+		"insert": {ours, "refuses positions outside 1..#t+1"},
+		"maxn":   {upstream, "reads"},
+		"remove": {ours, "positions outside the table give nil"},
+		"sort":   {ours, "can be stopped; a broken comparison does no harm"},
+	},
+	"math": {
+		"abs": {upstream, "pure"}, "acos": {upstream, "pure"}, "asin": {upstream, "pure"},
+		"atan": {upstream, "pure"}, "atan2": {upstream, "pure"}, "ceil": {upstream, "pure"},
+		"cos": {upstream, "pure"}, "cosh": {upstream, "pure"}, "deg": {upstream, "pure"},
+		"exp": {upstream, "pure"}, "floor": {upstream, "pure"}, "fmod": {upstream, "pure"},
+		"frexp": {upstream, "pure"}, "ldexp": {ours, "exponents beyond the int range"},
+		"log": {upstream, "pure"}, "log10": {upstream, "pure"}, "max": {upstream, "pure"},
+		"min": {upstream, "pure"}, "mod": {upstream, "pure"}, "modf": {upstream, "pure"},
+		"pow": {upstream, "pure"}, "rad": {upstream, "pure"}, "sin": {upstream, "pure"},
+		"sinh": {upstream, "pure"}, "sqrt": {upstream, "pure"}, "tan": {upstream, "pure"},
+		"tanh":       {upstream, "pure"},
+		"random":     {ours, "a stream per task, from Config.Seed"},
+		"randomseed": {ours, "restarts the task's stream; gopher-lua's does nothing"},
+	},
+	"os": {
+		"clock":    {ours, "seconds since the VM was made"},
+		"date":     {ours, "UTC; the real date only with Capabilities.Clock"},
+		"difftime": {ours, "subtracts"},
+		"exit":     {ours, "ends the script, not the host"},
+		"time":     {ours, "the real time only with Capabilities.Clock"},
+	},
+}
+
+// constants are the values in the libraries that are no functions.
+var constants = map[string]map[string]lua.LValue{
+	"_G":   {"_VERSION": lua.LString("Lua 5.1")},
+	"math": {"pi": lua.LNumber(math.Pi), "huge": lua.LNumber(math.Inf(1))},
+}
+
+// openLibraries fills the globals with what the allow-list names.
+func (vm *VM) openLibraries() {
+	scratch := lua.NewState(lua.Options{SkipOpenLibs: true})
+	defer scratch.Close()
+	for _, open := range []lua.LGFunction{lua.OpenBase, lua.OpenString, lua.OpenTable, lua.OpenMath} {
+		scratch.Push(scratch.NewFunction(open))
+		scratch.Call(0, 0)
+	}
+	mine := map[string]map[string]lua.LGFunction{
+		"_G":        vm.baseFunctions(),
+		"coroutine": vm.coroutineFunctions(),
+		"string":    vm.stringFunctions(),
+		"table":     vm.tableFunctions(),
+		"math":      vm.mathFunctions(),
+		"os":        vm.osFunctions(),
+	}
+	globals := vm.root.G.Global
+	for lib, names := range allowed {
+		from, into := scratch.G.Global, globals
+		if lib != "_G" {
+			from, _ = scratch.G.Global.RawGetString(lib).(*lua.LTable)
+			into = vm.root.CreateTable(0, len(names))
+			globals.RawSetString(lib, into)
+		}
+		for name, entry := range names {
+			var fn *lua.LFunction
+			if entry.from == ours {
+				fn = vm.NewFunction(mine[lib][name])
+			} else {
+				up := from.RawGetString(name).(*lua.LFunction)
+				fn = &lua.LFunction{IsG: true, Env: vm.root.Env, GFunction: Guard(up.GFunction), Upvalues: up.Upvalues}
+			}
+			into.RawSetString(name, fn)
+		}
+		for name, v := range constants[lib] {
+			into.RawSetString(name, v)
+		}
+	}
+	globals.RawSetString("_G", globals)
+	vm.freezeStrings()
+	vm.setArg()
+}
+
+// freezeStrings gives strings their methods from a private copy of the string
+// library, so that no script can change what s:upper() means to another.
+func (vm *VM) freezeStrings() {
+	methods := vm.root.NewTable()
+	vm.root.G.Global.RawGetString("string").(*lua.LTable).ForEach(methods.RawSet)
+	unknown := vm.root.NewTable()
+	unknown.RawSetString("__index", vm.NewFunction(func(L *lua.LState) int {
+		key, ok := L.Get(2).(lua.LString)
+		if !ok {
+			vm.Raise(L, &Fault{Code: CodeError, Message: "attempt to index a string with a " + typeName(L.Get(2)) + " key", Hint: "s:sub(i, i) is the character at i"})
+		}
+		vm.Raise(L, Faultf(CodeError, "strings have no method or field %q", string(key)))
+		return 0
+	}))
+	methods.Metatable = unknown
+	mt := vm.root.NewTable()
+	mt.RawSetString("__index", methods)
+	mt.RawSetString("__metatable", lua.LString("string"))
+	vm.root.SetMetatable(lua.LString(""), mt)
+}
+
+func (vm *VM) setArg() {
+	arg := vm.root.NewTable()
+	for i, a := range vm.cfg.Args {
+		arg.RawSet(lua.LNumber(i), lua.LString(a))
+	}
+	vm.root.G.Global.RawSetString("arg", arg)
+}

@@ -1,0 +1,248 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// errFinished is the cause with which tasks end when the main chunk returns.
+var errFinished = errors.New("the main chunk returned")
+
+// errTaskCanceled is the cause of task:cancel.
+var errTaskCanceled = &Fault{Code: CodeCanceled, Message: "task: it was cancelled"}
+
+// A Task is a piece of script that takes turns with the others under the
+// interpreter lock, on a goroutine and a Lua thread of its own. Its fields
+// belong to the holder of the lock.
+type Task struct {
+	vm     *VM
+	name   string
+	number uint64 // its place among its parent's children
+	thread *lua.LState
+	ctx    context.Context // of the innermost timeout
+	cancel context.CancelCauseFunc
+
+	done     chan struct{} // closed at the end
+	finished bool
+	results  []lua.LValue
+	err      error
+	observed bool // somebody has seen err
+
+	waitsFor *Task // for the search of deadlocks
+	children uint64
+	seed     uint64
+	random   *rand.Rand
+	values   map[any]any
+}
+
+// newTask makes a task whose context is a child of ctx.
+func (vm *VM) newTask(ctx context.Context, parent *Task, name string) *Task {
+	t := &Task{vm: vm, name: name, done: make(chan struct{})}
+	t.ctx, t.cancel = context.WithCancelCause(ctx)
+	if parent == nil {
+		t.seed = mix(uint64(vm.cfg.Seed))
+	} else {
+		parent.children++
+		t.number = parent.children
+		t.seed = mix(parent.seed ^ mix(t.number))
+	}
+	t.thread = vm.newThread(t)
+	return t
+}
+
+// CurrentTask is the task that runs L.
+func (vm *VM) CurrentTask(L *lua.LState) *Task { return gateOf(L).task }
+
+// Name says what the task is, for messages.
+func (t *Task) Name() string { return t.name }
+
+// Value is what a module stored with SetValue on this task, or nil. A task
+// does not inherit its parent's values.
+func (t *Task) Value(key any) any { return t.values[key] }
+
+// SetValue stores a module's state of one task: mode flags such as no_grad.
+func (t *Task) SetValue(key, value any) {
+	if t.values == nil {
+		t.values = map[any]any{}
+	}
+	t.values[key] = value
+}
+
+// Spawn starts fn as a task of its own: fn gets a new thread L and the lock
+// whenever it runs. The task's context is a child of the one L has now.
+// Spawn raises when there are too many tasks.
+func (vm *VM) Spawn(L *lua.LState, name string, fn func(L *lua.LState) error) *Task {
+	t := vm.spawnable(L, name)
+	body := func(L *lua.LState) int {
+		if err := fn(L); err != nil {
+			vm.Raise(L, err)
+		}
+		return 0
+	}
+	vm.start(t, vm.NewFunction(body))
+	return t
+}
+
+// SpawnCall starts fn(args...) as a task; [Task.Results] has what it returns.
+func (vm *VM) SpawnCall(L *lua.LState, name string, fn lua.LValue, args ...lua.LValue) *Task {
+	t := vm.spawnable(L, name)
+	vm.start(t, fn, args...)
+	return t
+}
+
+func (vm *VM) spawnable(L *lua.LState, name string) *Task {
+	if max := vm.cfg.Limits.Tasks; vm.tasks >= max {
+		vm.Raise(L, newLimit(ErrCount, "unfinished tasks", vm.tasks+1, max, "Limits.Tasks, or wait for some first"))
+	}
+	parent := gateOf(L).task
+	return vm.newTask(parent.ctx, parent, name)
+}
+
+// start queues t for the lock, so that tasks begin in the order of spawning.
+func (vm *VM) start(t *Task, fn lua.LValue, args ...lua.LValue) {
+	c := vm.call
+	vm.tasks++
+	c.group.Add(1)
+	turn := vm.baton.enqueue()
+	go func() {
+		defer c.group.Done()
+		if turn != nil {
+			<-turn
+		}
+		defer vm.baton.release()
+		defer vm.finish(t)
+		t.run(fn, args)
+	}()
+}
+
+// run calls fn on t's thread. The caller holds the lock.
+func (t *Task) run(fn lua.LValue, args []lua.LValue) {
+	th := t.thread
+	th.G.CurrentThread = th
+	g := gateOf(th)
+	if t.ctx.Err() != nil {
+		cause := causeOf(t.ctx)
+		t.err = &Error{Message: stopMessage(cause), Err: cause, Code: errorCode(cause), Hint: errorHint(cause)}
+		return
+	}
+	th.Push(fn)
+	for _, a := range args {
+		th.Push(a)
+	}
+	if err := th.PCall(len(args), lua.MultRet, nil); err != nil {
+		t.err = t.vm.failure(g, err)
+		return
+	}
+	// A stop that came while the last instruction ran still counts.
+	if t.ctx.Err() != nil {
+		t.err = t.vm.failureIn(true, g, &lua.ApiError{Object: lua.LNil})
+		return
+	}
+	t.results = make([]lua.LValue, th.GetTop())
+	for i := range t.results {
+		t.results[i] = th.Get(i + 1)
+	}
+}
+
+// finish ends t: its thread is let go, its context cancelled.
+func (vm *VM) finish(t *Task) {
+	if t.finished {
+		return
+	}
+	t.finished = true
+	if t != vm.call.main {
+		vm.tasks--
+	}
+	if t.err != nil && !t.observed && !errors.Is(t.err, errFinished) {
+		vm.call.failures = append(vm.call.failures, t)
+	}
+	t.thread = nil
+	t.cancel(errFinished)
+	close(t.done)
+}
+
+// Cancel has the task stop at its next instruction, or at once where it waits.
+func (t *Task) Cancel() { t.cancel(errTaskCanceled) }
+
+// Done is closed when the task has ended. It may be used without the lock.
+func (t *Task) Done() <-chan struct{} { return t.done }
+
+// Wait lets other tasks run until t has ended, and returns its error. When the
+// waiting task is stopped first, it returns the cause of that.
+func (t *Task) Wait(L *lua.LState) error {
+	t.observed = true
+	if !t.finished {
+		if err := t.vm.waitFor(L, t, t.done); err != nil {
+			return err
+		}
+	}
+	return t.err
+}
+
+// Results are what the function of an ended task returned.
+func (t *Task) Results() []lua.LValue { return t.results }
+
+// waitFor waits on done, which the task target will close.
+func (vm *VM) waitFor(L *lua.LState, target *Task, done <-chan struct{}) error {
+	self := gateOf(L).task
+	names := []string{self.name}
+	for t := target; t != nil; t = t.waitsFor {
+		names = append(names, t.name)
+		if t == self {
+			return &Fault{Code: CodeError, Err: ErrDeadlock,
+				Message: fmt.Sprintf("wait: deadlock: tasks wait for each other: %v", names)}
+		}
+	}
+	ctx := vm.Context(L)
+	self.waitsFor = target
+	err := vm.Wait(L, func() {
+		select {
+		case <-done:
+		case <-ctx.Done():
+		}
+	})
+	self.waitsFor = nil
+	if err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return causeOf(ctx)
+	}
+	return nil
+}
+
+// causeOf is why ctx ended.
+func causeOf(ctx context.Context) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return ctx.Err()
+}
+
+// Rand is the random stream of the task that runs L, a function of Config.Seed
+// and of the task's place in the tree of tasks, never of timing.
+func (vm *VM) Rand(L *lua.LState) *rand.Rand { return gateOf(L).task.stream() }
+
+func (t *Task) stream() *rand.Rand {
+	if t.random == nil {
+		t.random = newRandom(t.seed)
+	}
+	return t.random
+}
+
+func newRandom(seed uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, mix(seed)))
+}
+
+// mix is the finaliser of SplitMix64 (Steele, Lea, Flood 2014): it spreads
+// near seeds apart.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}

@@ -1,0 +1,208 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"reflect"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// A VM is what modules and host functions get: one interpreter. Its methods
+// may be used only while they hold the interpreter lock, that is from inside
+// Open and from inside a host function, on the goroutine that called it; the
+// exceptions say so.
+type VM struct {
+	cfg   Config
+	birth time.Time
+	root  *lua.LState // holds the globals; no script runs on it
+	baton baton
+
+	budget *budget
+	call   *callState // the call that is running, or nil
+
+	errorMeta  *lua.LTable
+	taskMeta   *lua.LTable
+	types      map[reflect.Type]*lua.LTable
+	values     map[any]any
+	loader     *loader
+	sources    map[string]*string // source texts, by chunk name
+	evals      []string           // chunk names made by load and Eval, oldest first
+	coroutines coroutineCount
+	tasks      int // unfinished tasks
+
+	closers []func()
+}
+
+// callState is one Run, Call or Eval.
+type callState struct {
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+	main     *Task
+	group    sync.WaitGroup // the goroutines of its tasks
+	failures []*Task        // failed tasks, in order of failing
+}
+
+// NewFunction makes a Lua function of fn. A panic of fn becomes an error that
+// says it is a host bug and keeps the Go stack.
+func (vm *VM) NewFunction(fn lua.LGFunction) *lua.LFunction {
+	return &lua.LFunction{IsG: true, Env: vm.root.Env, GFunction: Guard(fn)}
+}
+
+// Guard is the wrapper that [VM.NewFunction] puts around fn.
+func Guard(fn lua.LGFunction) lua.LGFunction {
+	return func(L *lua.LState) (n int) {
+		returned := false
+		defer func() {
+			if returned {
+				return
+			}
+			r := recover()
+			if r == nil {
+				return // runtime.Goexit
+			}
+			if _, ok := r.(*lua.ApiError); ok {
+				panic(r)
+			}
+			vm := VMOf(L)
+			if text, ok := r.(string); ok && text == "lua callstack overflow" {
+				panic(r)
+			}
+			vm.Raise(L, &hostBug{value: r, stack: string(debug.Stack())})
+		}()
+		n = fn(L)
+		returned = true
+		return n
+	}
+}
+
+// Context is the context of the task that runs L: it ends when the run is
+// interrupted, at a deadline, at a limit, when the task is cancelled, and when
+// the enclosing hud.timeout passes. Whatever waits takes it. It may be used
+// without the lock.
+func (vm *VM) Context(L *lua.LState) context.Context { return gateOf(L).Context }
+
+// Wait lets other tasks run while f blocks. f must not touch Lua, and must
+// return soon after the context of L ends. A panic of f becomes an error.
+func (vm *VM) Wait(L *lua.LState, f func()) (err error) {
+	thread := L.G.CurrentThread
+	vm.baton.release()
+	defer func() {
+		if r := recover(); r != nil {
+			err = &hostBug{value: r, stack: string(debug.Stack())}
+		}
+		vm.baton.acquire()
+		L.G.CurrentThread = thread
+	}()
+	f()
+	return nil
+}
+
+// Call calls fn in L and returns its results. An error that comes back is an
+// [*Error]; [VM.Raise] raises the same value again. This is how a host
+// function calls back into Lua.
+func (vm *VM) Call(L *lua.LState, fn lua.LValue, args ...lua.LValue) ([]lua.LValue, error) {
+	top := L.GetTop()
+	L.Push(fn)
+	for _, a := range args {
+		L.Push(a)
+	}
+	if err := L.PCall(len(args), lua.MultRet, nil); err != nil {
+		L.SetTop(top)
+		return nil, vm.failure(gateOf(L), err)
+	}
+	n := L.GetTop() - top
+	out := make([]lua.LValue, n)
+	for i := range out {
+		out[i] = L.Get(top + 1 + i)
+	}
+	L.SetTop(top)
+	return out, nil
+}
+
+// Stdout is where print writes.
+func (vm *VM) Stdout() io.Writer { return vm.cfg.Stdout }
+
+// Stderr is where warnings and progress go.
+func (vm *VM) Stderr() io.Writer { return vm.cfg.Stderr }
+
+// Logger is never nil.
+func (vm *VM) Logger() *slog.Logger { return vm.cfg.Logger }
+
+// Args are the script's arguments; Args()[0] is the script.
+func (vm *VM) Args() []string { return append([]string(nil), vm.cfg.Args...) }
+
+// Seed is Config.Seed, the root of every random stream.
+func (vm *VM) Seed() int64 { return vm.cfg.Seed }
+
+// Limits are the limits in force, with the defaults filled in.
+func (vm *VM) Limits() Limits { return vm.cfg.Limits }
+
+// Capabilities are what the script may touch.
+func (vm *VM) Capabilities() Capabilities { return vm.cfg.Capabilities }
+
+// Now is the monotonic time since the VM was made, as hud.now shows it.
+func (vm *VM) Now() time.Duration { return time.Since(vm.birth) }
+
+// Value is what a module stored with SetValue under key, or nil.
+func (vm *VM) Value(key any) any { return vm.values[key] }
+
+// SetValue stores a module's per-VM state. Keys follow the rule of
+// context.WithValue: an unexported type of the module's own.
+func (vm *VM) SetValue(key, value any) { vm.values[key] = value }
+
+// OnClose has f called by Close, after the last script has ended; the last
+// one registered is the first called.
+func (vm *VM) OnClose(f func()) { vm.closers = append(vm.closers, f) }
+
+// DefineType sets the metatable that Go values of type t have in Lua, so that
+// [VM.Wrap] and the arguments of Run accept them.
+func (vm *VM) DefineType(t reflect.Type, metatable *lua.LTable) { vm.types[t] = metatable }
+
+// Metatable is what DefineType stored for t, or nil.
+func (vm *VM) Metatable(t reflect.Type) *lua.LTable { return vm.types[t] }
+
+// Wrap makes a userdata of v, whose type must be known by DefineType.
+func (vm *VM) Wrap(v any) *lua.LUserData {
+	mt := vm.types[reflect.TypeOf(v)]
+	if mt == nil {
+		panic(fmt.Sprintf("runtime: no metatable is defined for %T", v))
+	}
+	return &lua.LUserData{Value: v, Env: vm.root.Env, Metatable: mt}
+}
+
+// NewTable makes an empty table with room for narray elements and nhash keys.
+func (vm *VM) NewTable(narray, nhash int) *lua.LTable { return vm.root.CreateTable(narray, nhash) }
+
+// str makes a Lua string, within Limits.StringBytes.
+func (vm *VM) str(L *lua.LState, s string) lua.LValue {
+	vm.CheckString(L, len(s))
+	return lua.LString(s)
+}
+
+// CheckString raises when a string of n bytes would be larger than
+// Limits.StringBytes. Call it before building one.
+func (vm *VM) CheckString(L *lua.LState, n int) {
+	if max := vm.cfg.Limits.StringBytes; n > max || n < 0 {
+		vm.Raise(L, vm.stringLimit(n))
+	}
+}
+
+func (vm *VM) stringLimit(n int) error {
+	return newLimit(ErrSize, "string size", fmt.Sprintf("%d bytes", n),
+		fmt.Sprintf("%d bytes", vm.cfg.Limits.StringBytes), "--max-string or Limits.StringBytes")
+}
+
+// newThread makes a Lua thread for t.
+func (vm *VM) newThread(t *Task) *lua.LState {
+	th, _ := vm.root.NewThread() // the root carries no context: nothing to cancel
+	g := &gate{}
+	g.enter(t)
+	th.SetContext(g)
+	return th
+}

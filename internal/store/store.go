@@ -238,6 +238,9 @@ func (s *Store) write(ctx context.Context, op string, db *sql.DB, f func(tx *sql
 	if s.opts.ReadOnly {
 		return &Error{Op: op, Dir: s.dir, Err: ErrReadOnly, Cause: errors.New("the store was opened read-only")}
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	select {
 	case s.writing <- struct{}{}:
 	case <-ctx.Done():

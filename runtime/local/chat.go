@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net/http"
 	"strings"
 
 	"github.com/hudrl/hudrl/internal/policy"
@@ -214,7 +215,7 @@ func (s *Service) sample(ctx context.Context, op string, sm *sampler.Sampler, ba
 		case ctx.Err() != nil:
 			return nil, stopped(op, ctx)
 		default:
-			return nil, failed(op, hud.CodeServer, 500, "choice %d: %v", i+1, err)
+			return nil, failed(op, hud.CodeServer, http.StatusInternalServerError, "choice %d: %v", i+1, err)
 		}
 	}
 	return results, nil

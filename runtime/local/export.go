@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -29,11 +30,11 @@ func (s *Service) Export(ctx context.Context, name, dir, dtype string) error {
 	}
 	var weights bytes.Buffer
 	if err := m.Config.Encode(&weights, m.Params, dt); err != nil {
-		return failed(op, hud.CodeServer, 500, "%v", err)
+		return failed(op, hud.CodeServer, http.StatusInternalServerError, "%v", err)
 	}
 	config, err := json.MarshalIndent(m.Config, "", "  ")
 	if err != nil {
-		return failed(op, hud.CodeServer, 500, "%v", err)
+		return failed(op, hud.CodeServer, http.StatusInternalServerError, "%v", err)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return invalid(op, "directory %s: %v", dir, err)
@@ -43,7 +44,7 @@ func (s *Service) Export(ctx context.Context, name, dir, dtype string) error {
 		data []byte
 	}{{"model.safetensors", weights.Bytes()}, {"config.json", append(config, '\n')}} {
 		if err := replaceFile(filepath.Join(dir, f.name), f.data); err != nil {
-			return failed(op, hud.CodeServer, 500, "write %s: %v", filepath.Join(dir, f.name), err)
+			return failed(op, hud.CodeServer, http.StatusInternalServerError, "write %s: %v", filepath.Join(dir, f.name), err)
 		}
 	}
 	return nil

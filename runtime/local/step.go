@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/hudrl/hudrl/internal/optim"
 	"github.com/hudrl/hudrl/internal/policy"
@@ -66,7 +68,7 @@ func (s *Service) OptimStep(ctx context.Context, modelID string, req *hud.OptimS
 	}
 	weights, err := policy.New(old.Config, params)
 	if err != nil {
-		return nil, failed(op, hud.CodeServer, 500, "%v", err)
+		return nil, failed(op, hud.CodeServer, http.StatusInternalServerError, "%v", err)
 	}
 	c := t.checkpointOf(h, norm, moved, size)
 	c.AdamT = next.T
@@ -89,13 +91,14 @@ func (s *Service) OptimStep(ctx context.Context, modelID string, req *hud.OptimS
 // save makes a step durable: blobs first, then the row, the promotion and the
 // script's state in one transaction.
 func (t *trainer) save(ctx context.Context, op string, c store.Checkpoint, weights *policy.Model, o *optim.AdamW, req *hud.OptimStepRequest) (store.Checkpoint, error) {
-	w, err := encodeWeights(weights.Config, weights.Params)
-	if err != nil {
-		return c, failed(op, hud.CodeServer, 500, "%v", err)
-	}
-	m, err := encodeMoments(weights.Config, o)
-	if err != nil {
-		return c, failed(op, hud.CodeServer, 500, "%v", err)
+	var w, m []byte
+	var errs [2]error
+	var wg sync.WaitGroup
+	wg.Go(func() { w, errs[0] = encodeWeights(weights.Config, weights.Params) })
+	wg.Go(func() { m, errs[1] = encodeMoments(weights.Config, o) })
+	wg.Wait()
+	if err := errors.Join(errs[:]...); err != nil {
+		return c, failed(op, hud.CodeServer, http.StatusInternalServerError, "%v", err)
 	}
 	hashes, err := t.svc.store.PutBlobs(w, m)
 	if err != nil {
@@ -145,7 +148,7 @@ func (t *trainer) noGradient(op string) error {
 	}
 	t.lost = ""
 	t.clear()
-	e := failed(op, hud.CodeNoGradient, 409, "no accumulated gradients: %s", why)
+	e := failed(op, hud.CodeNoGradient, http.StatusConflict, "no accumulated gradients: %s", why)
 	e.Hint = hint
 	return e
 }

@@ -23,9 +23,9 @@ func ulps(got float32, want float64) float64 {
 	return math.Abs(float64(got)-want) / unit
 }
 
-// TestExpULP holds the exponential to one unit in the last place against math.Exp, whose own error in float64 does
+// TestExpULP holds the exponential to 0.9 units in the last place against math.Exp, whose own error in float64 does
 // not count here. By default it takes every 1021st float32 and every one near overflow, underflow and zero; with
-// -exhaustive all of them.
+// -exhaustive all of them (0.8937 with AVX-512, 0.5000 in plain Go).
 func TestExpULP(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
 		const chunk = 1 << 12
@@ -64,8 +64,8 @@ func TestExpULP(t *testing.T) {
 			}
 		}
 		t.Logf("largest error: %.4f ulp at %v", worst, at)
-		if !(worst <= 1) {
-			t.Errorf("error at %v: got %v ulp, want at most 1", at, worst)
+		if !(worst <= 0.9) {
+			t.Errorf("error at %v: got %v ulp, want at most 0.9", at, worst)
 		}
 	})
 }

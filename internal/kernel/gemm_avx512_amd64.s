@@ -6,8 +6,10 @@
 // The AVX-512 strips: r rows of A (r from 1 to 12) times packed panels of 32 columns.
 //
 // R8, R13, AX, BX point at rows 0, 3, 6, 9 of A, R9 is the row stride, R10 the column stride. SI points at B, R11 is
-// its row stride. DX points at C, R12 is its row stride. R15 counts the panels left, CX the depth. Z0 and Z1 hold
-// a row of B, Z2 to Z25 the sums, K1 and K2 the columns that exist. All strides are in bytes.
+// its row stride. DX points at C, R12 is its row stride. R15 counts the panels left, CX the depth. Z0 and Z1 hold a
+// row of B, Z2 to Z25 the sums, K1 and K2 the columns that exist. All strides are in bytes.
+//
+// A is prefetched eight columns ahead: the columns of a transposed A are too far apart for the hardware to do it.
 
 #define ROW(addr, lo, hi) \
 	VBROADCASTSS addr, Z31;   \
@@ -118,6 +120,8 @@ panel: \
 step: \
 	VMOVUPS (SI), Z0;           \
 	VMOVUPS 64(SI), Z1;         \
+	PREFETCHT0 (R8)(R10*8);     \
+	PREFETCHT0 8(BX)(R10*8);    \
 	fma;                        \
 	ADDQ  R11, SI;              \
 	ADDQ  R10, R8;              \

@@ -83,7 +83,7 @@ func TestGemm(t *testing.T) {
 		r := rand.New(rand.NewPCG(1, 2))
 		for _, l := range layouts {
 			for _, acc := range []bool{false, true} {
-				for m := range 28 {
+				for m := r.IntN(2); m < 28; m += 2 {
 					for _, n := range []int{0, 1, 3, 4, 7, 8, 15, 16, 17, 31, 32, 33, 63, 65, 100, 127, 128, 129, 160} {
 						checkProduct(t, r, l, m, n, r.IntN(40), acc)
 					}

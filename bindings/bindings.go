@@ -1,0 +1,48 @@
+// Package bindings is the one list of every Lua module that ships.
+//
+//	rt, err := runtime.New(bindings.Default(svc))
+//
+// Each folder here holds the glue of one module and has the name of what it
+// wraps. An embedder who wants fewer modules edits Config.Modules.
+package bindings
+
+import (
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/hudrl/hudrl/bindings/args"
+	"github.com/hudrl/hudrl/bindings/json"
+	"github.com/hudrl/hudrl/bindings/log"
+	"github.com/hudrl/hudrl/bindings/luax"
+	"github.com/hudrl/hudrl/bindings/plot"
+	"github.com/hudrl/hudrl/bindings/progress"
+	"github.com/hudrl/hudrl/bindings/rng"
+	"github.com/hudrl/hudrl/bindings/schedule"
+	"github.com/hudrl/hudrl/runtime"
+	"github.com/hudrl/hudrl/runtime/hud"
+)
+
+// parts are the modules that are also fields of hud: hud.json is
+// require "hud.json". They open before it.
+var parts = []runtime.Module{
+	{Name: "hud.args", Open: args.Open},
+	{Name: "hud.json", Open: json.Open},
+	{Name: "hud.log", Open: log.Open},
+	{Name: "hud.plot", Open: plot.Open},
+	{Name: "hud.progress", Open: progress.Open},
+	{Name: "hud.rng", Open: rng.Open},
+	{Name: "hud.schedule", Open: schedule.Open},
+}
+
+// Default is a configuration with every module, for scripts that train on
+// svc. Everything else about it is the sandbox of the zero Config.
+func Default(svc hud.Service) runtime.Config {
+	modules := append([]runtime.Module(nil), parts...)
+	modules = append(modules, runtime.Module{Name: "hud", Open: func(vm *runtime.VM) (lua.LValue, error) {
+		module := luax.Module(vm, "hud", runtime.TaskFunctions(vm))
+		for _, part := range parts {
+			module.RawSetString(part.Name[len("hud."):], vm.Module(part.Name))
+		}
+		return module, nil
+	}})
+	return runtime.Config{Modules: modules}
+}

@@ -2,6 +2,7 @@ package hudtest
 
 import (
 	"context"
+	"encoding/json"
 	"math"
 	"slices"
 	"strconv"
@@ -25,6 +26,9 @@ type datums struct {
 func (f *Fake) build(op string, inputs []hud.TrainInput, groupSize int, scale float64, policy *bigram, needLogprobs bool) (*datums, error) {
 	if len(inputs) == 0 {
 		return nil, refuse(op, hud.CodeValidation, 422, "inputs: got 0, want at least 1")
+	}
+	if math.IsNaN(scale) || math.IsInf(scale, 0) {
+		return nil, refuse(op, hud.CodeValidation, 422, "reward_scale: got %v, want a finite number", scale)
 	}
 	if groupSize < 0 || groupSize > 0 && len(inputs)%groupSize != 0 {
 		return nil, refuse(op, hud.CodeValidation, 422, "group_size: %d inputs do not divide evenly into groups of %d", len(inputs), groupSize)
@@ -54,6 +58,10 @@ func (f *Fake) build(op string, inputs []hud.TrainInput, groupSize int, scale fl
 			seq, mask, q = nil, nil, nil
 		}
 		for s, sample := range samples {
+			sample, err := flatten(op, k, s, sample)
+			if err != nil {
+				return nil, err
+			}
 			if err := checkFakeSample(op, k, s, sample, reward, needLogprobs); err != nil {
 				return nil, err
 			}
@@ -69,6 +77,9 @@ func (f *Fake) build(op string, inputs []hud.TrainInput, groupSize int, scale fl
 					lp = float64(sample.OutputLogprobs[i])
 				}
 				seq, mask, q = append(seq, id), append(mask, 1), append(q, lp)
+			}
+			if len(seq) > fakeContext {
+				return nil, refuse(op, hud.CodeValidation, 422, "inputs[%d]: got %d tokens, want at most %d", k, len(seq), fakeContext)
 			}
 		}
 		flush()
@@ -108,6 +119,9 @@ func (f *Fake) build(op string, inputs []hud.TrainInput, groupSize int, scale fl
 }
 
 func (f *Fake) trajectory(op string, k int, in hud.TrainInput) ([]hud.TrajectorySample, float64, error) {
+	if in.Payload == nil && in.TraceID == "" {
+		return nil, 0, refuse(op, hud.CodeValidation, 422, "inputs[%d]: got neither a trace id nor a payload", k)
+	}
 	if in.Payload != nil {
 		if len(in.Payload.Samples) == 0 {
 			return nil, 0, refuse(op, hud.CodeValidation, 422, "inputs[%d]: samples: got 0, want at least 1", k)
@@ -122,6 +136,24 @@ func (f *Fake) trajectory(op string, k int, in hud.TrainInput) ([]hud.Trajectory
 		return nil, 0, refuse(op, hud.CodeValidation, 422, "inputs[%d]: trace %q has no tokens or no reward", k, in.TraceID)
 	}
 	return tr.samples, *tr.reward, nil
+}
+
+// flatten makes a flat prompt of text chunks, which win over one given.
+func flatten(op string, k, i int, s hud.TrajectorySample) (hud.TrajectorySample, error) {
+	if len(s.PromptChunks) > 0 {
+		s.PromptTokenIDs = nil
+	}
+	for _, raw := range s.PromptChunks {
+		var chunk struct {
+			Type   string
+			Tokens []int
+		}
+		if err := json.Unmarshal(raw, &chunk); err != nil || chunk.Type != "encoded_text" {
+			return s, refuse(op, hud.CodeValidation, 422, "inputs[%d]: samples[%d]: prompt_chunks: got %s, want encoded_text", k, i, raw)
+		}
+		s.PromptTokenIDs = append(s.PromptTokenIDs, chunk.Tokens...)
+	}
+	return s, nil
 }
 
 func checkFakeSample(op string, k, i int, s hud.TrajectorySample, reward float64, needLogprobs bool) error {
@@ -164,9 +196,9 @@ func fakeLoss(op, name string, config map[string]float64) (coefficient, error) {
 	if !known {
 		return nil, refuse(op, hud.CodeValidation, 422, "loss_fn: got %q, want a built-in loss", name)
 	}
-	for k := range config {
-		if !slices.Contains(keys, k) {
-			return nil, refuse(op, hud.CodeValidation, 422, "loss_fn_config: %s has no setting %q", name, k)
+	for k, v := range config {
+		if !slices.Contains(keys, k) || math.IsNaN(v) {
+			return nil, refuse(op, hud.CodeValidation, 422, "loss_fn_config: %s: setting %q: got %v", name, k, v)
 		}
 	}
 	set := func(key string, def float64) float64 {

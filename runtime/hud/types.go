@@ -88,11 +88,11 @@ type TrainInput struct {
 // A ForwardBackwardRequest accumulates gradients of a built-in loss.
 type ForwardBackwardRequest struct {
 	Inputs       []TrainInput       `json:"inputs"`
-	LossFn       string             `json:"loss_fn"`
+	LossFn       string             `json:"loss_fn"` // "" is importance_sampling
 	LossFnConfig map[string]float64 `json:"loss_fn_config,omitempty"`
 	GroupSize    int                `json:"group_size,omitempty"` // 0 is the protocol's null: one group of everything
 	RewardScale  float64            `json:"reward_scale"`
-	NumSubsteps  int                `json:"num_substeps"`
+	NumSubsteps  int                `json:"num_substeps"` // 0 is 1
 }
 
 // A ForwardBackwardResult is what forward-backward and backward return.

@@ -243,14 +243,18 @@ func (f *Fake) ForwardBackward(ctx context.Context, id string, req *hud.ForwardB
 		if err != nil {
 			return nil, err
 		}
-		loss, err := fakeLoss(op, req.LossFn, req.LossFnConfig)
+		name := req.LossFn
+		if name == "" {
+			name = hud.LossImportanceSampling
+		}
+		loss, err := fakeLoss(op, name, req.LossFnConfig)
 		if err != nil {
 			return nil, err
 		}
-		if req.NumSubsteps < 1 {
-			return nil, refuse(op, hud.CodeValidation, 422, "num_substeps: got %d, want at least 1", req.NumSubsteps)
+		if req.NumSubsteps < 0 {
+			return nil, refuse(op, hud.CodeValidation, 422, "num_substeps: got %d, want at least 1 (or 0 for the default)", req.NumSubsteps)
 		}
-		ratio := req.LossFn != hud.LossCrossEntropy
+		ratio := name != hud.LossCrossEntropy
 		d, err := f.build(op, req.Inputs, req.GroupSize, req.RewardScale, m.now, ratio)
 		if err != nil {
 			return nil, err
@@ -258,7 +262,7 @@ func (f *Fake) ForwardBackward(ctx context.Context, id string, req *hud.ForwardB
 		total := 0.0
 		p := d.packed
 		for i := range p.Len() {
-			if ratio && req.LossFn != hud.LossDRO && d.adv[i] == 0 {
+			if ratio && name != hud.LossDRO && d.adv[i] == 0 {
 				continue
 			}
 			m.pending = true
@@ -273,7 +277,7 @@ func (f *Fake) ForwardBackward(ctx context.Context, id string, req *hud.ForwardB
 				m.now.backward(m.grad, d.input[t], d.target[t], -w)
 			}
 		}
-		m.account(d, req.LossFn)
+		m.account(d, name)
 		return &hud.ForwardBackwardResult{NumDatums: p.Len(), Metrics: map[string]float64{
 			"loss:sum": total, "tokens:sum": float64(p.Tokens()), "groups_no_spread:sum": float64(d.spreads),
 		}}, nil

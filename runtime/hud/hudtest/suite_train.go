@@ -206,9 +206,8 @@ var forwardChecks = []check{
 		requests := map[string]*hud.ForwardBackwardRequest{
 			"ragged groups":         pass(hud.LossImportanceSampling, 2, append(good, good[0])...),
 			"a negative group_size": pass(hud.LossImportanceSampling, -1, good...),
-			"num_substeps 0":        {Inputs: good, LossFn: hud.LossImportanceSampling, RewardScale: 1},
+			"num_substeps -1":       {Inputs: good, LossFn: hud.LossImportanceSampling, RewardScale: 1, NumSubsteps: -1},
 			"an unknown loss":       pass("hudtest_loss", 0, good...),
-			"no loss":               pass("", 0, good...),
 			"an unknown setting":    {Inputs: good, LossFn: hud.LossPPO, LossFnConfig: map[string]float64{"hudtest": 1}, RewardScale: 1, NumSubsteps: 1},
 			"a setting of another loss": {Inputs: good, LossFn: hud.LossImportanceSampling, LossFnConfig: map[string]float64{"beta": 1},
 				RewardScale: 1, NumSubsteps: 1},

@@ -13,7 +13,6 @@ type trainBuffers struct {
 	score []score // the needed positions, ordered by active row
 
 	lse  []float32 // [A] log Σ exp of each row of logits
-	grad []float32 // the lane's share of the gradient
 	coef []float32 // [positions of the chunk] dC/dlogprob
 
 	kv, dkv, dprob              []float32

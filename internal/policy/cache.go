@@ -9,8 +9,9 @@ import (
 	"github.com/hudrl/hudrl/internal/kernel"
 )
 
-// pageTokens is how many positions a cache page holds. It divides keyBlock.
-const pageTokens = 32
+// pageTokens is how many positions a cache page holds: a block of the sums over
+// positions, and the width of a panel of the matrix products.
+const pageTokens = keyBlock
 
 // page holds the keys and values of pageTokens positions in all layers and
 // key-value heads. Keys are stored transposed, so that the scores of a page
@@ -195,53 +196,37 @@ func (w *lane) attendCached(m *Model, layer int, a *activations, q []float32, ld
 				copy(head[(pageTokens+slot)*hd:][:hd], v[h*hd:])
 			}
 		}
-		for j := range ids {
-			query, pos := row+j, cache.n+j
-			if !all {
-				if j < len(ids)-1 {
-					continue
-				}
-				query = i
-			}
-			for h := range c.Heads {
-				w.attendRow(cache, at+h/group*headSize, hd, pos+1, q[query*ldq+h*hd:][:hd], a.att[query*d+h*hd:][:hd])
-			}
+		first, rows := row, len(ids) // of the queries
+		if !all {
+			first, rows = i, 1
+		}
+		for h := range c.Heads {
+			w.attendHead(cache, at+h/group*headSize, hd, cache.n+len(ids), rows, q[first*ldq+h*hd:], ldq, a.att[first*d+h*hd:], d)
 		}
 		row += len(ids)
 	}
 }
 
-// attendRow is one query against n cached positions. The order of every sum is
-// that of the matrix products in attend: ascending from zero, over the head for
-// a score, over the positions of a keyBlock for the result.
-func (w *lane) attendRow(cache *Cache, at, hd, n int, q, out []float32) {
-	score := grow(&w.scores, (n+pageTokens-1)/pageTokens*pageTokens)
-	clear(score)
-	for i := 0; i < n; i += pageTokens {
-		keys := cache.pages[i/pageTokens].data[at:]
-		s := score[i : i+pageTokens]
-		if n-i <= pageTokens/2 {
-			s = s[:pageTokens/2]
-		}
-		for e, x := range q {
-			kernel.Axpy(x, keys[e*pageTokens:][:len(s)], s)
-		}
+// attendHead is one head's queries, those of the last rows of n positions, against
+// the cache. A score is summed over the head and a result over the positions of
+// a keyBlock, in ascending order, as the matrix products of attend do.
+func (w *lane) attendHead(cache *Cache, at, hd, n, rows int, q []float32, ldq int, out []float32, ldo int) {
+	pages := (n + pageTokens - 1) / pageTokens
+	ld := pages * pageTokens
+	score := grow(&w.scores, rows*ld)
+	for i := range pages {
+		keys := cache.pages[i].data[at:]
+		kernel.Gemm(kernel.NN, rows, pageTokens, hd, q, ldq, keys, pageTokens, score[i*pageTokens:], ld, false)
 	}
-	kernel.SoftmaxTo(score[:n], score[:n])
-	clear(out)
-	sum := out
-	for i, p := range score[:n] {
-		if i > 0 && i%keyBlock == 0 {
-			if i > keyBlock {
-				kernel.Axpy(1, sum, out)
-			}
-			sum = grow(&w.block, hd)
-			clear(sum)
-		}
-		values := cache.pages[i/pageTokens].data[at+hd*pageTokens:]
-		kernel.Axpy(p, values[i%pageTokens*hd:][:hd], sum)
+	for r := range rows {
+		s := score[r*ld : (r+1)*ld]
+		see := n - rows + r + 1
+		kernel.SoftmaxTo(s[:see], s[:see])
+		clear(s[see:])
 	}
-	if n > keyBlock {
-		kernel.Axpy(1, sum, out)
+	for i := range pages {
+		values := cache.pages[i].data[at+hd*pageTokens:]
+		seen := min(pageTokens, n-i*pageTokens)
+		kernel.Gemm(kernel.NN, rows, hd, seen, score[i*pageTokens:], ld, values, hd, out, ldo, i > 0)
 	}
 }

@@ -25,8 +25,7 @@ type lane struct {
 
 	logits []float32 // [headRows, Vocab]
 
-	scores []float32 // [n] of one query in attendRow
-	block  []float32 // [headDim] sum of one keyBlock
+	scores []float32 // [rows, pages·pageTokens] of one head in attendHead
 
 	train trainBuffers
 }

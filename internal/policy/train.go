@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"sync"
 
 	"github.com/hudrl/hudrl/internal/kernel"
 )
@@ -38,11 +39,10 @@ func (m *Model) Logprobs(ctx context.Context, b *Batch, out []float32) error {
 // grad as it was.
 func (m *Model) Accumulate(ctx context.Context, b *Batch, coef func(d int, logprobs, dlogprobs []float32), out, grad []float32) error {
 	chunks := b.plan()
-	n := min(lanes, len(chunks))
-	var shares [lanes]*lane
-	kernel.Parallel(n, func(i int) {
-		used := false
+	var shares [lanes]*[]float32
+	kernel.Parallel(min(lanes, len(chunks)), func(i int) {
 		w := lanePool.Get().(*lane)
+		defer lanePool.Put(w)
 		for j := i; j < len(chunks) && ctx.Err() == nil; j += lanes {
 			lo, hi := chunks[j][0], chunks[j][1]
 			w.load(b, chunks[j])
@@ -50,36 +50,34 @@ func (m *Model) Accumulate(ctx context.Context, b *Batch, coef func(d int, logpr
 			if !w.ask(b, lo, hi, coef, out) {
 				continue
 			}
-			if !used {
-				clear(grow(&w.train.grad, len(m.Params)))
-				used = true
+			if shares[i] == nil {
+				shares[i] = gradPool.Get().(*[]float32)
+				clear(grow(shares[i], len(m.Params)))
 			}
-			w.backward(m, w.train.grad)
-		}
-		if used {
-			shares[i] = w
-		} else {
-			lanePool.Put(w)
+			w.backward(m, *shares[i])
 		}
 	})
 	err := context.Cause(ctx)
 	if err == nil {
-		addShares(grad, shares[:n])
+		addShares(grad, shares[:])
 	}
-	for _, w := range shares {
-		if w != nil {
-			lanePool.Put(w)
+	for _, s := range shares {
+		if s != nil {
+			gradPool.Put(s)
 		}
 	}
 	return err
 }
 
+// gradPool keeps the slabs that lanes sum their gradients in.
+var gradPool = sync.Pool{New: func() any { return new([]float32) }}
+
 // addShares adds the lanes' gradients in lane order, and their sum to grad.
-func addShares(grad []float32, shares []*lane) {
+func addShares(grad []float32, shares []*[]float32) {
 	var parts [][]float32
-	for _, w := range shares {
-		if w != nil {
-			parts = append(parts, w.train.grad)
+	for _, s := range shares {
+		if s != nil {
+			parts = append(parts, *s)
 		}
 	}
 	if len(parts) == 0 {

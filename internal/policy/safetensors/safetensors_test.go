@@ -61,7 +61,7 @@ func TestEncodeBytes(t *testing.T) {
 // 1+2⁻⁷ a tie is 1+2⁻⁸. 65504 and 2⁻²⁴ are float16's largest and smallest.
 func TestNarrowTypes(t *testing.T) {
 	t.Parallel()
-	in := []float32{1 + 0x1p-8, 1 + 0x1p-8 + 0x1p-20, 1 + 3*0x1p-8, -0.0, float32(math.Inf(1)), math.MaxFloat32}
+	in := []float32{1 + 0x1p-8, 1 + 0x1p-8 + 0x1p-20, 1 + 3*0x1p-8, float32(math.Copysign(0, -1)), float32(math.Inf(1)), math.MaxFloat32}
 	want := []float32{1, 1 + 0x1p-7, 1 + 2*0x1p-7, 0, float32(math.Inf(1)), float32(math.Inf(1))}
 	var b bytes.Buffer
 	tensor := safetensors.Tensor{Name: "x", Shape: []int{len(in) + 1}, Data: append(slices.Clone(in), float32(math.NaN()))}

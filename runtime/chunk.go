@@ -58,7 +58,7 @@ func compile(name, src string, maxBytes int) (*Chunk, error) {
 	if err != nil {
 		return nil, compileError(name, src, err)
 	}
-	resolveHelpers(proto)
+	finishBytecode(proto)
 	return &Chunk{name: name, src: src, proto: proto}, nil
 }
 
@@ -77,13 +77,13 @@ func parseError(name, src string, err error) *Error {
 	if !errors.As(err, &pe) {
 		return syntaxError(name, src, 1, strings.TrimSpace(err.Error()), "")
 	}
-	if pe.Pos.Line == parse.EOF || pe.Token == "" && pe.Message == "syntax error" {
+	if pe.Pos.Line == parse.EOF {
 		last := strings.Count(src, "\n") + 1
 		e := syntaxError(name, src, last, "the text ends too early: "+pe.Message, "an end, a bracket or a quote is missing")
 		e.Err = errIncompleteSyntax
 		return e
 	}
-	message := pe.Message
+	message := strings.Replace(pe.Message, "parse error", "syntax error", 1)
 	if pe.Token != "" {
 		message = fmt.Sprintf("%s near %q", pe.Message, pe.Token)
 	}
@@ -95,7 +95,11 @@ func parseError(name, src string, err error) *Error {
 func compileError(name, src string, err error) *Error {
 	var ce *lua.CompileError
 	if errors.As(err, &ce) {
-		return syntaxError(name, src, ce.Line, ce.Message, "")
+		hint := ""
+		if strings.Contains(ce.Message, "local variables") || strings.Contains(ce.Message, "register overflow") {
+			hint = "a function has at most 200 locals and temporaries: split it, or use a table"
+		}
+		return syntaxError(name, src, max(ce.Line, 1), ce.Message, hint)
 	}
 	return syntaxError(name, src, 1, err.Error(), "")
 }

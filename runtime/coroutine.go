@@ -20,6 +20,7 @@ type coroutine struct {
 	slot   *slot
 	runner *Task // the task that is running it, or nil
 	depth  int   // of the chain of resumes, while it runs
+	want   int   // how many values its last yield wants back; -1: all
 }
 
 // coroutineCount counts the live coroutines: a dead one is subtracted when it
@@ -90,14 +91,17 @@ func (vm *VM) coroutineFunctions() map[string]lua.LGFunction {
 			return 1
 		},
 		"yield": func(L *lua.LState) int {
-			if gateOf(L).co == nil {
+			co := gateOf(L).co
+			if co == nil {
 				vm.Raise(L, Faultf(CodeError, "coroutine.yield: not inside a coroutine"))
 			}
-			if !canYield(L) {
+			want, ok := canYield(L)
+			if !ok {
 				vm.Raise(L, &Fault{Code: CodeError,
-					Message: "coroutine.yield: cannot yield across a call from Go (pcall, a metamethod, an iterator, sort or gsub)",
+					Message: "coroutine.yield: cannot yield across a call from Go (pcall, a metamethod, an iterator, sort, gsub), nor in a tail call under another name",
 					Hint:    "yield from the coroutine's own Lua functions, or use hud.spawn: tasks may wait anywhere"})
 			}
+			co.want = want
 			return -1
 		},
 	}
@@ -130,6 +134,19 @@ func pushAll(L *lua.LState, values []lua.LValue) int {
 	return len(values)
 }
 
+// exactly cuts or fills values to n: gopher-lua leaves the registers of missing
+// ones as they are.
+func exactly(values []lua.LValue, n int) []lua.LValue {
+	if len(values) >= n {
+		return values[:n]
+	}
+	out := make([]lua.LValue, n)
+	for i := copy(out, values); i < n; i++ {
+		out[i] = lua.LNil
+	}
+	return out
+}
+
 func (vm *VM) newCoroutine(L *lua.LState, name string) *lua.LState {
 	fn, ok := L.Get(1).(*lua.LFunction)
 	if !ok || fn.IsG {
@@ -141,7 +158,7 @@ func (vm *VM) newCoroutine(L *lua.LState, name string) *lua.LState {
 	}
 	vm.makeRoom(L)
 	th := vm.newThread(gateOf(L).task)
-	co := &coroutine{fn: fn, slot: &slot{count: &vm.coroutines}}
+	co := &coroutine{fn: fn, want: -1, slot: &slot{count: &vm.coroutines}}
 	gateOf(th).co = co
 	vm.coroutines.live.Add(1)
 	goruntime.AddCleanup(th, (*slot).release, co.slot)
@@ -197,6 +214,9 @@ func (vm *VM) resume(L, th *lua.LState, name string, args []lua.LValue) ([]lua.L
 	if depth > maxNesting {
 		return nil, vm.ErrorValue(L, newLimit(ErrDepth, "nested coroutines", depth, maxNesting, "nothing: resume them from one loop instead"))
 	}
+	if co.want >= 0 {
+		args = exactly(args, co.want)
+	}
 	co.runner, co.depth = g.task, depth
 	tg.enter(g.task)
 	state, err, out := L.Resume(th, co.fn, args...)
@@ -218,26 +238,28 @@ func (vm *VM) resume(L, th *lua.LState, name string, args []lua.LValue) ([]lua.L
 }
 
 // canYield reports whether every call between L's base and its top is one that
-// gopher-lua can leave and come back to: a Lua function entered by a call instruction. It reads the frames by reflection, because gopher-lua shows
-// neither the instruction nor the way a frame was entered.
-func canYield(L *lua.LState) bool {
+// gopher-lua can leave and come back to, a Lua function entered by a call
+// instruction, and how many values the innermost wants. It reads the frames by
+// reflection, because gopher-lua shows neither the instruction nor the way a
+// frame was entered.
+func canYield(L *lua.LState) (want int, ok bool) {
 	for level := 1; ; level++ {
-		dbg, ok := L.GetStack(level)
-		if !ok {
-			return true
+		dbg, found := L.GetStack(level)
+		if !found {
+			return want, true
 		}
 		frame := reflect.ValueOf(dbg).Elem().FieldByName("frame").Elem()
 		fn, err := L.GetInfo("f", dbg, lua.LNil)
-		lf, ok := fn.(*lua.LFunction)
-		if err != nil || !ok || lf.IsG {
-			return false
+		lf, isFn := fn.(*lua.LFunction)
+		if err != nil || !isFn || lf.IsG {
+			return 0, false
 		}
 		pc := int(frame.FieldByName("Pc").Int()) - 1
-		if pc < 0 || pc >= len(lf.Proto.Code) {
-			return false
+		if pc < 0 || pc >= len(lf.Proto.Code) || opcode(lf.Proto.Code[pc]) != lua.OP_CALL {
+			return 0, false
 		}
-		if op := int(lf.Proto.Code[pc] >> 26); op != lua.OP_CALL && op != lua.OP_TAILCALL {
-			return false
+		if level == 1 {
+			want = results(lf.Proto.Code[pc])
 		}
 	}
 }

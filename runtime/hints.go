@@ -19,7 +19,7 @@ var newerLua = []struct {
 	{regexp.MustCompile(`&&|\|\|`), `"and" and "or" are words in Lua`},
 	{regexp.MustCompile(`<<|>>|[^&]&[^&]|[^|]\|[^|]`), `bitwise operators are Lua 5.3: use arithmetic (a * 2^n, math.floor(a / 2^n), a % 2^n)`},
 	{regexp.MustCompile(`(^|[^~=<>!])~[^=]`), `bitwise ~ is Lua 5.3; "not equal" is written ~=`},
-	{regexp.MustCompile(`^\s*continue\b`), `Lua has no continue: write goto continue, with ::continue:: at the loop's end`},
+	{regexp.MustCompile(`\bcontinue\b`), `Lua has no continue: write goto continue, with ::continue:: at the loop's end`},
 	{regexp.MustCompile(`\belse\s+if\b`), `"elseif" is one word, or the inner if needs an end of its own`},
 	{regexp.MustCompile(`\?[^:]*:`), `Lua has no ?: operator: write cond and a or b`},
 	{regexp.MustCompile(`!\s*[\w(]`), `"not" is a word in Lua`},

@@ -51,7 +51,7 @@ func (vm *VM) errorUserdata(o *errorObject) lua.LValue {
 // Raise raises err in L as an error object and does not return. errors.Is and
 // errors.As find err in what comes out of Run, also after pcall and rethrow.
 func (vm *VM) Raise(L *lua.LState, err error) {
-	L.Error(vm.ErrorValue(L, err), 1)
+	L.Error(vm.ErrorValue(L, err), 0)
 }
 
 // AsError is the Go error behind a raised Lua value, or nil when v is no error

@@ -3,6 +3,7 @@ package runtime
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
@@ -21,7 +22,7 @@ const (
 // The compile step calls host functions in place of two operators: concat for
 // "..", because one instruction joins a whole chain without any limit, and
 // store for t[k] = v, because gopher-lua fills the gap before a far index. The
-// calls name these strings; resolveHelpers puts the functions into the
+// calls name these strings; finishBytecode puts the functions into the
 // constants of the bytecode, where no script can reach or replace them.
 const (
 	concatName = "\x00hudrl.concat"
@@ -35,16 +36,29 @@ var helpers = map[lua.LValue]*lua.LFunction{
 	lua.LString(keyName):    {IsG: true, GFunction: Guard(checkKey)},
 }
 
-func resolveHelpers(proto *lua.FunctionProto) {
+// finishBytecode puts the helpers in, and makes an ordinary call of
+// "return coroutine.yield(...)": gopher-lua loses the values that come back
+// from a yield in a tail call.
+func finishBytecode(proto *lua.FunctionProto) {
 	for i, c := range proto.Constants {
 		if fn, ok := helpers[c]; ok {
 			proto.Constants[i] = fn
 		}
 	}
+	for _, call := range proto.DbgCalls {
+		if strings.HasSuffix(call.Name, "yield") && opcode(proto.Code[call.Pc]) == lua.OP_TAILCALL {
+			proto.Code[call.Pc] = proto.Code[call.Pc]&^(0x3f<<26) | uint32(lua.OP_CALL)<<26
+		}
+	}
 	for _, p := range proto.FunctionPrototypes {
-		resolveHelpers(p)
+		finishBytecode(p)
 	}
 }
+
+// opcode and results read an instruction: its operation, and for a call how
+// many results are wanted (-1: all).
+func opcode(inst uint32) int  { return int(inst >> 26) }
+func results(inst uint32) int { return int(inst>>9&0x1ff) - 1 }
 
 // concatValues joins its arguments as a chain of .. does, from the right.
 func concatValues(L *lua.LState) int {

@@ -14,10 +14,10 @@
 //
 // # Batch invariance
 //
-// The bits of a result row depend only on that row's own inputs, on the implementation and on the sizes k and n of
-// the operation: not on how many rows are computed together, on their order, on where the slices start in memory, nor
-// on whether the operand was packed before ([GemmPanel]) or is packed on the way ([Gemm]). A sampler that decodes one
-// sequence and a trainer that runs a thousand therefore see the same numbers.
+// The bits of a result row depend only on that row's own inputs and on the implementation, those of an element of a
+// product even only on its row, its column and k: not on how many rows are computed together, on their order, on where
+// the slices start in memory, nor on whether the operand was packed before ([GemmPanel]) or not ([Gemm]). A sampler that
+// decodes one sequence and a trainer that runs a thousand therefore see the same numbers.
 //
 // # Not a number
 //

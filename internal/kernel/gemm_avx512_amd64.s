@@ -152,9 +152,10 @@ store: \
 TEXT ·strip1AVX512(SB), NOSPLIT, $0-8
 	LOAD
 	CMPQ R15, $4
-	JLT  panel
+	JLT  rest
 
-	// One row has too few sums to hide the latency of an addition: take four panels at a time.
+	// One row has too few sums to hide the latency of an addition: take four panels at a time,
+	// or three where a small model has no more.
 wide:
 	MOVQ strip_a(DI), R8
 	MOVQ strip_bpanel(DI), AX
@@ -209,7 +210,47 @@ widestore:
 	CMPQ    R15, $4
 	JGE     wide
 	TESTQ   R15, R15
-	JNZ     panel
+	JNZ     rest
+	VZEROUPPER
+	RET
+
+rest:
+	CMPQ R15, $3
+	JNE  panel
+	MOVQ strip_a(DI), R8
+	MOVQ strip_bpanel(DI), AX
+	MOVQ strip_depth(DI), CX
+	ZERO3
+
+threestep:
+	VBROADCASTSS (R8), Z31
+	VFMADD231PS  (SI), Z31, Z2
+	VFMADD231PS  64(SI), Z31, Z3
+	VFMADD231PS  (SI)(AX*1), Z31, Z4
+	VFMADD231PS  64(SI)(AX*1), Z31, Z5
+	VFMADD231PS  (SI)(AX*2), Z31, Z6
+	VFMADD231PS  64(SI)(AX*2), Z31, Z7
+	ADDQ         R11, SI
+	ADDQ         R10, R8
+	DECQ         CX
+	JNZ          threestep
+	LASTMASK
+	CMPQ         strip_add(DI), $0
+	JEQ          threestore
+	VADDPS       (DX), Z2, Z2
+	VADDPS       64(DX), Z3, Z3
+	VADDPS       128(DX), Z4, Z4
+	VADDPS       192(DX), Z5, Z5
+	VADDPS       256(DX), Z6, K1, Z6
+	VADDPS       320(DX), Z7, K2, Z7
+
+threestore:
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	VMOVUPS Z4, 128(DX)
+	VMOVUPS Z5, 192(DX)
+	VMOVUPS Z6, K1, 256(DX)
+	VMOVUPS Z7, K2, 320(DX)
 	VZEROUPPER
 	RET
 
@@ -218,7 +259,7 @@ widestore:
 TEXT ·strip2AVX512(SB), NOSPLIT, $0-8
 	LOAD
 	CMPQ R15, $4
-	JLT  panel
+	JLT  rest
 
 wide:
 	MOVQ strip_a(DI), R8
@@ -308,7 +349,73 @@ widestore:
 	CMPQ    R15, $4
 	JGE     wide
 	TESTQ   R15, R15
-	JNZ     panel
+	JNZ     rest
+	VZEROUPPER
+	RET
+
+rest:
+	CMPQ R15, $3
+	JNE  panel
+	MOVQ strip_a(DI), R8
+	MOVQ strip_bpanel(DI), AX
+	MOVQ strip_depth(DI), CX
+	ZERO6
+
+threestep:
+	VBROADCASTSS (R8), Z30
+	VBROADCASTSS (R8)(R9*1), Z31
+	VMOVUPS      (SI), Z0
+	VMOVUPS      64(SI), Z1
+	VMOVUPS      (SI)(AX*1), Z26
+	VMOVUPS      64(SI)(AX*1), Z27
+	VMOVUPS      (SI)(AX*2), Z28
+	VMOVUPS      64(SI)(AX*2), Z29
+	VFMADD231PS  Z0, Z30, Z2
+	VFMADD231PS  Z0, Z31, Z8
+	VFMADD231PS  Z1, Z30, Z3
+	VFMADD231PS  Z1, Z31, Z9
+	VFMADD231PS  Z26, Z30, Z4
+	VFMADD231PS  Z26, Z31, Z10
+	VFMADD231PS  Z27, Z30, Z5
+	VFMADD231PS  Z27, Z31, Z11
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z28, Z31, Z12
+	VFMADD231PS  Z29, Z30, Z7
+	VFMADD231PS  Z29, Z31, Z13
+	ADDQ         R11, SI
+	ADDQ         R10, R8
+	DECQ         CX
+	JNZ          threestep
+	LASTMASK
+	LEAQ         (DX)(R12*1), CX
+	CMPQ         strip_add(DI), $0
+	JEQ          threestore
+	VADDPS       (DX), Z2, Z2
+	VADDPS       64(DX), Z3, Z3
+	VADDPS       128(DX), Z4, Z4
+	VADDPS       192(DX), Z5, Z5
+	VADDPS       256(DX), Z6, K1, Z6
+	VADDPS       320(DX), Z7, K2, Z7
+	VADDPS       (CX), Z8, Z8
+	VADDPS       64(CX), Z9, Z9
+	VADDPS       128(CX), Z10, Z10
+	VADDPS       192(CX), Z11, Z11
+	VADDPS       256(CX), Z12, K1, Z12
+	VADDPS       320(CX), Z13, K2, Z13
+
+threestore:
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	VMOVUPS Z4, 128(DX)
+	VMOVUPS Z5, 192(DX)
+	VMOVUPS Z6, K1, 256(DX)
+	VMOVUPS Z7, K2, 320(DX)
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	VMOVUPS Z10, 128(CX)
+	VMOVUPS Z11, 192(CX)
+	VMOVUPS Z12, K1, 256(CX)
+	VMOVUPS Z13, K2, 320(CX)
 	VZEROUPPER
 	RET
 

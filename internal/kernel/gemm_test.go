@@ -83,8 +83,8 @@ func TestGemm(t *testing.T) {
 		r := rand.New(rand.NewPCG(1, 2))
 		for _, l := range layouts {
 			for _, acc := range []bool{false, true} {
-				for m := r.IntN(2); m < 28; m += 2 {
-					for _, n := range []int{0, 1, 3, 4, 7, 8, 15, 16, 17, 31, 32, 33, 63, 65, 100, 127, 128, 129, 160} {
+				for _, m := range []int{0, 1, 2, 3, 4, 5, 6, 7, 8 + r.IntN(4), 12, 13 + r.IntN(11), 24, 25} {
+					for _, n := range []int{0, 1, 3, 4, 7, 8, 15, 16, 17, 31, 32, 33, 63, 65, 90, 100, 127, 128, 129, 160} {
 						checkProduct(t, r, l, m, n, r.IntN(40), acc)
 					}
 				}
@@ -166,6 +166,38 @@ func TestGemmBatchInvariance(t *testing.T) {
 						GemmPanel(m, a, lda, &p, c2, ldc, true)
 						if !sameBits(c2[at*ldc:][:n], want) {
 							t.Fatalf("%v n=%d k=%d: GemmPanel: row %d of %d differs from the row alone", l, n, k, at, m)
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestGemmColumns computes some columns without the others and wants the same bits.
+func TestGemmColumns(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(14, 15))
+		for _, l := range layouts {
+			for _, m := range []int{1, 2, 3, 7, 30} {
+				for _, k := range []int{5, 96, 500} {
+					const n = 150
+					ar, ac, br, bc := stored(l, m, n, k)
+					a, b, want := randoms(r, ar*ac), randoms(r, br*bc), make([]float32, m*n)
+					Gemm(l, m, n, k, a, ac, b, bc, want, n, false)
+					for range 8 {
+						from := r.IntN(n)
+						w := 1 + r.IntN(n-from)
+						part := b[from:]
+						if l == NT {
+							part = b[from*bc:]
+						}
+						c := make([]float32, m*w)
+						Gemm(l, m, w, k, a, ac, part, bc, c, w, false)
+						for i := range m {
+							if !sameBits(c[i*w:(i+1)*w], want[i*n+from:][:w]) {
+								t.Fatalf("%v m=%d k=%d: columns %d to %d of row %d differ without the others", l, m, k, from, from+w, i)
+							}
 						}
 					}
 				}

@@ -78,18 +78,13 @@ func plan(op string, batch []Item, groupSize *int, rewardScale float64, rule log
 	b.noSpread = noSpread(batch, groups, b.groupSize)
 	if b.keyed && b.groupSize > 0 {
 		b.order = gather(groups)
+		b.inputs = make([]TrainInput, len(inputs))
 		for sent, from := range b.order {
-			b.inputs[sent] = mustInput(batch[from])
+			b.inputs[sent] = inputs[from]
 		}
 	}
 	b.empty = rewardScale == 0 || constantGroups(b.inputs, b.groupSize)
 	return b, nil
-}
-
-// mustInput converts an item that has been converted before.
-func mustInput(item Item) TrainInput {
-	in, _ := item.input()
-	return in
 }
 
 func identity(n int) []int {

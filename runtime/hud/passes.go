@@ -306,7 +306,7 @@ func (c *TrainingClient) backward(ctx context.Context, op, id, forwardID string,
 
 // A CustomLoss computes a loss C over a packed batch and writes
 // weights[i] = −dC/dlogprobs[i], the protocol's sign, for each of the N
-// positions; weights arrives zeroed. It must not keep the batch.
+// positions; weights arrives zeroed. It must neither change nor keep the batch.
 type CustomLoss func(b *Packed, weights []float32) (CustomResult, error)
 
 // A CustomResult is what a CustomLoss found.

@@ -21,6 +21,7 @@ type Run struct {
 	GroupID string // rollouts of the same task share it; "" when ungrouped
 	Task    string // the task's name
 	Repeat  int    // position within the group, from 0
+	Seed    uint64 // for the randomness of the run's grader or episode
 
 	Reward  float64
 	Samples []TrajectorySample // one per turn of the policy; empty in an evaluation

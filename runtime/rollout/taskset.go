@@ -41,8 +41,7 @@ type RunContext struct {
 	Index  int // position of the task, from 0
 	Repeat int // position within the group, from 0
 	Step   int
-	Seed   uint64 // for the episode's own randomness
-	Run    *hud.Run
+	Run    *hud.Run // Run.Seed is for the episode's own randomness
 
 	svc   hud.Service
 	agent *Agent
@@ -64,7 +63,7 @@ func (rc *RunContext) Agent(agent *Agent) (*ChatSession, error) {
 	n := rc.sessions
 	rc.sessions++
 	rc.mu.Unlock()
-	return newSession(rc.svc, agent, rng.Derive(rc.Seed, rng.Hash("agent"), n), ""), nil
+	return newSession(rc.svc, agent, rng.Derive(rc.Run.Seed, rng.Hash("agent"), n), ""), nil
 }
 
 // Options are the arguments of Taskset.Run. The zero value is good.
@@ -231,12 +230,13 @@ func (p *party) run(ctx context.Context, k int) {
 		defer cancel()
 	}
 	seed := rng.Derive(p.seed, uint64(k/p.group), uint64(run.Repeat))
+	run.Seed = rng.Derive(seed, rng.Hash("run")) // apart from those of the turns, Derive(seed, 0), Derive(seed, 1), …
 	trace := run.TraceID
 	if p.Evaluate {
 		trace = ""
 	}
 	session := newSession(p.svc, p.agent, seed, trace)
-	reward, info, err := p.play(play, task, session, run, k, seed)
+	reward, info, err := p.play(play, task, session, run, k)
 	switch {
 	case err == nil && (math.IsNaN(reward) || math.IsInf(reward, 0)):
 		err = fmt.Errorf("task %s: reward: got %v, want a finite number", task.Name, reward)
@@ -261,12 +261,11 @@ func (p *party) run(ctx context.Context, k int) {
 // errTimeout is the cause of a run's own deadline.
 var errTimeout = errors.New("timed out")
 
-func (p *party) play(ctx context.Context, task Task, session *ChatSession, run *hud.Run, k int, seed uint64) (float64, any, error) {
+func (p *party) play(ctx context.Context, task Task, session *ChatSession, run *hud.Run, k int) (float64, any, error) {
 	if task.Run != nil {
 		defer p.record(run, session)
 		return task.Run(ctx, session, &RunContext{
-			Task: task.Name, Index: k / p.group, Repeat: run.Repeat, Step: p.Step,
-			Seed: rng.Derive(seed, rng.Hash("episode")), Run: run, svc: p.svc, agent: p.agent,
+			Task: task.Name, Index: k / p.group, Repeat: run.Repeat, Step: p.Step, Run: run, svc: p.svc, agent: p.agent,
 		})
 	}
 	reply, err := session.Chat(ctx, task.Prompt...)

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/hudrl/hudrl/runtime/hud"
 )
@@ -76,8 +77,10 @@ type bigram struct {
 	t       int
 }
 
-// newBigram makes a policy that speaks mostly in digits and ends its turns.
-func newBigram() *bigram {
+// newBigram is a policy that speaks mostly in digits and ends its turns.
+func newBigram() *bigram { return baseBigram().clone() }
+
+var baseBigram = sync.OnceValue(func() *bigram {
 	const n = fakeVocab * fakeVocab
 	b := &bigram{w: make([]float64, n), m: make([]float64, n), v: make([]float64, n)}
 	r := rand.New(rand.NewPCG(1, 2))
@@ -96,7 +99,7 @@ func newBigram() *bigram {
 		}
 	}
 	return b
-}
+})
 
 func (b *bigram) clone() *bigram {
 	return &bigram{w: slices.Clone(b.w), m: slices.Clone(b.m), v: slices.Clone(b.v), t: b.t}

@@ -1,0 +1,29 @@
+// Package hud is HUD's training protocol as Go types, and the client that
+// scripts and programs train through.
+//
+// Three parties meet here:
+//
+//   - A Service trains and samples models: the embedded one of runtime/local,
+//     or one behind a network. Optional interfaces say what else it can do:
+//     TokenizerSource, StateKeeper, Tracer.
+//   - A TrainingClient wraps a Service and one model, with every method,
+//     default, check and warning of HUD's Python client.
+//   - A batch is a list of Items: TraceIDs, *TrajectoryPayloads and *Runs, as
+//     rollouts make them.
+//
+// The usual loop:
+//
+//	trainer := hud.NewTrainingClient(svc, "arith-rl", hud.TrainingClientOptions{})
+//	res, err := trainer.Step(ctx, hud.Items(runs), hud.StepOptions{
+//		LearningRate:           5e-4,
+//		ForwardBackwardOptions: hud.ForwardBackwardOptions{GroupSize: new(8)},
+//	})
+//
+// A loss of one's own is a plain function over a Packed batch, flat slices
+// with offsets (TrainingClient.ForwardBackwardCustom); package loss makes one
+// out of tensors.
+//
+// Logprobs are natural logarithms. Token ids, TrajIdx and GroupIdx are the
+// protocol's numbers, from 0; positions in error messages count from 1. Every
+// failure is an *Error with a Code; nothing in it ever holds a key.
+package hud

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/hudrl/hudrl/runtime/hud"
@@ -346,4 +347,32 @@ func TestServiceErrors(t *testing.T) {
 			t.Errorf("a training call was sent %d times, want once", n)
 		}
 	}
+}
+
+func TestClientHammer(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var wg sync.WaitGroup
+	for range 6 {
+		wg.Go(func() {
+			for range 4 {
+				p := payload(1)
+				p.Samples[0].Sampling = &hud.SamplingInfo{Temperature: 1, TopP: 1}
+				_, err := f.Step(t.Context(), []hud.Item{payload(0), p}, hud.StepOptions{LearningRate: 1e-3})
+				var e *hud.Error
+				if err != nil && !(errors.As(err, &e) && e.Code == hud.CodeNoGradient) { // another's step took the gradients
+					t.Error(err)
+				}
+				head, err := f.Head(t.Context())
+				if err != nil || head == nil {
+					t.Errorf("got head %v, %v", head, err)
+					continue
+				}
+				if err := f.SetHead(t.Context(), head.ID); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

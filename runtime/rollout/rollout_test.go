@@ -509,3 +509,35 @@ type spawnFunc func(context.Context, func(context.Context) error) func(context.C
 func (s spawnFunc) Spawn(ctx context.Context, f func(context.Context) error) func(context.Context) error {
 	return s(ctx, f)
 }
+
+// A spawner may leave by a panic, as a script's error does. The runs under
+// way then start no others.
+func TestSpawnerThatPanics(t *testing.T) {
+	t.Parallel()
+	var tasks sync.WaitGroup
+	var spawned atomic.Int32
+	release := make(chan struct{})
+	spawner := spawnFunc(func(ctx context.Context, f func(context.Context) error) func(context.Context) error {
+		if spawned.Add(1) == 3 {
+			panic("raised")
+		}
+		tasks.Go(func() {
+			<-release
+			_ = f(ctx)
+		})
+		return func(context.Context) error { return nil }
+	})
+	func() {
+		defer func() {
+			if r := recover(); r != "raised" {
+				t.Errorf("recovered %v, want the spawner's panic", r)
+			}
+		}()
+		_, _ = sums(9).Run(t.Context(), hudtest.NewFake(), agent, rollout.Options{MaxConcurrent: 4, Spawner: spawner})
+	}()
+	close(release)
+	tasks.Wait()
+	if n := spawned.Load(); n != 3 {
+		t.Errorf("%d tasks were spawned, want none after the panic of the third", n)
+	}
+}

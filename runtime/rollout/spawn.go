@@ -45,6 +45,11 @@ type crowd struct {
 }
 
 func (c *crowd) run(limit int) error {
+	// A spawner may leave by a panic, as a script's error does; whoever ends
+	// after that must start nobody.
+	ctx, cancel := context.WithCancel(c.ctx)
+	defer cancel()
+	c.ctx = ctx
 	c.waits = make([]func(context.Context) error, c.n)
 	for range min(limit, c.n) {
 		c.start()

@@ -23,6 +23,11 @@ func (a *Allocator) Full(v float64, shape ...int) *Tensor {
 	return fill(a.New("full", shape...), func(int) float64 { return v })
 }
 
+// Ones is a tensor of ones.
+func (a *Allocator) Ones(shape ...int) *Tensor {
+	return fill(a.New("ones", shape...), func(int) float64 { return 1 })
+}
+
 // Scalar is a tensor without dimensions.
 func (a *Allocator) Scalar(v float64) *Tensor {
 	o := &owned{}
@@ -98,7 +103,7 @@ func (a *Allocator) From(data []float32, shape ...int) *Tensor {
 func Zeros(shape ...int) *Tensor { return (*Allocator)(nil).Zeros(shape...) }
 
 // Ones is a tensor of ones.
-func Ones(shape ...int) *Tensor { return Full(1, shape...) }
+func Ones(shape ...int) *Tensor { return (*Allocator)(nil).Ones(shape...) }
 
 // Full is a tensor of one value.
 func Full(v float64, shape ...int) *Tensor { return (*Allocator)(nil).Full(v, shape...) }

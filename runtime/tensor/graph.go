@@ -123,7 +123,12 @@ func (n *node) keep(reads uint8, out *Tensor) {
 
 // needed notes that the graph behind tok reads the storage's values.
 func (s *storage) needed(tok *token) {
-	if s.readonly || s.pending == tok.self {
+	if s.readonly {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pending == tok.self {
 		return
 	}
 	var none weak.Pointer[token]
@@ -160,6 +165,8 @@ func (s *storage) prune() bool {
 // busy reports whether a graph still needs the storage's values. A graph that
 // was dropped but not collected yet does not count, so it may collect garbage.
 func (s *storage) busy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if !s.prune() {
 		return false
 	}

@@ -92,6 +92,7 @@ func collect() {
 type storage struct {
 	data     []float32
 	alloc    *Allocator
+	mu       sync.Mutex          // of the next two: operations on other goroutines read the values too
 	pending  weak.Pointer[token] // graphs that need the values: the first,
 	others   []weak.Pointer[token]
 	pins     atomic.Int32

@@ -47,6 +47,7 @@
 package tensor
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -67,7 +68,8 @@ func (e *Error) Unwrap() error { return e.Err }
 // ErrorCode is "limit" when a memory limit was reached and "validation"
 // otherwise; a script sees it as e.code.
 func (e *Error) ErrorCode() string {
-	if _, ok := e.Err.(*LimitError); ok {
+	var limit *LimitError
+	if errors.As(e.Err, &limit) {
 		return "limit"
 	}
 	return "validation"

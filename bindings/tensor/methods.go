@@ -1,0 +1,329 @@
+package tensor
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/hudrl/hudrl/bindings/luax"
+	"github.com/hudrl/hudrl/runtime/tensor"
+)
+
+var unaries = map[string]func(*tensor.Tensor) *tensor.Tensor{
+	"exp": (*tensor.Tensor).Exp, "log": (*tensor.Tensor).Log, "log1p": (*tensor.Tensor).Log1p, "expm1": (*tensor.Tensor).Expm1,
+	"sqrt": (*tensor.Tensor).Sqrt, "abs": (*tensor.Tensor).Abs, "neg": (*tensor.Tensor).Neg, "sigmoid": (*tensor.Tensor).Sigmoid,
+	"logsigmoid": (*tensor.Tensor).LogSigmoid, "softplus": (*tensor.Tensor).Softplus, "tanh": (*tensor.Tensor).Tanh,
+	"relu": (*tensor.Tensor).ReLU, "square": (*tensor.Tensor).Square, "sign": (*tensor.Tensor).Sign,
+	"floor": (*tensor.Tensor).Floor, "round": (*tensor.Tensor).Round, "lnot": (*tensor.Tensor).Not,
+}
+
+var binaries = map[string]func(a, b *tensor.Tensor) *tensor.Tensor{
+	"add": (*tensor.Tensor).Add, "sub": (*tensor.Tensor).Sub, "mul": (*tensor.Tensor).Mul, "div": (*tensor.Tensor).Div,
+	"pow": (*tensor.Tensor).Pow, "minimum": (*tensor.Tensor).Minimum, "maximum": (*tensor.Tensor).Maximum,
+	"eq": (*tensor.Tensor).Eq, "ne": (*tensor.Tensor).Ne, "lt": (*tensor.Tensor).Lt, "le": (*tensor.Tensor).Le,
+	"gt": (*tensor.Tensor).Gt, "ge": (*tensor.Tensor).Ge, "land": (*tensor.Tensor).And, "lor": (*tensor.Tensor).Or,
+}
+
+var reductions = map[string]func(t *tensor.Tensor, dim ...int) *tensor.Tensor{
+	"sum": (*tensor.Tensor).Sum, "mean": (*tensor.Tensor).Mean, "var": (*tensor.Tensor).Var, "std": (*tensor.Tensor).Std,
+	"min": (*tensor.Tensor).Min, "max": (*tensor.Tensor).Max, "logsumexp": (*tensor.Tensor).LogSumExp,
+	"prod": (*tensor.Tensor).Prod, "norm": (*tensor.Tensor).Norm, "any": (*tensor.Tensor).Any, "all": (*tensor.Tensor).All,
+	"argmax": (*tensor.Tensor).Argmax, "argmin": (*tensor.Tensor).Argmin,
+}
+
+var scans = map[string]func(t *tensor.Tensor, dim int) *tensor.Tensor{
+	"softmax": (*tensor.Tensor).Softmax, "log_softmax": (*tensor.Tensor).LogSoftmax, "cumsum": (*tensor.Tensor).Cumsum,
+}
+
+var segments = map[string]func(t *tensor.Tensor, offsets []int) *tensor.Tensor{
+	"segment_sum": (*tensor.Tensor).SegmentSum, "segment_mean": (*tensor.Tensor).SegmentMean,
+	"segment_max": (*tensor.Tensor).SegmentMax, "segment_expand": (*tensor.Tensor).SegmentExpand,
+}
+
+// methods maps names to functions while the class is put together.
+type methods map[string]lua.LGFunction
+
+// class defines what a tensor looks like from Lua.
+func (b *Binding) class() {
+	m := methods{}
+	for name, f := range unaries {
+		b.elementwise(m, name, func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor {
+			if t.Len() > longWork {
+				return b.release(a.L, func() *tensor.Tensor { return f(t) }, t)
+			}
+			return f(t)
+		})
+	}
+	for name, f := range binaries {
+		b.elementwise(m, name, func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor { return b.pair(a.L, f, t, b.operand(a, "other")) })
+	}
+	b.elementwise(m, "clamp", func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor {
+		o := a.Options("min", "max")
+		return t.Clamp(o.Number("min", math.Inf(-1)), o.Number("max", math.Inf(1)))
+	})
+	for name, f := range reductions {
+		m[name] = func(L *lua.LState) int { return b.reduce(L, name, f) }
+	}
+	for name, f := range scans {
+		m[name] = func(L *lua.LState) int {
+			a := luax.Read(L, name)
+			t := b.self(&a)
+			return b.push(L, f(t, dim(&a, t, 0)))
+		}
+	}
+	for name, f := range segments {
+		m[name] = func(L *lua.LState) int {
+			a := luax.Read(L, name)
+			t := b.self(&a)
+			return b.push(L, f(t, offsets(&a)))
+		}
+	}
+	b.shapeMethods(m)
+	b.gradientMethods(m)
+	b.valueMethods(m)
+	luax.Define(b.vm, luax.Class[*tensor.Tensor]{Name: "tensor", Methods: m, Meta: b.operators(), Get: b.get, Set: b.set, Fields: []string{"grad"}})
+}
+
+// elementwise adds a method and its form that works in place.
+func (b *Binding) elementwise(m methods, name string, f func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor) {
+	m[name] = func(L *lua.LState) int {
+		a := luax.Read(L, name)
+		out := f(&a, b.self(&a))
+		a.End()
+		return b.push(L, out)
+	}
+	in := name + "_"
+	m[in] = func(L *lua.LState) int {
+		a := luax.Read(L, in)
+		t := luax.Self[*tensor.Tensor](&a)
+		b.assign(L, in, t, f(&a, t.Detach()))
+		a.End()
+		L.Push(L.Get(1))
+		return 1
+	}
+}
+
+// pair computes f, which combines two tensors element by element.
+func (b *Binding) pair(L *lua.LState, f func(t, u *tensor.Tensor) *tensor.Tensor, t, u *tensor.Tensor) *tensor.Tensor {
+	if max(t.Len(), u.Len()) > longWork {
+		return b.release(L, func() *tensor.Tensor { return f(t, u) }, t, u)
+	}
+	return f(t, u)
+}
+
+func (b *Binding) assign(L *lua.LState, fn string, t, u *tensor.Tensor) {
+	if err := t.Assign(fn, u); err != nil {
+		b.vm.Raise(L, err)
+	}
+}
+
+func (b *Binding) operators() map[string]lua.LGFunction {
+	meta := map[string]lua.LGFunction{
+		"__unm": func(L *lua.LState) int {
+			a := luax.Read(L, "unary minus")
+			return b.push(L, b.self(&a).Neg())
+		},
+		"__len": func(L *lua.LState) int {
+			a := luax.Read(L, "#")
+			t := luax.Self[*tensor.Tensor](&a)
+			if t.Dims() == 0 {
+				a.Fail("a scalar has no length")
+			}
+			L.Push(lua.LNumber(t.Shape()[0]))
+			return 1
+		},
+		"__concat": func(L *lua.LState) int {
+			a := luax.Read(L, "concat")
+			s := text(&a) + text(&a)
+			b.vm.CheckString(L, len(s))
+			L.Push(lua.LString(s))
+			return 1
+		},
+	}
+	for event, name := range map[string]string{"__add": "add", "__sub": "sub", "__mul": "mul", "__div": "div", "__pow": "pow"} {
+		f := binaries[name]
+		meta[event] = func(L *lua.LState) int {
+			a := luax.Read(L, name)
+			t := b.operand(&a, "left operand")
+			return b.push(L, b.pair(L, f, t, b.operand(&a, "right operand")))
+		}
+	}
+	for event, names := range map[string][3]string{"__lt": {"<", "lt", "gt"}, "__le": {"<=", "le", "ge"}} {
+		meta[event] = func(L *lua.LState) int {
+			a := luax.Read(L, names[0])
+			a.Fail("operators do not compare tensors: a:%s(b) and a:%s(b) give masks", names[1], names[2])
+			return 0
+		}
+	}
+	return meta
+}
+
+// text reads an operand of .. as it shows: a tensor with one element is its
+// number.
+func text(a *luax.Args) string {
+	v := a.Any()
+	t, ok := luax.To[*tensor.Tensor](v)
+	if !ok {
+		switch v.(type) {
+		case lua.LString, lua.LNumber, *lua.LUserData:
+			return a.VM().Text(a.L, v)
+		}
+		a.Bad("operand", v, "string, number or tensor")
+	}
+	if t.Len() == 1 {
+		x, _ := t.Item()
+		return a.VM().Text(a.L, lua.LNumber(x))
+	}
+	return t.String()
+}
+
+func (b *Binding) reduce(L *lua.LState, name string, f func(t *tensor.Tensor, dim ...int) *tensor.Tensor) int {
+	a := luax.Read(L, name)
+	t := b.self(&a)
+	var out *tensor.Tensor
+	if a.Left() == 0 {
+		out = f(t)
+	} else {
+		d := dim(&a, t, 0)
+		o := a.Options("keepdim")
+		a.End()
+		out = f(t, d)
+		if o.Bool("keepdim", false) && out.Err() == nil {
+			if d < 0 {
+				d += t.Dims()
+			}
+			out = out.Unsqueeze(d)
+		}
+	}
+	if strings.HasPrefix(name, "arg") {
+		out = out.Add(b.alloc.Scalar(1)) // positions count from 1
+	}
+	return b.push(L, out)
+}
+
+func (b *Binding) shapeMethods(m methods) {
+	m["shape"] = func(L *lua.LState) int {
+		a := luax.Read(L, "shape")
+		list := luax.List(b.vm, luax.Self[*tensor.Tensor](&a).Shape())
+		L.Push(luax.Record(b.vm, "shape", list, func(L *lua.LState, t *lua.LTable) string {
+			a := luax.Read(L, "tostring")
+			return fmt.Sprint(luax.Numbers[int](&a, "shape", t))
+		}))
+		return 1
+	}
+	count := func(name string, f func(t *tensor.Tensor) int) {
+		m[name] = func(L *lua.LState) int {
+			a := luax.Read(L, name)
+			L.Push(lua.LNumber(f(luax.Self[*tensor.Tensor](&a))))
+			return 1
+		}
+	}
+	count("dim", (*tensor.Tensor).Dims)
+	count("numel", (*tensor.Tensor).Len)
+	view := func(name string, f func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor) {
+		m[name] = func(L *lua.LState) int {
+			a := luax.Read(L, name)
+			out := f(&a, b.self(&a))
+			a.End()
+			return b.push(L, out)
+		}
+	}
+	view("reshape", func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor { return t.Reshape(sizes(a)...) })
+	view("view", func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor {
+		if !t.Contiguous() {
+			a.FailHint("use reshape, which copies", "the elements of shape %v do not lie in order", t.Shape())
+		}
+		return t.Reshape(sizes(a)...)
+	})
+	view("expand", func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor { return t.Expand(sizes(a)...) })
+	view("t", func(_ *luax.Args, t *tensor.Tensor) *tensor.Tensor { return t.T() })
+	view("transpose", func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor {
+		d := dim(a, t, 0)
+		return t.Transpose(d, dim(a, t, 0))
+	})
+	view("squeeze", func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor {
+		if a.Left() == 0 {
+			return t.Squeeze()
+		}
+		return t.Squeeze(dim(a, t, 0))
+	})
+	view("unsqueeze", func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor { return t.Unsqueeze(dim(a, t, 1)) })
+	view("narrow", func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor {
+		d := dim(a, t, 0)
+		n, _ := t.Size(d)
+		start, length := a.Int("start"), a.Int("length")
+		if start < 1 || length < 0 || start-1 > n-length {
+			a.Fail("start %d and length %d do not fit into %d positions of shape %v", start, length, n, t.Shape())
+		}
+		return t.Narrow(d, start-1, length)
+	})
+	view("matmul", func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor {
+		u := b.operand(a, "other")
+		if s := u.Shape(); len(s) > 0 && t.Len()*s[len(s)-1] > longProduct {
+			return b.release(a.L, func() *tensor.Tensor { return t.MatMul(u) }, t, u)
+		}
+		return t.MatMul(u)
+	})
+	view("clone", func(_ *luax.Args, t *tensor.Tensor) *tensor.Tensor { return t.Clone() })
+	view("detach", func(_ *luax.Args, t *tensor.Tensor) *tensor.Tensor { return t.Detach() })
+}
+
+func (b *Binding) valueMethods(m methods) {
+	m["item"] = func(L *lua.LState) int {
+		a := luax.Read(L, "item")
+		v, err := luax.Self[*tensor.Tensor](&a).Item()
+		if err != nil {
+			b.vm.Raise(L, err)
+		}
+		L.Push(lua.LNumber(v))
+		return 1
+	}
+	m["tolist"] = func(L *lua.LState) int {
+		a := luax.Read(L, "tolist")
+		t := luax.Self[*tensor.Tensor](&a)
+		data := t.Data()
+		L.Push(b.list(t.Shape(), &data))
+		return 1
+	}
+	m["equal"] = func(L *lua.LState) int {
+		a := luax.Read(L, "equal")
+		t := luax.Self[*tensor.Tensor](&a)
+		L.Push(lua.LBool(t.Equal(luax.Object[*tensor.Tensor](&a, "other"))))
+		return 1
+	}
+	m["allclose"] = func(L *lua.LState) int {
+		a := luax.Read(L, "allclose")
+		t, u := luax.Self[*tensor.Tensor](&a), luax.Object[*tensor.Tensor](&a, "other")
+		o := a.Options("rtol", "atol")
+		L.Push(lua.LBool(t.AllClose(u, o.Number("rtol", 1e-5), o.Number("atol", 1e-8))))
+		return 1
+	}
+	fill := func(name string, value func(a *luax.Args) *tensor.Tensor) {
+		m[name] = func(L *lua.LState) int {
+			a := luax.Read(L, name)
+			t := luax.Self[*tensor.Tensor](&a)
+			b.assign(L, name, t, value(&a))
+			L.Push(L.Get(1))
+			return 1
+		}
+	}
+	fill("zero_", func(*luax.Args) *tensor.Tensor { return b.alloc.Scalar(0) })
+	fill("fill_", func(a *luax.Args) *tensor.Tensor { return b.alloc.Scalar(a.Number("value")) })
+	fill("copy_", func(a *luax.Args) *tensor.Tensor { return b.operand(a, "other") })
+}
+
+// list is nested Lua lists of the elements, taken from the front of data.
+func (b *Binding) list(shape []int, data *[]float32) lua.LValue {
+	if len(shape) == 0 {
+		v := (*data)[0]
+		*data = (*data)[1:]
+		return lua.LNumber(v)
+	}
+	out := b.vm.NewTable(shape[0], 0)
+	for i := range shape[0] {
+		out.RawSetInt(i+1, b.list(shape[1:], data))
+	}
+	return out
+}

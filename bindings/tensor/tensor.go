@@ -1,0 +1,189 @@
+// Package tensor is the Lua module hud.tensor: the tensors of runtime/tensor
+// as userdata with operators, methods and indexing. It adds no rules of its
+// own, only Lua's conventions: positions and dimensions count from 1, and a
+// number stands for a tensor without dimensions.
+package tensor
+
+import (
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/hudrl/hudrl/bindings/luax"
+	"github.com/hudrl/hudrl/runtime"
+	"github.com/hudrl/hudrl/runtime/tensor"
+)
+
+// Module is hud.tensor.
+func Module() runtime.Module {
+	return runtime.Module{Name: "hud.tensor", Open: Open}
+}
+
+// Open gives the module's table, the same for every call on one VM.
+func Open(vm *runtime.VM) (lua.LValue, error) { return Of(vm).module, nil }
+
+// A Binding is the tensors of one VM. It is used under the interpreter lock.
+type Binding struct {
+	vm     *runtime.VM
+	alloc  *tensor.Allocator
+	module *lua.LTable
+	blank  lua.LUserData
+	quiet  int // tasks inside no_grad
+
+}
+
+type bindingKey struct{}
+
+// Of is vm's Binding; the first call makes it.
+func Of(vm *runtime.VM) *Binding {
+	if b, ok := vm.Value(bindingKey{}).(*Binding); ok {
+		return b
+	}
+	b := &Binding{vm: vm}
+	b.alloc = tensor.NewAllocator(&budget{Limit: tensor.NewLimit(vm.Limits().TensorBytes)})
+	vm.SetValue(bindingKey{}, b)
+	b.class()
+	b.blank = *vm.Wrap((*tensor.Tensor)(nil))
+	b.module = b.functions()
+	return b
+}
+
+// Allocator counts the VM's tensor storage against Limits.TensorBytes.
+func (b *Binding) Allocator() *tensor.Allocator { return b.alloc }
+
+// budget is a limit whose error says how to raise it.
+type budget struct{ *tensor.Limit }
+
+func (l *budget) Reserve(bytes int64) error {
+	if err := l.Limit.Reserve(bytes); err != nil {
+		return &limitError{err}
+	}
+	return nil
+}
+
+// limitError is the host's size limit around the allocator's.
+type limitError struct{ err error }
+
+func (e *limitError) Error() string     { return e.err.Error() }
+func (e *limitError) Unwrap() []error   { return []error{runtime.ErrSize, e.err} }
+func (e *limitError) ErrorCode() string { return runtime.CodeLimit }
+
+// Wrap is t as a Lua value. A failed tensor raises its error.
+func (b *Binding) Wrap(L *lua.LState, t *tensor.Tensor) lua.LValue {
+	if err := t.Err(); err != nil {
+		b.vm.Raise(L, err)
+	}
+	ud := b.blank
+	ud.Value = t
+	return &ud
+}
+
+func (b *Binding) push(L *lua.LState, t *tensor.Tensor) int {
+	L.Push(b.Wrap(L, t))
+	return 1
+}
+
+// noGradKey is the task value that counts enclosing calls of no_grad.
+type noGradKey struct{}
+
+// mode is t as the task that runs L computes with it.
+func (b *Binding) mode(L *lua.LState, t *tensor.Tensor) *tensor.Tensor {
+	if b.quiet > 0 && t.RequiresGrad() && b.vm.CurrentTask(L).Value(noGradKey{}) != nil {
+		return t.Detach()
+	}
+	return t
+}
+
+// noGrad runs f without recording graphs in the task of L.
+func (b *Binding) noGrad(L *lua.LState, f func()) {
+	task := b.vm.CurrentTask(L)
+	before := task.Value(noGradKey{})
+	task.SetValue(noGradKey{}, true)
+	b.quiet++
+	defer func() {
+		b.quiet--
+		task.SetValue(noGradKey{}, before)
+	}()
+	f()
+}
+
+// longWork is how many elements, or multiplications, take about a millisecond.
+const (
+	longWork    = 1 << 20
+	longProduct = 1 << 25
+)
+
+// release runs f, which makes a tensor of the operands, while other tasks run.
+// The operands are pinned meanwhile.
+func (b *Binding) release(L *lua.LState, f func() *tensor.Tensor, operands ...*tensor.Tensor) *tensor.Tensor {
+	var out *tensor.Tensor
+	for _, t := range operands {
+		t.Pin()
+	}
+	err := b.vm.Wait(L, func() { out = f() })
+	for _, t := range operands {
+		t.Unpin()
+	}
+	if err != nil {
+		b.vm.Raise(L, err)
+	}
+	return out
+}
+
+// self reads the tensor that a method was called on, to compute with.
+func (b *Binding) self(a *luax.Args) *tensor.Tensor { return b.mode(a.L, luax.Self[*tensor.Tensor](a)) }
+
+// operand reads a tensor or a number.
+func (b *Binding) operand(a *luax.Args, param string) *tensor.Tensor {
+	v := a.Any()
+	switch v := v.(type) {
+	case lua.LNumber:
+		return b.alloc.Scalar(float64(v))
+	case *lua.LUserData:
+		if t, ok := v.Value.(*tensor.Tensor); ok {
+			return b.mode(a.L, t)
+		}
+	}
+	a.Bad(param, v, "tensor or number")
+	return nil
+}
+
+// dim reads a dimension of t counted from 1, or from −1 at the end, and gives
+// it as the library counts; extra allows positions after the last.
+func dim(a *luax.Args, t *tensor.Tensor, extra int) int {
+	d, n := a.Int("dim"), t.Dims()+extra
+	switch {
+	case d >= 1 && d <= n:
+		return d - 1
+	case d <= -1 && d >= -n:
+		return d
+	case n == 0:
+		a.Fail("dim: got %d, but a scalar has no dimensions", d)
+	}
+	a.Fail("dim: got %d, want 1 to %d, or -1 to -%d, for shape %v", d, n, n, t.Shape())
+	return 0
+}
+
+// sizes reads the arguments that are left as a shape: numbers, or one table.
+func sizes(a *luax.Args) []int {
+	if _, ok := a.Peek().(*lua.LTable); ok {
+		return luax.Numbers[int](a, "shape", a.Table("shape"))
+	}
+	var out []int
+	for a.Left() > 0 {
+		out = append(out, a.Int("size"))
+	}
+	return out
+}
+
+// offsets reads a list of integers, or a tensor of them.
+func offsets(a *luax.Args) []int {
+	t, ok := luax.To[*tensor.Tensor](a.Peek())
+	if !ok {
+		return luax.Numbers[int](a, "offsets", a.Table("offsets"))
+	}
+	a.Any()
+	out := make([]int, t.Len())
+	for k, x := range t.Data() {
+		out[k] = a.AsInt("offsets", lua.LNumber(x))
+	}
+	return out
+}

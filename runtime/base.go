@@ -398,7 +398,7 @@ func (vm *VM) display(L *lua.LState, v lua.LValue) string {
 func (vm *VM) displayTable(t *lua.LTable) string {
 	const most = 20
 	var parts []string
-	n := t.Len()
+	position := 1.0
 	brief := func(v lua.LValue) string {
 		if t, ok := v.(*lua.LTable); ok {
 			if t.Len() == 0 {
@@ -417,7 +417,8 @@ func (vm *VM) displayTable(t *lua.LTable) string {
 		}
 		switch key := k.(type) {
 		case lua.LNumber:
-			if f := float64(key); f >= 1 && f <= float64(n) {
+			if float64(key) == position {
+				position++
 				parts = append(parts, brief(v))
 				continue
 			}

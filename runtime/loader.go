@@ -3,7 +3,9 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"math"
 	"sort"
 	"strings"
 
@@ -139,19 +141,11 @@ func readSource(root fs.FS, path string, max int) (string, error) {
 	} else if info.IsDir() {
 		return "", fs.ErrNotExist
 	}
-	var b strings.Builder
-	buf := make([]byte, 32<<10)
-	for b.Len() <= max {
-		n, err := f.Read(buf)
-		b.Write(buf[:n])
-		if err != nil {
-			if err.Error() == "EOF" {
-				break
-			}
-			return "", err
-		}
+	if max < math.MaxInt {
+		max++
 	}
-	return b.String(), nil
+	src, err := io.ReadAll(io.LimitReader(f, int64(max)))
+	return string(src), err
 }
 
 func validModuleName(name string) bool {

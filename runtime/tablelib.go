@@ -38,7 +38,7 @@ func (vm *VM) checkIndex(L *lua.LState, t *lua.LTable, key lua.LValue) {
 	if f > float64(vm.cfg.Limits.TableSize) {
 		vm.Raise(L, newLimit(ErrSize, "table size", formatNumber(f), vm.cfg.Limits.TableSize, "Limits.TableSize"))
 	}
-	if length := t.Len(); f > 2*float64(length) {
+	if length := t.Len(); f > 2*float64(length) && vm.cfg.Limits.TableSize < math.MaxInt {
 		vm.Raise(L, &Fault{Code: CodeLimit, Err: ErrSize,
 			Message: fmt.Sprintf("index %s far beyond length %d", formatNumber(f), length),
 			Hint:    "use string keys for sparse data: t[tostring(n)]"})

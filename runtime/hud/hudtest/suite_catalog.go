@@ -63,6 +63,29 @@ var catalogChecks = []check{
 		}
 		s.near("the source after the fork's step", s.probe(m), after, 0)
 	}},
+	{"catalog/a fork has no optimizer state", func(s *suite) {
+		// A step too small to move a weight leaves moments behind.
+		m, fresh := s.fork(), s.fork()
+		s.forwardBackward(m, pass(hud.LossCrossEntropy, 0, mixed()...))
+		still := gentle
+		still.LearningRate = 1e-15
+		try(s, "optim_step", func() (*hud.OptimStepResult, error) { return s.svc.OptimStep(s.Context(), m.ID, &still) })
+		fork, err := s.svc.Fork(s.Context(), m.ID, m.Name+"-fork")
+		if err != nil {
+			s.Fatalf("fork: %v", err)
+		}
+		before := s.probe(fresh)
+		s.near("a tiny step", s.probe(fork), before, s.Tolerance)
+		other := trajectory(1, turn([]int{1, 2}, []int{8, 9, 10}))
+		for _, x := range []hud.Model{fork, fresh, m} {
+			s.forwardBackward(x, pass(hud.LossCrossEntropy, 0, other))
+			s.optimStep(x)
+		}
+		after := s.probe(fresh)
+		s.moved("a step", before, after)
+		s.near("the fork's first step", s.probe(fork), after, afterStep)
+		s.moved("momentum of the source", after, s.probe(m))
+	}},
 	{"catalog/pending gradients are not forked", func(s *suite) {
 		m := s.fork()
 		s.forwardBackward(m, pass(hud.LossCrossEntropy, 0, mixed()...))

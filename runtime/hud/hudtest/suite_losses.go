@@ -171,7 +171,6 @@ var lossChecks = []check{
 		constant := make([]hud.TrainInput, len(inputs))
 		for i, in := range inputs {
 			p := *in.Payload
-			// 0.1·3/3 is not 0.1 in floating point: equality is what counts.
 			p.Reward = []float64{0.1, 0.1, 0.7, 0.7}[i]
 			constant[i] = hud.TrainInput{Payload: &p}
 		}
@@ -186,6 +185,16 @@ var lossChecks = []check{
 			s.forwardBackward(m, pass(loss, 0, constant[:1]...))
 			s.noGradient(loss+" on one trajectory", m)
 		}
+		// (0.1 + 0.1 + 0.1)/3 is not 0.1 in floating point: what counts is that
+		// the rewards are equal.
+		tenths := make([]hud.TrainInput, 3)
+		for i := range tenths {
+			p := *inputs[i].Payload
+			p.Reward = 0.1
+			tenths[i] = hud.TrainInput{Payload: &p}
+		}
+		s.forwardBackward(m, pass(hud.LossImportanceSampling, 0, tenths...))
+		s.noGradient("three rewards of 0.1", m)
 		zero := pass(hud.LossImportanceSampling, 2, inputs...)
 		zero.RewardScale = 0
 		s.forwardBackward(m, zero)

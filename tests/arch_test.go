@@ -57,7 +57,7 @@ var rooms = []room{
 	{"runtime/serve/...", []string{"runtime/hud", "internal/httpjson"}},
 	{"runtime/tinker/...", []string{"runtime/hud", "internal/httpjson", "internal/tokenizer"}},
 	{"runtime/metrics/...", []string{"internal/plot", "internal/tfevents"}},
-	{"runtime/local", []string{"runtime/hud", "runtime/loss", "internal/kernel", "internal/optim", "internal/policy",
+	{"runtime/local", []string{"runtime/hud", "runtime/loss", "internal/kernel", "internal/optim", "internal/policy", "internal/policy/safetensors",
 		"internal/sampler", "internal/store", "internal/tokenizer"}},
 	{"runtime/rollout", []string{"runtime/hud", "runtime/rng"}},
 	{"runtime/loss", []string{"runtime/hud", "runtime/tensor", "internal/kernel"}},
@@ -67,7 +67,8 @@ var rooms = []room{
 	{"runtime/rng", nil},
 	{"runtime/schedule", nil},
 	{"internal/kernel", nil},
-	{"internal/policy", []string{"internal/kernel"}}, // calls kernels directly, never the autograd
+	{"internal/policy/safetensors", nil},
+	{"internal/policy", []string{"internal/kernel", "internal/policy/safetensors"}}, // calls kernels directly, never the autograd
 	{"internal/optim", []string{"internal/kernel"}},
 	{"internal/sampler", []string{"internal/kernel", "internal/policy", "internal/tokenizer"}},
 	{"internal/tokenizer", []string{"runtime/hud"}}, // for hud.Message
@@ -91,7 +92,7 @@ var owners = map[string][]string{
 	"github.com/mattn/go-runewidth":    {"internal/plot"},
 	"golang.org/x/term":                {"internal/plot", "internal/cli", "runtime/repl"},
 	"golang.org/x/sys":                 {"internal/kernel", "internal/store", "internal/cli", "runtime/local", "runtime/repl"},
-	"github.com/google/uuid":           {"runtime/hud", "runtime/local", "runtime/rollout", "runtime/serve", "runtime/tinker", "internal/store"},
+	"github.com/google/uuid":           {"runtime/hud/...", "runtime/local", "runtime/rollout", "runtime/serve", "runtime/tinker", "internal/store"},
 	"github.com/joho/godotenv":         {"runtime/hud", "internal/cli"},
 	"gonum.org/v1/plot":                {"internal/plot"},
 }

@@ -32,7 +32,6 @@ func (c Config) Decode(data []byte) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	params := make([]float32, c.NumParams())
 	known := map[string]bool{"lm_head.weight": c.Tied}
 	for _, t := range c.Tensors() {
 		known[t.Name] = true
@@ -48,12 +47,16 @@ func (c Config) Decode(data []byte) ([]float32, error) {
 				return nil, fmt.Errorf("policy: tensor %s is not finite at element %d: got %v", t.Name, i, v)
 			}
 		}
-		copy(t.In(params), got.Data)
 	}
 	for _, t := range f.Tensors {
 		if !known[t.Name] {
 			return nil, fmt.Errorf("policy: weights have a tensor that the shape does not: got %s %v", t.Name, t.Shape)
 		}
+	}
+	params := make([]float32, c.NumParams())
+	for _, t := range c.Tensors() {
+		got, _ := f.Tensor(t.Name)
+		copy(t.In(params), got.Data)
 	}
 	return params, nil
 }

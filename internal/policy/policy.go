@@ -62,6 +62,9 @@ var (
 // HeadDim is the width of one attention head.
 func (c Config) HeadDim() int { return c.Dim / c.Heads }
 
+// maxLayers keeps a shape read from a file from listing millions of tensors.
+const maxLayers = 1024
+
 // Validate says what is wrong with a shape.
 func (c Config) Validate() error {
 	for _, f := range []struct {
@@ -79,6 +82,8 @@ func (c Config) Validate() error {
 		}
 	}
 	switch {
+	case c.Layers > maxLayers:
+		return fmt.Errorf("policy config: too many layers: got %d, want at most %d", c.Layers, maxLayers)
 	case c.Dim%c.Heads != 0:
 		return fmt.Errorf("policy config: heads must divide dim: got %d heads, dim %d", c.Heads, c.Dim)
 	case c.HeadDim()%2 != 0:

@@ -222,6 +222,7 @@ func TestConfig(t *testing.T) {
 		"layers must be at least 1: got 0": func(c *policy.Config) { c.Layers = 0 },
 		"vocab is too large":               func(c *policy.Config) { c.Vocab = 1 << 40 },
 		"heads must divide dim":            func(c *policy.Config) { c.Heads = 5 },
+		"too many layers":                  func(c *policy.Config) { c.Layers = 2000 },
 		"must be even":                     func(c *policy.Config) { c.Heads, c.KVHeads = 24, 24 },
 		"kv_heads must divide heads":       func(c *policy.Config) { c.KVHeads = 4 },
 		"rope_theta":                       func(c *policy.Config) { c.RopeTheta = math.NaN() },
@@ -284,6 +285,32 @@ func TestConfigJSON(t *testing.T) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
+}
+
+func FuzzConfig(f *testing.F) {
+	for _, c := range []policy.Config{policy.Mini, small} {
+		text, err := json.Marshal(c)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var c, again policy.Config
+		if json.Unmarshal(text, &c) != nil {
+			return
+		}
+		if err := c.Validate(); err != nil {
+			t.Fatalf("an invalid shape was read: %v", err)
+		}
+		if _, err := c.Decode([]byte("{}")); err == nil {
+			t.Fatal("weights were read from nothing")
+		}
+		text, err := json.Marshal(c)
+		if err != nil || json.Unmarshal(text, &again) != nil || c != again {
+			t.Fatalf("got %+v, %v, want %+v", again, err, c)
+		}
+	})
 }
 
 func TestWeightsFile(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -30,6 +31,8 @@ type sequence struct {
 }
 
 func newSequence(ctx context.Context, req Request) *sequence {
+	// The caller may go on before the scheduler does, when ctx ends.
+	req.Prompt, req.Stop = slices.Clone(req.Prompt), slices.Clone(req.Stop)
 	room := req.Model.Config.MaxContext - len(req.Prompt)
 	q := &sequence{ctx: ctx, req: req, max: room, done: make(chan struct{}), rng: rand.New(rand.NewPCG(req.Seed, 0x73616d70_6c657200))}
 	if req.MaxTokens > 0 {

@@ -1,0 +1,271 @@
+// Package loss is the Lua module hud.loss, and what stands between Lua and
+// custom losses: the data and packed tables a loss function receives, and how
+// what it returns becomes a gradient.
+package loss
+
+import (
+	"slices"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/hudrl/hudrl/bindings/luax"
+	tensors "github.com/hudrl/hudrl/bindings/tensor"
+	"github.com/hudrl/hudrl/runtime"
+	"github.com/hudrl/hudrl/runtime/hud"
+	"github.com/hudrl/hudrl/runtime/loss"
+	"github.com/hudrl/hudrl/runtime/tensor"
+)
+
+// Module is hud.loss.
+func Module() runtime.Module {
+	return runtime.Module{Name: "hud.loss", Open: Open}
+}
+
+type moduleKey struct{}
+
+// Open gives the module's table, the same for every call on one VM.
+func Open(vm *runtime.VM) (lua.LValue, error) {
+	if m, ok := vm.Value(moduleKey{}).(*lua.LTable); ok {
+		return m, nil
+	}
+	f := map[string]lua.LGFunction{"as_custom": asCustom}
+	for _, name := range loss.Names() {
+		f[name] = func(L *lua.LState) int {
+			a := luax.Read(L, name)
+			data := a.Table("data")
+			t, s := configured(&a, name)
+			a.End()
+			return compute(&a, t, s, data)
+		}
+	}
+	m := luax.Module(vm, "loss", f)
+	m.RawSetString("advantages", luax.Module(vm, "loss.advantages", advantages()))
+	vm.SetValue(moduleKey{}, m)
+	return m, nil
+}
+
+// settings are the options every loss has beside its own.
+var settings = []string{"aggregate", "max_length", "denominator", "advantage"}
+
+// options is a loss with its options read: the advantage is one of the data's
+// size, checked when it is used.
+type options struct {
+	loss.Settings
+	advantage lua.LValue
+}
+
+// configured reads the option table of the loss of that name.
+func configured(a *luax.Args, name string) (*loss.TokenLoss, options) {
+	keys := loss.Options(name)
+	o := a.Options(append(append([]string(nil), keys...), settings...)...)
+	config := map[string]float64{}
+	for _, k := range keys {
+		if o.Has(k) {
+			config[k] = o.Number(k, 0)
+		}
+	}
+	t, err := loss.New(name, config)
+	if err != nil {
+		a.VM().Raise(a.L, err)
+	}
+	s := options{advantage: o.Value("advantage")}
+	s.Aggregate = loss.Aggregation(o.OneOf("aggregate", "", loss.Aggregations()...))
+	s.MaxLength, s.Denominator = o.Number("max_length", 0), o.Number("denominator", 0)
+	// What is wrong with the aggregation shows here, before anything is spent.
+	if _, err := s.Aggregate.Scales(nil, nil, s.MaxLength, s.Denominator); err != nil {
+		a.VM().Raise(a.L, err)
+	}
+	return t, s
+}
+
+// compute pushes the loss of data and its metrics.
+func compute(a *luax.Args, t *loss.TokenLoss, s options, data *lua.LTable) int {
+	b := batchOf(a, data)
+	s.Settings.Advantage = perDatum(a, "advantage", s.advantage, b.Len())
+	out, metrics, err := t.Loss(b, s.Settings)
+	if err != nil {
+		a.VM().Raise(a.L, err)
+	}
+	m, err := a.VM().ToLua(metrics)
+	if err != nil {
+		a.VM().Raise(a.L, err)
+	}
+	a.L.Push(tensors.Of(a.VM()).Wrap(a.L, out))
+	a.L.Push(m)
+	return 2
+}
+
+// asCustom is loss.as_custom(name, options): a function to give to
+// forward_backward_custom.
+func asCustom(L *lua.LState) int {
+	a := luax.Read(L, "as_custom")
+	name := a.String("name")
+	if _, err := loss.New(name, nil); err != nil {
+		a.VM().Raise(L, err)
+	}
+	t, s := configured(&a, name)
+	a.End()
+	L.Push(a.VM().NewFunction(func(L *lua.LState) int {
+		a := luax.Read(L, name)
+		return compute(&a, t, s, a.Table("data"))
+	}))
+	return 1
+}
+
+// batchOf reads what a loss is computed from: the data array of a custom loss,
+// its packed table, one datum, or a table with the same fields.
+func batchOf(a *luax.Args, data *lua.LTable) *loss.Batch {
+	if packed, ok := data.RawGetString("packed").(*lua.LTable); ok {
+		data = packed
+	}
+	field := func(name string) *tensor.Tensor {
+		t := luax.As[*tensor.Tensor](a, "data."+name, data.RawGetString(name))
+		if t.Dims() != 1 {
+			a.Fail("data.%s: got shape %v, want one dimension", name, t.Shape())
+		}
+		return t
+	}
+	b := &loss.Batch{Packed: &hud.Packed{}, Logprobs: field("logprobs")}
+	b.SamplingLogprobs, b.Mask = field("sampling_logprobs"), field("mask")
+	n := b.Logprobs.Len()
+	for name, t := range map[string]*tensor.Tensor{"sampling_logprobs": b.SamplingLogprobs, "mask": b.Mask} {
+		if t.Len() != n {
+			a.Fail("data.%s: got %d positions, want %d as logprobs has", name, t.Len(), n)
+		}
+	}
+	p := b.Packed
+	p.Logprobs, p.SamplingLogprobs, p.Mask = b.Logprobs.Data(), b.SamplingLogprobs.Data(), b.Mask.Data()
+	p.Offsets = []int{0, n}
+	if list, ok := data.RawGetString("offsets").(*lua.LTable); ok {
+		p.Offsets = luax.Numbers[int](a, "data.offsets", list)
+		checkOffsets(a, p.Offsets, n)
+	}
+	if list, ok := data.RawGetString("group_idx").(*lua.LTable); ok {
+		p.GroupIdx = luax.Numbers[int](a, "data.group_idx", list)
+		if len(p.GroupIdx) != p.Len() {
+			a.Fail("data.group_idx: got %d values for %d datums", len(p.GroupIdx), p.Len())
+		}
+	}
+	p.Advantage = perDatum(a, "data.advantage", data.RawGetString("advantage"), p.Len())
+	return b
+}
+
+func checkOffsets(a *luax.Args, offsets []int, n int) {
+	if len(offsets) == 0 || offsets[0] != 0 || offsets[len(offsets)-1] != n {
+		a.Fail("data.offsets: want them to go from 0 to %d, the number of positions", n)
+	}
+	for i := 1; i < len(offsets); i++ {
+		if offsets[i] < offsets[i-1] {
+			a.Fail("data.offsets: offset %d is below the one before", i+1)
+		}
+	}
+}
+
+// perDatum reads one number for each of n datums: a number for all, a list, or
+// a tensor. nil gives nil.
+func perDatum(a *luax.Args, param string, v lua.LValue, n int) []float64 {
+	var out []float64
+	switch v := v.(type) {
+	case nil, *lua.LNilType:
+		return nil
+	case lua.LNumber:
+		out = make([]float64, n)
+		for i := range out {
+			out[i] = float64(v)
+		}
+	case *lua.LTable:
+		out = luax.Numbers[float64](a, param, v)
+	default:
+		t := luax.As[*tensor.Tensor](a, param, v)
+		for _, x := range t.Data() {
+			out = append(out, float64(x))
+		}
+	}
+	if len(out) != n {
+		a.Fail("%s: got %d values for %d datums", param, len(out), n)
+	}
+	return out
+}
+
+// advantages are the estimators, each f(rewards, {group_idx=, traj_idx=, …}).
+func advantages() map[string]lua.LGFunction {
+	f := map[string]lua.LGFunction{}
+	add := func(name string, estimate func(r loss.Rewards, eps float64) ([]float64, error), eps float64, extra ...string) {
+		f[name] = func(L *lua.LState) int {
+			a := luax.Read(L, name)
+			v := a.Value("rewards")
+			n := 1
+			switch v := v.(type) {
+			case *lua.LTable:
+				n = v.Len()
+			case *lua.LUserData:
+				if t, ok := luax.To[*tensor.Tensor](v); ok {
+					n = t.Len()
+				}
+			default:
+				a.Bad("rewards", v, "list of numbers or tensor")
+			}
+			r := loss.Rewards{Reward: perDatum(&a, "rewards", v, n)}
+			o := a.Options(append([]string{"group_idx", "group_size", "traj_idx"}, extra...)...)
+			a.End()
+			index := func(name string) []int {
+				list := o.Table(name)
+				if list == nil {
+					return nil
+				}
+				x := luax.Numbers[int](&a, name, list)
+				if len(x) != n {
+					a.Fail("%s: got %d values for %d rewards", name, len(x), n)
+				}
+				return x
+			}
+			r.Group, r.Traj = index("group_idx"), index("traj_idx")
+			if o.Has("group_size") {
+				size := o.Int("group_size", 0)
+				if r.Group != nil || size < 1 || n%size != 0 {
+					a.Fail("group_size: got %d for %d rewards, want a divisor, and no group_idx beside it", size, n)
+				}
+				r.Group = make([]int, n)
+				for i := range r.Group {
+					r.Group[i] = i / size
+				}
+			}
+			e := eps
+			switch {
+			case slices.Contains(extra, "eps"):
+				if e = o.Number("eps", eps); !(e >= 0) {
+					a.Fail("eps: got %v, want at least 0", e)
+				}
+			case slices.Contains(extra, "length"):
+				r.Length = index("length")
+			}
+			out, err := estimate(r, e)
+			if err != nil {
+				a.VM().Raise(L, err)
+			}
+			if _, ok := v.(*lua.LTable); ok {
+				L.Push(luax.List(a.VM(), out))
+				return 1
+			}
+			b := tensors.Of(a.VM())
+			t := b.Allocator().Zeros(n)
+			for i, x := range out {
+				if t.Err() == nil {
+					t.Data()[i] = float32(x)
+				}
+			}
+			L.Push(b.Wrap(L, t))
+			return 1
+		}
+	}
+	plain := func(g func(r loss.Rewards) []float64) func(r loss.Rewards, _ float64) ([]float64, error) {
+		return func(r loss.Rewards, _ float64) ([]float64, error) { return g(r), nil }
+	}
+	add("mean_only", plain(loss.MeanOnly), 0)
+	add("rloo", plain(loss.RLOO), 0)
+	add("maxrl", plain(loss.MaxRL), 0)
+	add("grpo", func(r loss.Rewards, eps float64) ([]float64, error) { return loss.GRPO(r, eps), nil }, 1e-6, "eps")
+	add("batch_std", func(r loss.Rewards, eps float64) ([]float64, error) { return loss.BatchStd(r, eps), nil }, 1e-4, "eps")
+	add("opo", func(r loss.Rewards, _ float64) ([]float64, error) { return loss.OPO(r) }, 0, "length")
+	return f
+}

@@ -1,0 +1,311 @@
+package loss_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	lua "github.com/yuin/gopher-lua"
+
+	bind "github.com/hudrl/hudrl/bindings/loss"
+	"github.com/hudrl/hudrl/bindings/luax"
+	"github.com/hudrl/hudrl/bindings/tensor"
+	"github.com/hudrl/hudrl/runtime"
+	"github.com/hudrl/hudrl/runtime/hud"
+	"github.com/hudrl/hudrl/runtime/loss"
+)
+
+// batch has two groups of two trajectories; the second trajectory has two
+// datums. Ratios lie in and out of [0.8, 1.28].
+func batch() *hud.Packed {
+	p := &hud.Packed{
+		Offsets: []int{0, 3, 5, 6, 9, 11}, TrajIdx: []int{0, 1, 1, 2, 3}, GroupIdx: []int{0, 0, 0, 1, 1},
+		Reward: []float64{1, 0, 0, 1, 3}, Advantage: []float64{.5, -.5, -.5, -1, 1},
+		Extra: []map[string]any{{"weight": 2.0}, nil, nil, nil, nil},
+	}
+	for i, r := range []float64{1, 1.1, 0.7, 1.5, 1, 0.9, 1.2, 1.3, 0.5, 1.05, 1} {
+		l := -0.1 * float64(i+1)
+		p.Logprobs = append(p.Logprobs, float32(l))
+		p.SamplingLogprobs = append(p.SamplingLogprobs, float32(l-math.Log(r)))
+		p.Mask = append(p.Mask, float32(min(1, i%3)))
+	}
+	p.SamplingLogprobs[0] = 0
+	return p
+}
+
+// vm runs Lua with hud.tensor, hud.loss and a function custom(fn), which runs
+// fn as forward_backward_custom would and returns weights, loss, metrics and
+// touched datums.
+func vm(t *testing.T) *runtime.Runtime {
+	t.Helper()
+	rt, err := runtime.New(runtime.Config{Modules: []runtime.Module{tensor.Module(), bind.Module(), {Name: "custom", Open: func(vm *runtime.VM) (lua.LValue, error) {
+		return vm.NewFunction(func(L *lua.LState) int {
+			a := luax.Read(L, "forward_backward_custom")
+			p := batch()
+			inputs := vm.NewTable(4, 0)
+			for i := range 4 {
+				inputs.RawSetInt(i+1, lua.LString(fmt.Sprint("trace-", i+1)))
+			}
+			weights := make([]float32, p.Tokens())
+			out, err := bind.Custom(&a, "loss", a.Any(), inputs)(p, weights)
+			if err != nil {
+				vm.Raise(L, err)
+			}
+			for _, v := range []any{slices.Clone(weights), out.Loss, out.Metrics, out.Touched} {
+				x, err := vm.ToLua(v)
+				if err != nil {
+					vm.Raise(L, err)
+				}
+				L.Push(x)
+			}
+			return 4
+		}), nil
+	}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = rt.Close() })
+	return rt
+}
+
+func run(t *testing.T, rt *runtime.Runtime, src string) ([]any, error) {
+	t.Helper()
+	c, err := runtime.Compile("test.lua", `local tensor, loss, custom = require "hud.tensor", require "hud.loss", require "custom" `+src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rt.Run(context.Background(), c)
+}
+
+func must(t *testing.T, src string) []any {
+	t.Helper()
+	out, err := run(t, vm(t), src)
+	if err != nil {
+		t.Fatalf("%s\n%v", src, err)
+	}
+	return out
+}
+
+func near(t *testing.T, what string, got any, want []float64) {
+	t.Helper()
+	list := got.([]any)
+	if len(list) != len(want) {
+		t.Fatalf("%s: got %v, want %v", what, got, want)
+	}
+	for i, v := range list {
+		if math.Abs(v.(float64)-want[i]) > 1e-6*math.Max(1, math.Abs(want[i])) {
+			t.Errorf("%s: element %d: got %v, want %v", what, i, v, want[i])
+		}
+	}
+}
+
+// want is f(ratio, mask, datum) at every position.
+func want(f func(r, m float64, d int) float64) []float64 {
+	p := batch()
+	var out []float64
+	for d := range p.Len() {
+		lo, hi := p.Range(d)
+		for i := lo; i < hi; i++ {
+			out = append(out, f(math.Exp(float64(p.Logprobs[i])-float64(p.SamplingLogprobs[i])), float64(p.Mask[i]), d))
+		}
+	}
+	return out
+}
+
+// TestPageLoss is the loss of HUD's documentation, word for word: its weights
+// are R·r·m.
+func TestPageLoss(t *testing.T) {
+	t.Parallel()
+	p := batch()
+	out := must(t, `return custom(function(data, logprobs)
+		local total = tensor.scalar(0)
+		for i, d in ipairs(data) do
+			local logp = logprobs[i]
+			local ratio = (logp - d.sampling_logprobs):exp()
+			total = total - (ratio * d.mask):sum() * d.reward
+		end
+		return total, { datums = #data, mean = total / #data }
+	end)`)
+	weights := want(func(r, m float64, d int) float64 { return p.Reward[d] * r * m })
+	near(t, "weights", out[0], weights)
+	total := 0.0
+	for _, w := range weights {
+		total -= w
+	}
+	near(t, "loss", []any{out[1], out[2].(map[string]any)["datums"], out[2].(map[string]any)["mean"]}, []float64{total, 5, total / 5})
+}
+
+// TestCentred subtracts the trajectory-weighted group mean in Lua; weights and
+// value are those of importance_sampling, fused and as a custom loss.
+func TestCentred(t *testing.T) {
+	t.Parallel()
+	p := batch()
+	weights := want(func(r, m float64, d int) float64 { return p.Advantage[d] * r * m })
+	for name, src := range map[string]string{
+		"in Lua": `local function centred(data)
+			local sum, count, seen = {}, {}, {}
+			for _, d in ipairs(data) do
+				local g = d.group_idx or -1
+				if not seen[d.traj_idx] then
+					seen[d.traj_idx] = true
+					sum[g], count[g] = (sum[g] or 0) + d.reward, (count[g] or 0) + 1
+				end
+			end
+			return sum, count
+		end
+		return custom(function(data, logprobs)
+			local sum, count = centred(data)
+			local total = 0
+			for i, d in ipairs(data) do
+				local a = d.reward - sum[d.group_idx] / count[d.group_idx]
+				total = total - ((logprobs[i] - d.sampling_logprobs):exp() * d.mask):sum() * a
+			end
+			return total
+		end)`,
+		"advantage": `return custom(function(data, logprobs)
+			local total = 0
+			for i, d in ipairs(data) do
+				assert(d.logprobs == logprobs[i])
+				total = total - ((d.logprobs - d.sampling_logprobs):exp() * d.mask):sum() * d.advantage
+			end
+			return total
+		end)`,
+		"packed": `return custom(function(data)
+			local p = data.packed
+			return -((p.logprobs - p.sampling_logprobs):exp() * p.mask * p.expand(p.advantage)):sum()
+		end)`,
+		"as_custom":   `return custom(loss.as_custom("importance_sampling"))`,
+		"fused":       `return custom(function(data) return loss.importance_sampling(data.packed) end)`,
+		"fused datum": `return custom(function(data) local total = 0 for _, d in ipairs(data) do total = total + loss.importance_sampling(d) end return total end)`,
+		"estimator": `return custom(function(data)
+			local p = data.packed
+			local a = loss.advantages.mean_only(p.reward, {group_idx = p.group_idx, traj_idx = p.traj_idx})
+			return loss.importance_sampling(data, {advantage = a})
+		end)`,
+	} {
+		out := must(t, src)
+		near(t, name, out[0], weights)
+		total := 0.0
+		for _, w := range weights {
+			total -= w
+		}
+		near(t, name, []any{out[1]}, []float64{total})
+	}
+}
+
+// TestDoubleSided is the importance-sampling loss with a hard mask outside
+// [0.8, 1.28], divided by the number of trained tokens, as plain Lua and fused.
+func TestDoubleSided(t *testing.T) {
+	t.Parallel()
+	p := batch()
+	trained, masked := 0.0, 0.0
+	want(func(r, m float64, _ int) float64 {
+		if m == 1 && r >= .8 && r <= 1.28 {
+			trained++
+		} else if m == 1 {
+			masked++
+		}
+		return 0
+	})
+	weights := want(func(r, m float64, d int) float64 {
+		if r < .8 || r > 1.28 {
+			return 0
+		}
+		return p.Advantage[d] * r * m / trained
+	})
+	for name, src := range map[string]string{
+		"plain": `return custom(function(data, logprobs)
+			local total, trained, all = tensor.scalar(0), 0, 0
+			for i, d in ipairs(data) do
+				local ratio = (logprobs[i] - d.sampling_logprobs):exp()
+				local keep = ratio:ge(0.8):land(ratio:le(1.28)):land(d.mask)
+				total = total - tensor.where(keep, ratio, 0):sum() * d.advantage
+				trained = trained + keep:sum():item()
+				all = all + d.mask:sum():item()
+			end
+			return total / math.max(1, trained), { trained_tokens = trained, masked_tokens = all - trained }
+		end)`,
+		"fused": `return custom(loss.as_custom("glm_double_sided"))`,
+	} {
+		out := must(t, src)
+		near(t, name, out[0], weights)
+		m := out[2].(map[string]any)
+		near(t, name, []any{m["trained_tokens"], m["masked_tokens"]}, []float64{trained, masked})
+	}
+}
+
+// TestBuiltins holds every fused loss on the packed batch against the same
+// datum by datum.
+func TestBuiltins(t *testing.T) {
+	t.Parallel()
+	for _, name := range loss.Names() {
+		out := must(t, fmt.Sprintf(`
+			local a = custom(loss.as_custom(%q, {aggregate = "sum"}))
+			local b = custom(function(data) local total = 0 for _, d in ipairs(data) do total = total + loss[%q](d, {aggregate = "sum"}) end return total end)
+			return a, b`, name, name))
+		var w []float64
+		for _, v := range out[1].([]any) {
+			w = append(w, v.(float64))
+		}
+		near(t, name, out[0], w)
+	}
+}
+
+func TestData(t *testing.T) {
+	t.Parallel()
+	for _, c := range [][2]string{
+		{`local n; local _, _, _, touched = custom(function(data, l) n = #data; return l[2]:sum() + data.packed.logprobs[7] end); return n, touched`, "5 [false true false true false]"},
+		{`local s; custom(function(data, l) s = {tostring(data[4]), tostring(data.packed), data[4].input, data[1].extra.weight, data[5].group_idx, data[1].ref_logprobs == nil}; return l[1]:sum() end); return s[1], s[2], s[3], s[4], s[5], s[6]`,
+			"DatumTensors{positions=3, reward=1, advantage=-1, traj_idx=2, group_idx=1} packed{datums=5, positions=11} trace-3 2 1 true"},
+		{`local p; custom(function(data, l) p = data.packed; return l[1]:sum() end); return p.offsets, p.reward:tolist(), p.group_idx, p.traj_idx, p.expand({1,2,3,4,5}):tolist()`,
+			"[0 3 5 6 9 11] [1 0 0 1 3] [0 0 0 1 1] [0 1 1 2 3] [1 1 1 2 2 3 4 4 4 5 5]"},
+		// What a script keeps stays right across calls.
+		{`local kept; local function f(data, l) kept = (l[1] - 1); return kept:sum() end; custom(f); local first = kept; custom(f); return first:tolist()[1] == kept:tolist()[1], first.grad == nil`, "true true"},
+		{`return string.format('%.6f', loss.advantages.grpo({1,0}, {eps=0})[2]), loss.advantages.rloo({1,0,0,0}, {group_size=4})[1], loss.advantages.opo({1,0}, {length={1,3}}), loss.advantages.maxrl{1,0}, loss.advantages.batch_std({1,1})`,
+			"-0.707107 1 [0.75 -0.25] [1 -1] [0 0]"},
+		{`local l, m = loss.ppo({logprobs = tensor{-1,-1}, sampling_logprobs = tensor{-3,-1}, mask = tensor{1,1}, advantage = 1}, {aggregate = "token_mean"}); return l:item(), m.clip_fraction, m.loss_tokens`, "-1.100000023841858 0.5 2"},
+
+		{`custom(function() return 5 end)`, "! forward_backward_custom: custom loss: got number, want tensor"},
+		{`custom(function() end)`, "! forward_backward_custom: custom loss: got nil, want tensor"},
+		{`custom(5)`, "! forward_backward_custom: loss: got number, want function"},
+		{`custom(function(data, l) return l[1] end)`, "! forward_backward_custom: custom loss: got shape [3], want one element"},
+		{`custom(function(data, l) return l[1]:sum(), {x = "y"} end)`, "! forward_backward_custom: metrics: x: got string, want number or tensor with one element"},
+		{`custom(function(data, l) return l[1]:sum(), {1} end)`, "! forward_backward_custom: metrics: got a key of type number, want names"},
+		{`custom(function(data, l) return l[1]:sum(), 7 end)`, "! forward_backward_custom: metrics: got number, want table"},
+		{`custom(function(data, l) data[1].mask:mul_(0) end)`, "! mul_: the tensor is read-only"},
+		{`custom(function(data, l) return (l[1] + l[2]):sum() end)`, "! add: shapes [3] and [2] do not broadcast"},
+		{`custom(function(data, l) error({mine = 1}) end)`, "! "},
+		{`loss.as_custom("pppo")`, `! loss: unknown loss "pppo" (did you mean "ppo"?)`},
+		{`loss.as_custom("ppo", {clip_high_treshold = 2})`, `! as_custom: unknown option "clip_high_treshold" (did you mean "clip_high_threshold"?)`},
+		{`loss.as_custom("ppo", {epsilon = 0.2, clip_low_threshold = 1})`, "! ppo: got both epsilon and clip_low_threshold, want one of them"},
+		{`loss.as_custom("ppo", {aggregate = "seq_mean_token_sum_norm"})`, "! aggregate: seq_mean_token_sum_norm: max_length: got 0, want above 0"},
+		{`loss.ppo({})`, "! ppo: data.logprobs: got nil, want tensor"},
+		{`loss.pppo({})`, `! loss: no such name: "pppo" (did you mean "ppo"?)`},
+		{`loss.ppo({logprobs = tensor{1}, sampling_logprobs = tensor{1,2}, mask = tensor{1}})`, "! ppo: data.sampling_logprobs: got 2 positions, want 1 as logprobs has"},
+		{`loss.ppo({logprobs = tensor{1}, sampling_logprobs = tensor{1}, mask = tensor{1}, offsets = {0, 2}})`, "! ppo: data.offsets: want them to go from 0 to 1, the number of positions"},
+		{`loss.ppo({logprobs = tensor{1}, sampling_logprobs = tensor{1}, mask = tensor{1}, advantage = {1, 2}})`, "! ppo: data.advantage: got 2 values for 1 datums"},
+		{`loss.advantages.grpo({1,2,3}, {group_size = 2})`, "! grpo: group_size: got 2 for 3 rewards, want a divisor, and no group_idx beside it"},
+		{`loss.advantages.grpo("x")`, "! grpo: rewards: got string, want list of numbers or tensor"},
+		{`loss.advantages.opo({1,2})`, "! opo: length: got 0 lengths for 2 rewards"},
+	} {
+		out, err := run(t, vm(t), c[0])
+		if want, ok := strings.CutPrefix(c[1], "! "); ok {
+			var e *runtime.Error
+			if !errors.As(err, &e) || want != "" && e.Message != want {
+				t.Errorf("%s\ngot %v, %v\nwant error %s", c[0], out, err, want)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s\ngot error %v", c[0], err)
+			continue
+		}
+		if got := strings.TrimSpace(fmt.Sprintln(out...)); got != c[1] {
+			t.Errorf("%s\ngot  %s\nwant %s", c[0], got, c[1])
+		}
+	}
+}

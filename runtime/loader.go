@@ -184,9 +184,12 @@ func (l *loader) missing(name string) error {
 }
 
 // Nearest is the candidate that name was probably meant to be, or "": at most
-// a third of its letters differ.
+// a third of its letters differ, or one of two.
 func Nearest(name string, candidates []string) string {
 	best, distance := "", len(name)/3+1
+	if len(name) == 2 {
+		distance = 2
+	}
 	for _, c := range candidates {
 		if d := editDistance(name, c); d < distance || d == distance && best != "" && len(c) < len(best) {
 			best, distance = c, d

@@ -21,6 +21,7 @@ package luax
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -60,16 +61,14 @@ func (a *Args) Bad(param string, got lua.LValue, want string) {
 	a.Fail("%s: got %s, want %s", param, describe(got, want), want)
 }
 
-// describe shows a value where its type alone says nothing.
+// describe shows the value where its type alone says nothing: when want is
+// more than the name of a type.
 func describe(v lua.LValue, want string) string {
-	switch v := v.(type) {
-	case lua.LNumber:
-		if want == "number" || want == "string" || want == "table" || want == "function" || want == "boolean" {
-			return "number"
-		}
-		return runtime.FormatNumber(float64(v))
-	case lua.LString:
-		if len(want) > 0 && want[0] == '"' || len(want) > 6 && want[:6] == "one of" {
+	if strings.Contains(want, " ") {
+		switch v := v.(type) {
+		case lua.LNumber:
+			return runtime.FormatNumber(float64(v))
+		case lua.LString:
 			return fmt.Sprintf("%q", string(v))
 		}
 	}

@@ -52,7 +52,7 @@ func storeError(op string, err error) error {
 	var se *store.Error
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		e.Code, e.Status = hud.CodeTimeout, http.StatusGatewayTimeout
+		e.Code, e.Status, e.Detail = hud.CodeTimeout, http.StatusGatewayTimeout, fmt.Sprintf("stopped before it was done: %v", err)
 	case errors.Is(err, store.ErrPruned):
 		e.Code, e.Status, e.Hint = hud.CodeNotFound, http.StatusNotFound, prunedHint
 	case errors.Is(err, store.ErrNotFound):

@@ -36,48 +36,53 @@ type pending struct {
 
 // enter waits for the model's turn and reads its head from the database: other
 // processes may have moved it. The caller must call unlock.
-func (s *Service) enter(ctx context.Context, op, modelID string) (t *trainer, unlock func(), err error) {
+func (s *Service) enter(ctx context.Context, op, modelID string) (*trainer, func(), error) {
 	row, err := s.trainable(ctx, op, modelID)
 	if err != nil {
 		return nil, nil, err
 	}
-	if t, err = s.trainer(op, row.ID); err != nil {
+	t, err := s.trainer(op, row.ID)
+	if err != nil {
 		return nil, nil, err
 	}
 	if err := t.queue.lock(ctx); err != nil {
 		return nil, nil, stopped(op, ctx)
 	}
-	defer func() {
-		if err != nil {
-			t.queue.unlock()
-		}
-	}()
-	s.mu.Lock()
-	closed := s.closed
-	s.mu.Unlock()
-	if closed {
-		return nil, nil, errClosed(op)
+	if err := t.sync(ctx, op); err != nil {
+		t.queue.unlock()
+		return nil, nil, err
 	}
-	// Read again: it may have changed while this call waited.
-	if row, err = s.store.Model(ctx, row.ID); err != nil {
-		return nil, nil, storeError(op, err)
+	return t, t.queue.unlock, nil
+}
+
+// sync reads the model's row, which may have changed while its turn came. What
+// was accumulated on a head that another process moved is discarded.
+func (t *trainer) sync(ctx context.Context, op string) error {
+	t.svc.mu.Lock()
+	closed := t.svc.closed
+	t.svc.mu.Unlock()
+	if closed {
+		return errClosed(op)
+	}
+	row, err := t.svc.store.Model(ctx, t.id)
+	if err != nil {
+		return storeError(op, err)
 	}
 	before := t.row
 	t.row = row
-	if before.ID != "" && before.Head != row.Head {
-		t.unload()
-		if passes := t.pending.passes; passes > 0 || t.passes.open() > 0 {
-			what := fmt.Sprintf("another process moved the head from %s to %s", headName(before), headName(row))
-			had := t.pending.grad != nil
-			t.discard(what)
-			if had && op != "set_head" {
-				t.lost = ""
-				return nil, nil, hinted(conflict(op, "%s: the gradients of %d passes belonged to the old head and were discarded", what, passes),
-					"repeat the step from its first forward_backward; run one trainer per model")
-			}
-		}
+	if before.ID == "" || before.Head == row.Head {
+		return nil
 	}
-	return t, t.queue.unlock, nil
+	t.unload()
+	why := fmt.Sprintf("another process moved the head from %s to %s", headName(before), headName(row))
+	passes, had := t.pending.passes, t.pending.grad != nil
+	t.discard(why)
+	if had && op != "set_head" {
+		t.lost = ""
+		return hinted(conflict(op, "%s: the gradients of %d passes belonged to the old head and were discarded", why, passes),
+			"repeat the step from its first forward_backward; run one trainer per model")
+	}
+	return nil
 }
 
 func headName(m store.Model) string {
@@ -230,8 +235,6 @@ const (
 )
 
 var errUnknownPass = errors.New("unknown")
-
-func (f *forwardTable) open() int { return len(f.live) }
 
 func (f *forwardTable) add(id string, p *forwardPass) {
 	if f.live == nil {

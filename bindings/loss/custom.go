@@ -13,19 +13,16 @@ import (
 	"github.com/hudrl/hudrl/runtime/tensor"
 )
 
+// op begins the messages about what a custom loss function returns.
+const op = "forward_backward_custom"
+
 // Custom is the Lua function fn(data, logprobs) → loss [, metrics] as what
-// hud.TrainingClient.ForwardBackwardCustom takes; param names it in errors. It
-// must be called in the thread of a, under the interpreter lock. batch is the
-// caller's batch, for datum.input, or nil. An error that fn raises comes back
-// as it was raised.
-func Custom(a *luax.Args, param string, fn lua.LValue, batch *lua.LTable) hud.CustomLoss {
-	a.AsFunc(param, fn)
-	vm, L, name := a.VM(), a.L, a.Name()
-	fault := func(format string, args ...any) error {
-		return runtime.Faultf(runtime.CodeValidation, name+": "+format, args...)
-	}
+// hud.TrainingClient.ForwardBackwardCustom takes. It is called in the thread L
+// under the interpreter lock. batch is the caller's batch, for datum.input, or
+// nil. An error that fn raises comes back as it was raised.
+func Custom(vm *runtime.VM, L *lua.LState, fn lua.LValue, batch *lua.LTable) hud.CustomLoss {
 	return loss.Custom(tensors.Of(vm).Allocator(), func(b *loss.Batch) (*tensor.Tensor, map[string]float64, error) {
-		data, logprobs, err := tables(L, b, batch)
+		data, logprobs, err := tables(vm, L, b, batch)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -36,27 +33,45 @@ func Custom(a *luax.Args, param string, fn lua.LValue, batch *lua.LTable) hud.Cu
 		out = append(out, lua.LNil, lua.LNil)
 		c, ok := luax.To[*tensor.Tensor](out[0])
 		if !ok {
-			return nil, nil, fault("custom loss: got %s, want tensor", runtime.TypeName(out[0]))
+			return nil, nil, runtime.Faultf(runtime.CodeValidation, "%s: custom loss: got %s, want tensor", op, runtime.TypeName(out[0]))
 		}
-		metrics := map[string]float64{}
-		if out[1] == lua.LNil {
-			return c, metrics, nil
-		}
-		t, ok := out[1].(*lua.LTable)
-		if !ok {
-			return nil, nil, fault("metrics: got %s, want table", runtime.TypeName(out[1]))
-		}
-		for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
-			key, ok := k.(lua.LString)
-			if !ok {
-				return nil, nil, fault("metrics: got a key of type %s, want names", runtime.TypeName(k))
-			}
-			if metrics[string(key)], ok = metric(v); !ok {
-				return nil, nil, fault("metrics: %s: got %s, want number or tensor with one element", string(key), runtime.TypeName(v))
-			}
-		}
-		return c, metrics, nil
+		metrics, err := Metrics(op, out[1])
+		return c, metrics, err
 	})
+}
+
+// Data is the data array of a forward pass: its tensors are constants. batch
+// is the caller's, for datum.input, or nil.
+func Data(vm *runtime.VM, L *lua.LState, p *hud.Packed, batch *lua.LTable) (*lua.LTable, error) {
+	b, err := loss.NewBatch(tensors.Of(vm).Allocator(), p, false)
+	if err != nil {
+		return nil, err
+	}
+	data, _, err := tables(vm, L, b, batch)
+	return data, err
+}
+
+// Metrics reads a table of numbers and one-element tensors; nil is none.
+// Errors begin with op.
+func Metrics(op string, v lua.LValue) (map[string]float64, error) {
+	out := map[string]float64{}
+	if v == lua.LNil {
+		return out, nil
+	}
+	t, ok := v.(*lua.LTable)
+	if !ok {
+		return nil, runtime.Faultf(runtime.CodeValidation, "%s: metrics: got %s, want table", op, runtime.TypeName(v))
+	}
+	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
+		name, ok := k.(lua.LString)
+		if !ok {
+			return nil, runtime.Faultf(runtime.CodeValidation, "%s: metrics: got a key of type %s, want names", op, runtime.TypeName(k))
+		}
+		if out[string(name)], ok = metric(v); !ok {
+			return nil, runtime.Faultf(runtime.CodeValidation, "%s: metrics: %s: got %s, want number or tensor with one element", op, string(name), runtime.TypeName(v))
+		}
+	}
+	return out, nil
 }
 
 // metric is a number or the value of a one-element tensor.
@@ -72,30 +87,44 @@ func metric(v lua.LValue) (float64, bool) {
 	return n, err == nil
 }
 
-// Metric reads a metric: a number or a tensor with one element.
-func Metric(a *luax.Args, param string, v lua.LValue) float64 {
-	n, ok := metric(v)
-	if !ok {
-		a.Bad(param, v, "number or tensor with one element")
+// Weights reads the weights of a backward call: a list with a table or tensor
+// for each datum, or, where the offsets of the forward pass are known, one
+// packed tensor.
+func Weights(a *luax.Args, param string, v lua.LValue, offsets []int) [][]float32 {
+	if t, ok := luax.To[*tensor.Tensor](v); ok {
+		if len(offsets) == 0 {
+			a.FailHint("a pass is used up by backward, by a step and by set_head; give a list with one tensor for each datum otherwise",
+				"%s: got one packed tensor for a pass whose datums are not known", param)
+		}
+		data, out := t.Data(), make([][]float32, len(offsets)-1)
+		if want := offsets[len(offsets)-1]; len(data) != want {
+			a.Fail("%s: got %d values, want %d: one for each position of the pass", param, len(data), want)
+		}
+		for d := range out {
+			out[d] = data[offsets[d]:offsets[d+1]:offsets[d+1]]
+		}
+		return out
 	}
-	return n
-}
-
-// Data is the data array of a forward pass: its tensors are constants. batch
-// is the caller's, for datum.input, or nil.
-func Data(L *lua.LState, p *hud.Packed, batch *lua.LTable) (*lua.LTable, error) {
-	b, err := loss.NewBatch(tensors.Of(runtime.VMOf(L)).Allocator(), p, false)
-	if err != nil {
-		return nil, err
+	list := a.AsTable(param, v)
+	out := make([][]float32, list.Len())
+	for d := range out {
+		e, name := list.RawGetInt(d+1), fmt.Sprintf("%s[%d]", param, d+1)
+		if t, ok := luax.To[*tensor.Tensor](e); ok {
+			out[d] = t.Data()
+			continue
+		}
+		t, ok := e.(*lua.LTable)
+		if !ok {
+			a.Bad(name, e, "list of numbers or tensor")
+		}
+		out[d] = luax.Numbers[float32](a, name, t)
 	}
-	data, _, err := tables(L, b, batch)
-	return data, err
+	return out
 }
 
 // tables are the two arguments of a custom loss: the data array with its
 // packed table, and the logprobs array.
-func tables(L *lua.LState, b *loss.Batch, batch *lua.LTable) (data, logprobs *lua.LTable, err error) {
-	vm := runtime.VMOf(L)
+func tables(vm *runtime.VM, L *lua.LState, b *loss.Batch, batch *lua.LTable) (data, logprobs *lua.LTable, err error) {
 	wrap := func(t *tensor.Tensor) lua.LValue {
 		if t == nil {
 			return lua.LNil

@@ -51,7 +51,7 @@ func vm(t *testing.T) *runtime.Runtime {
 				inputs.RawSetInt(i+1, lua.LString(fmt.Sprint("trace-", i+1)))
 			}
 			weights := make([]float32, p.Tokens())
-			out, err := bind.Custom(&a, "loss", a.Any(), inputs)(p, weights)
+			out, err := bind.Custom(vm, L, a.Func("loss"), inputs)(p, weights)
 			if err != nil {
 				vm.Raise(L, err)
 			}
@@ -289,7 +289,7 @@ func TestData(t *testing.T) {
 		{`loss.ppo({logprobs = tensor{1}, sampling_logprobs = tensor{1}, mask = tensor{1}, offsets = {0, 2}})`, "! ppo: data.offsets: want them to go from 0 to 1, the number of positions"},
 		{`loss.ppo({logprobs = tensor{1}, sampling_logprobs = tensor{1}, mask = tensor{1}, advantage = {1, 2}})`, "! ppo: data.advantage: got 2 values for 1 datums"},
 		{`loss.advantages.grpo({1,2,3}, {group_size = 2})`, "! grpo: group_size: got 2 for 3 rewards, want a divisor, and no group_idx beside it"},
-		{`loss.advantages.grpo("x")`, "! grpo: rewards: got string, want list of numbers or tensor"},
+		{`loss.advantages.grpo(true)`, "! grpo: rewards: got boolean, want list of numbers or tensor"},
 		{`loss.advantages.opo({1,2})`, "! opo: length: got 0 lengths for 2 rewards"},
 	} {
 		out, err := run(t, vm(t), c[0])

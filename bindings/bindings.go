@@ -7,16 +7,18 @@
 package bindings
 
 import (
-	lua "github.com/yuin/gopher-lua"
+	"slices"
 
 	"github.com/hudrl/hudrl/bindings/args"
+	hudbind "github.com/hudrl/hudrl/bindings/hud"
 	"github.com/hudrl/hudrl/bindings/json"
 	"github.com/hudrl/hudrl/bindings/log"
-	"github.com/hudrl/hudrl/bindings/luax"
+	"github.com/hudrl/hudrl/bindings/loss"
 	"github.com/hudrl/hudrl/bindings/plot"
 	"github.com/hudrl/hudrl/bindings/progress"
 	"github.com/hudrl/hudrl/bindings/rng"
 	"github.com/hudrl/hudrl/bindings/schedule"
+	"github.com/hudrl/hudrl/bindings/tensor"
 	"github.com/hudrl/hudrl/runtime"
 	"github.com/hudrl/hudrl/runtime/hud"
 )
@@ -27,22 +29,17 @@ var parts = []runtime.Module{
 	{Name: "hud.args", Open: args.Open},
 	{Name: "hud.json", Open: json.Open},
 	{Name: "hud.log", Open: log.Open},
+	{Name: "hud.loss", Open: loss.Open},
 	{Name: "hud.plot", Open: plot.Open},
 	{Name: "hud.progress", Open: progress.Open},
 	{Name: "hud.rng", Open: rng.Open},
 	{Name: "hud.schedule", Open: schedule.Open},
+	{Name: "hud.tensor", Open: tensor.Open},
 }
 
 // Default is a configuration with every module, for scripts that train on
 // svc. Everything else about it is the sandbox of the zero Config.
 func Default(svc hud.Service) runtime.Config {
-	modules := append([]runtime.Module(nil), parts...)
-	modules = append(modules, runtime.Module{Name: "hud", Open: func(vm *runtime.VM) (lua.LValue, error) {
-		module := luax.Module(vm, "hud", runtime.TaskFunctions(vm))
-		for _, part := range parts {
-			module.RawSetString(part.Name[len("hud."):], vm.Module(part.Name))
-		}
-		return module, nil
-	}})
+	modules := append(slices.Clone(parts), hudbind.Module(svc, parts))
 	return runtime.Config{Modules: modules}
 }

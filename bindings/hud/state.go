@@ -1,0 +1,118 @@
+package hud
+
+import (
+	"encoding/json"
+	"fmt"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/hudrl/hudrl/bindings/luax"
+	"github.com/hudrl/hudrl/runtime"
+)
+
+// A state is one table of hud.state.
+type state struct {
+	name  string
+	table *lua.LTable
+}
+
+// steps is hud.steps: a counter that the rollouts of the loop's body know.
+func (l *library) steps(L *lua.LState) int {
+	a := luax.Read(L, "steps")
+	n := a.Int("n")
+	o := a.Options("after")
+	after := o.Int("after", 0)
+	a.End()
+	if n < 0 || after < 0 {
+		a.Fail("got n = %d, after = %d, want numbers of at least 0", n, after)
+	}
+	step := after
+	L.Push(l.vm.NewFunction(func(L *lua.LState) int {
+		if step >= n {
+			l.step = 0
+			L.Push(lua.LNil)
+			return 1
+		}
+		step++
+		l.step = step
+		L.Push(lua.LNumber(step))
+		return 1
+	}))
+	return 1
+}
+
+// state is hud.state: what the last acknowledged step saved under the name, or
+// the default.
+func (l *library) state(L *lua.LState) int {
+	a := luax.Read(L, "state")
+	name := a.String("name")
+	def := a.OptTable("default")
+	a.End()
+	if name == "" {
+		a.Fail("name: got an empty string")
+	}
+	for _, s := range l.states {
+		if s.name == name {
+			L.Push(s.table)
+			return 1
+		}
+	}
+	text, err := l.svc.State(callContext(l.vm, L), name)
+	l.check(L, err)
+	t := def
+	switch {
+	case text != nil:
+		out, err := l.vm.Call(L, l.jsonDecode, lua.LString(text))
+		l.check(L, err)
+		t = a.AsTable("the saved state of "+name, out[0])
+	case def == nil:
+		t = l.vm.NewTable(0, 0)
+	default:
+		l.encode(L, def) // refused now rather than after the first step was paid for
+	}
+	// Another task may have asked while this one waited for the service.
+	for _, s := range l.states {
+		if s.name == name {
+			L.Push(s.table)
+			return 1
+		}
+	}
+	l.states = append(l.states, &state{name, t})
+	L.Push(t)
+	return 1
+}
+
+// saved is every state as it is now, for the service to keep with a step.
+func (l *library) saved(L *lua.LState) map[string]json.RawMessage {
+	if len(l.states) == 0 {
+		return nil
+	}
+	out := make(map[string]json.RawMessage, len(l.states))
+	for _, s := range l.states {
+		text, err := l.tryEncode(L, s.table)
+		if err != nil {
+			l.vm.Raise(L, runtime.Faultf(runtime.CodeValidation, "state %q cannot be saved: %w", s.name, err))
+		}
+		out[s.name] = text
+	}
+	return out
+}
+
+// encode is hud.json.encode.
+func (l *library) encode(L *lua.LState, v lua.LValue) json.RawMessage {
+	text, err := l.tryEncode(L, v)
+	l.check(L, err)
+	return text
+}
+
+func (l *library) tryEncode(L *lua.LState, v lua.LValue) (json.RawMessage, error) {
+	out, err := l.vm.Call(L, l.jsonEncode, v)
+	if err != nil {
+		return nil, err
+	}
+	text, ok := out[0].(lua.LString)
+	if !ok {
+		return nil, fmt.Errorf("encode: got %s, want a string", runtime.TypeName(out[0]))
+	}
+	return json.RawMessage(text), nil
+}

@@ -1,0 +1,170 @@
+// Package cli is the hudrl command line.
+//
+//	state.go    what a command touches of the outside world
+//	cli.go      the root command, cancellation, exit codes
+//	limits.go   the flags that run and repl share
+//	service.go  the training service, opened when first needed
+//	run.go repl.go chat.go models.go manage.go version.go
+//
+// Run is the whole program as a function of a State, so tests run it in
+// process.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hudrl/hudrl/internal/plot"
+	"github.com/hudrl/hudrl/runtime"
+)
+
+// An app is one run of the program.
+type app struct {
+	State
+	ctx     context.Context
+	started bool // flags and arguments were good: errors from here on are not usage errors
+}
+
+// Run runs the command line of s and returns its exit code. Every error is
+// reported on s.Stderr.
+func Run(ctx context.Context, s State) int {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		for first := true; ; first = false {
+			select {
+			case <-s.Interrupts:
+			case <-done:
+				return
+			}
+			if !first {
+				s.Abort(exitInterrupt)
+				return
+			}
+			cancel(errInterrupted)
+		}
+	}()
+
+	a := &app{State: s, ctx: ctx}
+	root := a.rootCommand()
+	root.SetArgs(s.Args)
+	root.SetIn(s.Stdin)
+	root.SetOut(s.Stdout)
+	root.SetErr(s.Stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	if !a.started && !errors.As(err, new(*usageError)) {
+		err = &usageError{message: err.Error(), hint: "see hudrl --help"}
+	}
+	if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.Canceled) {
+		// A service says "context canceled"; a person pressed Ctrl-C.
+		err = cause
+	}
+	report(s.Stderr, plot.Style{On: s.StderrColor}, err)
+	return exitCode(err)
+}
+
+const welcome = `hudrl trains language models from rewards with short Lua scripts.
+
+Everything runs here and offline: a small real language model, its trainer and
+its sampler are inside this program. The same script trains a large model on a
+remote service.`
+
+const examples = `  hudrl run scripts/quickstart.lua        train a model to add, in about a minute
+  hudrl chat hudrl/mini "What is 3 + 4?"  talk to a model
+  hudrl repl                              try things out
+  hudrl models list                       what there is to train`
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "hudrl",
+		Short:         "train language models from rewards with short Lua scripts",
+		Long:          welcome,
+		Example:       examples,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          a.subcommand,
+		PersistentPreRun: func(*cobra.Command, []string) {
+			a.started = true
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cobra.EnableCommandSorting = false
+	root.SetUsageTemplate(usageTemplate)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{message: err.Error(), hint: "see " + cmd.CommandPath() + " --help"}
+	})
+	root.AddGroup(
+		&cobra.Group{ID: "work", Title: "Work:"},
+		&cobra.Group{ID: "more", Title: "More:"},
+	)
+	for _, cmd := range []*cobra.Command{a.runCommand(), a.chatCommand(), a.modelsCommand()} {
+		cmd.GroupID = "work"
+		root.AddCommand(cmd)
+	}
+	version := a.versionCommand()
+	version.GroupID = "more"
+	root.AddCommand(version)
+	root.SetHelpCommandGroupID("more")
+	root.SetCompletionCommandGroupID("more")
+	return root
+}
+
+// subcommand refuses words that are no subcommand of cmd.
+func (a *app) subcommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, sub := range cmd.Commands() {
+		names = append(names, sub.Name())
+	}
+	hint := "see " + cmd.CommandPath() + " --help"
+	if near := runtime.Nearest(args[0], names); near != "" {
+		hint = "did you mean " + cmd.CommandPath() + " " + near + "?"
+	}
+	return &usageError{fmt.Sprintf("unknown command %q", args[0]), hint}
+}
+
+// exactArgs is cobra's with our words: it names what is missing.
+func exactArgs(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == len(names) {
+			return nil
+		}
+		hint := "see " + cmd.CommandPath() + " --help"
+		if len(args) < len(names) {
+			return &usageError{fmt.Sprintf("%s: missing %s", cmd.CommandPath(), strings.Join(names[len(args):], " and ")), hint}
+		}
+		return &usageError{fmt.Sprintf("%s: unexpected argument %q", cmd.CommandPath(), args[len(names)]), hint}
+	}
+}
+
+// usageTemplate is cobra's, shorter: one blank line between parts, the
+// examples first because they are what people read.
+const usageTemplate = `{{if .HasExample}}Examples:
+{{.Example}}
+
+{{end}}Usage:{{if and .Runnable (not .HasAvailableSubCommands)}}
+  {{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
+  {{.CommandPath}} COMMAND [flags]
+
+{{range $group := .Groups}}{{.Title}}{{range $.Commands}}{{if and (eq .GroupID $group.ID) .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}}  {{.Short}}{{end}}{{end}}
+
+{{end}}{{if not .Groups}}Commands:{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}}  {{.Short}}{{end}}{{end}}
+
+{{end}}{{.CommandPath}} COMMAND --help says more about each.{{end}}{{if and .HasAvailableLocalFlags (not .HasAvailableSubCommands)}}
+
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
+`

@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"fmt"
+	"log/slog"
+	"math"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/hudrl/hudrl/runtime"
+)
+
+// A byteSize is a flag such as 512MiB.
+type byteSize int64
+
+var units = []struct {
+	suffix string
+	factor float64
+}{
+	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
+	{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12},
+	{"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {"T", 1 << 40},
+	{"B", 1}, {"", 1},
+}
+
+func (b *byteSize) Set(text string) error {
+	if text == "none" {
+		*b = runtime.NoLimit
+		return nil
+	}
+	for _, u := range units {
+		number, ok := cutSuffixFold(strings.TrimSpace(text), u.suffix)
+		if !ok {
+			continue
+		}
+		v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+		if err != nil || !(v > 0) || v*u.factor >= math.MaxInt64 || v*u.factor < 1 {
+			break
+		}
+		*b = byteSize(v * u.factor)
+		return nil
+	}
+	return fmt.Errorf("got %q, want a size such as 512MiB, or none", text)
+}
+
+func cutSuffixFold(s, suffix string) (string, bool) {
+	cut := len(s) - len(suffix)
+	if cut < 0 || !strings.EqualFold(s[cut:], suffix) {
+		return s, false
+	}
+	return s[:cut], true
+}
+
+func (b *byteSize) Type() string { return "SIZE" }
+
+func (b *byteSize) String() string {
+	switch v := int64(*b); {
+	case v == 0:
+		return ""
+	case v == runtime.NoLimit:
+		return "none"
+	case v%(1<<30) == 0:
+		return fmt.Sprintf("%dGiB", v>>30)
+	case v%(1<<20) == 0:
+		return fmt.Sprintf("%dMiB", v>>20)
+	case v%(1<<10) == 0:
+		return fmt.Sprintf("%dKiB", v>>10)
+	default:
+		return fmt.Sprintf("%dB", v)
+	}
+}
+
+// A positive is a whole-number flag above 0.
+type positive int64
+
+func (p *positive) Set(text string) error {
+	v, err := strconv.ParseInt(text, 10, 64)
+	if f, ferr := strconv.ParseFloat(text, 64); err != nil && ferr == nil && f == math.Trunc(f) && f < 1<<53 {
+		v, err = int64(f), nil // 1e6
+	}
+	if err != nil || v <= 0 {
+		return fmt.Errorf("got %q, want a whole number above 0", text)
+	}
+	*p = positive(v)
+	return nil
+}
+
+func (p *positive) Type() string { return "N" }
+
+func (p *positive) String() string {
+	if *p == 0 {
+		return ""
+	}
+	return strconv.FormatInt(int64(*p), 10)
+}
+
+// A deadline is a duration flag above 0.
+type deadline time.Duration
+
+func (d *deadline) Set(text string) error {
+	v, err := time.ParseDuration(text)
+	if err != nil || v <= 0 {
+		return fmt.Errorf("got %q, want a time such as 30s or 5m", text)
+	}
+	*d = deadline(v)
+	return nil
+}
+
+func (d *deadline) Type() string { return "TIME" }
+
+func (d *deadline) String() string {
+	if *d == 0 {
+		return ""
+	}
+	return time.Duration(*d).String()
+}
+
+// scriptFlags are what run and repl share.
+type scriptFlags struct {
+	serviceFlags
+	seed                             int64
+	timeout                          deadline
+	steps                            positive
+	memory, tensor, text             byteSize
+	readDirs, writeDirs, hosts, envs []string
+	quiet, verbose                   bool
+}
+
+func (f *scriptFlags) register(flags *pflag.FlagSet) {
+	flags.SortFlags = false
+	f.serviceFlags.register(flags)
+	flags.Int64Var(&f.seed, "seed", 0, "the `N` every random stream starts from")
+	flags.Var(&f.timeout, "timeout", "stop the script after this `TIME`, 30s say (default none)")
+	flags.Var(&f.steps, "max-steps", "stop after `N` VM instructions (default none)")
+	flags.Var(&f.memory, "max-memory", "stop when the heap passes this `SIZE` (default 2GiB)")
+	flags.Var(&f.tensor, "max-tensor", "largest `SIZE` of all tensors together (default 1GiB)")
+	flags.Var(&f.text, "max-string", "largest `SIZE` of one string (default 16MiB)")
+	flags.StringArrayVar(&f.readDirs, "allow-read", nil, "let the script read files under `DIR` (the working directory always)")
+	flags.StringArrayVar(&f.writeDirs, "allow-write", nil, "let the script write files under `DIR`")
+	flags.StringArrayVar(&f.hosts, "allow-net", nil, "let the script reach `HOST:PORT`")
+	flags.StringArrayVar(&f.envs, "allow-env", nil, "let the script read the environment variable `NAME`")
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no warnings, no progress")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say more on stderr")
+}
+
+// apply puts the flags into a host configuration.
+func (f *scriptFlags) apply(a *app, c *runtime.Config) {
+	c.Seed = f.seed
+	c.Limits.Steps = int64(f.steps)
+	c.Limits.WallTime = time.Duration(f.timeout)
+	c.Limits.HeapBytes = int64(f.memory)
+	c.Limits.TensorBytes = int64(f.tensor)
+	c.Limits.StringBytes = int(f.text)
+	c.Capabilities.Clock = true
+	c.Capabilities.ReadRoots = []string{a.Dir}
+	for _, dir := range f.readDirs {
+		c.Capabilities.ReadRoots = append(c.Capabilities.ReadRoots, a.path(dir))
+	}
+	for _, dir := range f.writeDirs {
+		c.Capabilities.WriteRoots = append(c.Capabilities.WriteRoots, a.path(dir))
+	}
+	c.Capabilities.Hosts = f.hosts
+	c.Capabilities.Env = f.envs
+	c.Stdout, c.Stderr = a.outputs()
+	c.Logger = slog.New(&logHandler{w: c.Stderr, level: f.level(), color: a.StderrColor, mu: new(sync.Mutex)})
+}
+
+func (f *scriptFlags) level() slog.Level {
+	switch {
+	case f.quiet:
+		return slog.LevelError
+	case f.verbose:
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}

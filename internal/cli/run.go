@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"errors"
+	"io"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hudrl/hudrl/bindings"
+	"github.com/hudrl/hudrl/runtime"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "run FILE [args]",
+		Short: "run a script",
+		Long: `Runs a Lua script: a file, - for standard input, or the text after -e.
+What follows FILE belongs to the script, which sees it in arg and hud.args.
+A script may read files under the working directory, use the training service,
+and see its arguments; everything else needs a flag.`,
+		Example: `  hudrl run scripts/quickstart.lua --steps 10
+  hudrl run --seed 3 --timeout 5m train.lua
+  hudrl run -e 'print(require "hud".models.list())'
+  hudrl run scripts/quickstart.lua --help     the script's own flags`,
+	}
+	var f scriptFlags
+	var code string
+	flags := cmd.Flags()
+	flags.SetInterspersed(false)
+	flags.StringVarP(&code, "execute", "e", "", "run this `CODE`")
+	f.register(flags)
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 && !flags.Changed("execute") {
+			return &usageError{"hudrl run: missing FILE", "a script's name, - for standard input, or -e CODE"}
+		}
+		return nil
+	}
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		if flags.Changed("execute") {
+			return a.runScript(&f, "(command line)", code, "", append([]string{"-e"}, args...))
+		}
+		name, source, dir, err := a.readScript(args[0])
+		if err != nil {
+			return err
+		}
+		return a.runScript(&f, name, source, dir, args)
+	}
+	return cmd
+}
+
+// readScript reads a script and says how errors call it and where its own
+// modules are.
+func (a *app) readScript(file string) (name, source, dir string, err error) {
+	if file == "-" {
+		text, err := io.ReadAll(a.Stdin)
+		if err != nil {
+			return "", "", "", failed("stdin", err)
+		}
+		return "stdin", string(text), "", nil
+	}
+	text, err := a.ReadFile(a.path(file))
+	if err != nil {
+		return "", "", "", &usageError{message: "run: " + err.Error()}
+	}
+	return file, string(text), filepath.Dir(a.path(file)), nil
+}
+
+// host is the configuration of a VM for a script that lives in dir ("" for
+// the working directory).
+func (a *app) host(f *scriptFlags, svc *lazyService, dir string, args []string) runtime.Config {
+	config := bindings.Default(svc)
+	f.apply(a, &config)
+	if dir == "" {
+		dir = a.Dir
+	}
+	config.Roots = append(config.Roots, a.DirFS(dir))
+	config.Args = args
+	return config
+}
+
+func (a *app) runScript(f *scriptFlags, name, source, dir string, args []string) error {
+	svc, err := f.open(a)
+	if err != nil {
+		return err
+	}
+	return errors.Join(func() error {
+		chunk, err := runtime.Compile(name, source)
+		if err != nil {
+			return err
+		}
+		rt, err := runtime.New(a.host(f, svc, dir, args))
+		if err != nil {
+			return err
+		}
+		values := make([]any, len(args)-1)
+		for i, arg := range args[1:] {
+			values[i] = arg
+		}
+		_, err = rt.Run(a.ctx, chunk, values...)
+		return errors.Join(err, rt.Close())
+	}(), svc.Close())
+}

@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"syscall"
+
+	"github.com/hudrl/hudrl/internal/plot"
+)
+
+// A State is everything of the outside world that a command touches, so that
+// tests run the whole program in process with their own.
+type State struct {
+	Args   []string // without the program's name
+	Getenv func(name string) (string, bool)
+	Dir    string // the working directory
+
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	StdinTerminal  bool // somebody types at Stdin
+	StdoutTerminal bool
+	StderrWidth    int // columns when Stderr is a terminal that can redraw a line, else 0
+	StdoutColor    bool
+	StderrColor    bool
+
+	ReadFile func(name string) ([]byte, error) // reads a script
+	DirFS    func(dir string) fs.FS            // where a script's own modules are
+
+	// Interrupts delivers one value for each Ctrl-C. The first cancels the
+	// command, the second calls Abort.
+	Interrupts <-chan os.Signal
+	Abort      func(code int)
+}
+
+// Main runs the program on the real world and exits. It and system are the
+// only functions here that touch package os.
+func Main() {
+	os.Exit(Run(context.Background(), system()))
+}
+
+func system() State {
+	interrupts := make(chan os.Signal, 2)
+	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM)
+	dir, err := os.Getwd()
+	if err != nil {
+		dir = "."
+	}
+	_, plain := os.LookupEnv("NO_COLOR")
+	dumb := os.Getenv("TERM") == "dumb"
+	_, stdin := plot.Terminal(os.Stdin)
+	_, stdout := plot.Terminal(os.Stdout)
+	width, stderr := plot.Terminal(os.Stderr)
+	if !stderr || dumb {
+		width = 0
+	}
+	return State{
+		Args:           os.Args[1:],
+		Getenv:         os.LookupEnv,
+		Dir:            dir,
+		Stdin:          os.Stdin,
+		Stdout:         os.Stdout,
+		Stderr:         os.Stderr,
+		StdinTerminal:  stdin,
+		StdoutTerminal: stdout,
+		StderrWidth:    width,
+		StdoutColor:    stdout && !plain && !dumb,
+		StderrColor:    stderr && !plain && !dumb,
+		ReadFile:       os.ReadFile,
+		DirFS:          os.DirFS,
+		Interrupts:     interrupts,
+		Abort:          os.Exit,
+	}
+}
+
+// outputs are where a script writes. At a terminal a status line stands below
+// what it prints.
+func (s State) outputs() (stdout, stderr io.Writer) {
+	if s.StderrWidth == 0 {
+		return s.Stdout, s.Stderr
+	}
+	screen := plot.NewScreen(s.Stderr, s.StderrWidth)
+	stdout = s.Stdout
+	if s.StdoutTerminal {
+		stdout = screen.Writer(s.Stdout)
+	}
+	return stdout, screen.Writer(s.Stderr)
+}
+
+// dataDir is where the embedded service keeps its models: the flag, else
+// HUDRL_HOME, else the user's data directory.
+func (s State) dataDir(flag string) (string, error) {
+	if flag != "" {
+		return s.path(flag), nil
+	}
+	if home, ok := s.Getenv("HUDRL_HOME"); ok && home != "" {
+		return s.path(home), nil
+	}
+	get := func(name string) string { value, _ := s.Getenv(name); return value }
+	var base string
+	switch runtime.GOOS {
+	case "windows":
+		base = get("LOCALAPPDATA")
+	case "darwin":
+		if home := get("HOME"); home != "" {
+			base = filepath.Join(home, "Library", "Application Support")
+		}
+	default:
+		base = get("XDG_DATA_HOME")
+		if home := get("HOME"); !filepath.IsAbs(base) && home != "" {
+			base = filepath.Join(home, ".local", "share")
+		}
+	}
+	if base == "" {
+		return "", usagef("no data directory: this user has no home; name one with --data or HUDRL_HOME")
+	}
+	return filepath.Join(base, "hudrl"), nil
+}
+
+// path makes a name of a person's absolute.
+func (s State) path(name string) string {
+	if filepath.IsAbs(name) {
+		return filepath.Clean(name)
+	}
+	return filepath.Join(s.Dir, name)
+}

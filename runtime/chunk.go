@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/ast"
 	"github.com/yuin/gopher-lua/parse"
 )
 
@@ -28,6 +29,11 @@ func Compile(name, src string) (*Chunk, error) {
 }
 
 func compile(name, src string, maxBytes int) (*Chunk, error) {
+	return compileWith(name, src, maxBytes, nil)
+}
+
+// compileWith is compile with a change to the tree before anything else.
+func compileWith(name, src string, maxBytes int, change func([]ast.Stmt) []ast.Stmt) (*Chunk, error) {
 	if len(src) > maxBytes {
 		limit := newLimit(ErrSize, "source size", fmt.Sprintf("%d bytes", len(src)), fmt.Sprintf("%d bytes", maxBytes), "Limits.SourceBytes, or load data as JSON")
 		return nil, &Error{Message: limit.Error(), Source: name, Line: 1, Code: CodeLimit, Hint: limit.ErrorHint(), Err: limit}
@@ -49,6 +55,9 @@ func compile(name, src string, maxBytes int) (*Chunk, error) {
 	stmts, err := parse.Parse(strings.NewReader(src), name)
 	if err != nil {
 		return nil, parseError(name, src, err)
+	}
+	if change != nil {
+		stmts = change(stmts)
 	}
 	stmts, e := rewriteTree(name, src, stmts)
 	if e != nil {
@@ -119,17 +128,55 @@ func lineOf(src string, line int) string {
 	return strings.TrimRight(src, " \t\r")
 }
 
+// evalName is the name of what a person types.
+const evalName = "stdin"
+
+// Incomplete reports whether src, typed at a prompt, needs more lines.
+func Incomplete(src string) bool {
+	_, err := compileEval(src, defaultSourceBytes)
+	return errors.Is(err, ErrIncomplete)
+}
+
 // compileEval compiles what a person typed: an expression if it is one, else
-// statements.
-func (vm *VM) compileEval(src string) (*Chunk, error) {
-	const name = "stdin"
-	max := vm.cfg.Limits.SourceBytes
-	// The expression goes on the return's own line, so that lines keep their numbers.
-	if c, err := compile(name, "return "+src, max); err == nil {
+// statements. Its locals become globals, so that the next line still has them.
+func compileEval(src string, maxBytes int) (*Chunk, error) {
+	// The return goes on the expression's own line: lines keep their numbers.
+	c, asExpr := compileWith(evalName, "return "+src, maxBytes, nil)
+	if asExpr == nil {
 		c.src = src
 		return c, nil
 	}
-	return compile(name, src, max)
+	c, err := compileWith(evalName, src, maxBytes, keepLocals)
+	var e *Error
+	if err != nil && errors.Is(asExpr, ErrIncomplete) && errors.As(asExpr, &e) {
+		e.Text = lineOf(src, e.Line)
+		return nil, e
+	}
+	return c, err
+}
+
+// keepLocals makes assignments to globals of the outermost local statements.
+func keepLocals(stmts []ast.Stmt) []ast.Stmt {
+	for i, s := range stmts {
+		local, ok := s.(*ast.LocalAssignStmt)
+		if !ok {
+			continue
+		}
+		set := &ast.AssignStmt{Rhs: local.Exprs}
+		at(set, local)
+		for _, name := range local.Names {
+			id := &ast.IdentExpr{Value: name}
+			at(id, local)
+			set.Lhs = append(set.Lhs, id)
+		}
+		if len(set.Rhs) == 0 {
+			none := &ast.NilExpr{}
+			at(none, local)
+			set.Rhs = []ast.Expr{none}
+		}
+		stmts[i] = set
+	}
+	return stmts
 }
 
 // keptEvals bounds the source texts kept for the messages of chunks that load

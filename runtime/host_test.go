@@ -88,6 +88,11 @@ func TestEvalAndDisplay(t *testing.T) {
 		{`{[3] = 1, [true] = {1}}`, "[{[3] = 1, [boolean] = {...}}]"},
 		{`-- only a comment`, "[]"},
 		{``, "[]"},
+		{`local y, z = 7`, "[]"},
+		{`y, z`, "[7 nil]"},
+		{`local function fact(n) return n < 2 and 1 or n * fact(n - 1) end`, "[]"},
+		{`fact(5)`, "[120]"},
+		{`local q do local y = 9 end return y, q`, "[7 nil]"},
 		{`setmetatable({}, {__tostring = function() return "T" end})`, "[T]"},
 	} {
 		got, err := rt.Display(ctx, c.src)

@@ -128,10 +128,11 @@ func (rt *Runtime) Func(name string) (*Func, error) {
 }
 
 // Eval runs one expression or some statements, as a REPL does, and returns
-// the values. An error that wraps ErrIncomplete says that src ends too early.
+// the values. The outermost locals of src become globals. An error that wraps
+// ErrIncomplete says that src ends too early.
 func (rt *Runtime) Eval(ctx context.Context, src string) ([]any, error) {
 	return rt.enterAny(ctx, nil, func(vm *VM, L *lua.LState) (lua.LValue, error) {
-		chunk, err := vm.compileEval(src)
+		chunk, err := compileEval(src, vm.cfg.Limits.SourceBytes)
 		if err != nil {
 			return nil, err
 		}
@@ -144,7 +145,7 @@ func (rt *Runtime) Eval(ctx context.Context, src string) ([]any, error) {
 func (rt *Runtime) Display(ctx context.Context, src string) ([]string, error) {
 	var out []string
 	_, err := rt.enter(ctx, func(L *lua.LState) ([]lua.LValue, error) {
-		chunk, err := rt.vm.compileEval(src)
+		chunk, err := compileEval(src, rt.vm.cfg.Limits.SourceBytes)
 		if err != nil {
 			return nil, err
 		}

@@ -309,3 +309,49 @@ func TestData(t *testing.T) {
 		}
 	}
 }
+
+func TestWeights(t *testing.T) {
+	t.Parallel()
+	rt, err := runtime.New(runtime.Config{Modules: []runtime.Module{tensor.Module(), {Name: "weights", Open: func(vm *runtime.VM) (lua.LValue, error) {
+		return vm.NewFunction(func(L *lua.LState) int {
+			a := luax.Read(L, "backward")
+			var out []any
+			for _, w := range bind.Weights(&a, "weights", a.Any(), []int{0, 1, 3}) {
+				out = append(out, w)
+			}
+			v, err := vm.ToLua(out)
+			if err != nil {
+				vm.Raise(L, err)
+			}
+			L.Push(v)
+			return 1
+		}), nil
+	}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = rt.Close() })
+	for src, want := range map[string]string{
+		`{{1}, {2,3}}`:              "[[[1] [2 3]]]",
+		`{tensor{1}, -tensor{2,3}}`: "[[[1] [-2 -3]]]",
+		`tensor{1,2,3}`:             "[[[1] [2 3]]]",
+		`tensor{1,2}`:               "backward: weights: got 2 values, want 3: one for each position of the pass",
+		`{{1}, {2,true}}`:           "backward: weights[2][2]: got boolean, want number",
+		`{{1}, 5}`:                  "backward: weights[2]: got 5, want list of numbers or tensor",
+		`5`:                         "backward: weights: got number, want table",
+	} {
+		c, err := runtime.Compile("test.lua", `local tensor = require "hud.tensor" return require "weights"(`+src+`)`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := rt.Run(context.Background(), c)
+		got := fmt.Sprint(out)
+		var e *runtime.Error
+		if errors.As(err, &e) {
+			got = e.Message
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", src, got, want)
+		}
+	}
+}

@@ -1,14 +1,17 @@
 package tensor
 
-import "slices"
+import (
+	"math/bits"
+	"slices"
+)
 
 // A pass is one run of a graph backwards.
 type pass struct {
 	alloc *Allocator
 	order []*node // inputs before what is made of them
 	leafs []*Tensor
-	pool  map[int][][]float32 // gradient buffers to use again, by length
-	taken int                 // elements reserved for buffers
+	pool  [40][][]float32 // gradient buffers to use again; pool[k] holds capacities above 1<<(k−1), up to 1<<k
+	taken int             // elements reserved for buffers
 	err   error
 }
 
@@ -84,7 +87,7 @@ func runBackward(t *Tensor, retain bool) (*pass, error) {
 		return nil, &Error{Op: "backward", Detail: "the tensor does not depend on anything that requires grad",
 			Hint: "comparisons, logic, detach and no_grad give constants"}
 	}
-	p := &pass{alloc: t.st.alloc, pool: map[int][][]float32{}}
+	p := &pass{alloc: t.st.alloc}
 	if err := p.sort(t); err != nil {
 		return nil, err
 	}
@@ -193,26 +196,35 @@ func (p *pass) gradAt(t *Tensor) []float32 {
 
 // take is a zeroed buffer of n elements, nil after an error.
 func (p *pass) take(n int) []float32 {
-	if free := p.pool[n]; len(free) > 0 {
-		g := free[len(free)-1]
-		p.pool[n] = free[:len(free)-1]
-		clear(g)
-		return g
+	k := bits.Len(uint(max(n, 1) - 1)) // 1<<k is at least n
+	free := p.pool[k]
+	for i := len(free) - 1; i >= max(0, len(free)-8); i-- {
+		if cap(free[i]) >= n {
+			g := free[i][:n]
+			p.pool[k] = slices.Delete(free, i, i+1)
+			clear(g)
+			return g
+		}
+	}
+	size := n
+	if n <= slabItem {
+		size = 1 << k // the next one of about this length fits too
 	}
 	if n > smallLen {
-		if err := p.alloc.reserve("backward", n); err != nil {
+		if err := p.alloc.reserve("backward", size); err != nil {
 			p.err = err
 			return nil
 		}
-		p.taken += n
+		p.taken += size
 	}
-	return make([]float32, n)
+	return make([]float32, n, size)
 }
 
 // recycle takes back the buffer of a node that is done.
 func (p *pass) recycle(n *node) {
 	if n.g != nil {
-		p.pool[n.n] = append(p.pool[n.n], n.g)
+		k := bits.Len(uint(max(cap(n.g), 1) - 1))
+		p.pool[k] = append(p.pool[k], n.g)
 		n.g = nil
 	}
 }

@@ -47,9 +47,8 @@ for step in hud.steps(args.steps) do
   if session:has_spread() then
     local pass = trainer:forward_backward_custom(session.runs, double_sided_is, { group_size = args.group })
     trainer:optim_step{ learning_rate = args.learning_rate }
-    print(("step %d: reward %.3f, loss %+.5f, %d tokens trained, %d masked"):format(
-      step, session.reward, pass.metrics["loss:sum"] or pass.metrics.loss or 0,
-      pass.metrics.trained_tokens, pass.metrics.masked_tokens))
+    print(("step %d: reward %.3f, grad norm %.3f, %d tokens trained, %d masked"):format(
+      step, session.reward, trainer:head().metrics.grad_norm, pass.metrics.trained_tokens, pass.metrics.masked_tokens))
   else
     print(("step %d: reward %.3f in every rollout of each group, nothing to learn"):format(step, session.reward))
   end

@@ -27,13 +27,18 @@ end
 
 local first = step(session.runs)
 local second = step(session.runs)
-print(("steps %d and %d: %s, then %s"):format(first.step, second.step, first.checkpoint_id, second.checkpoint_id))
+print(("steps %d and %d from the same eight answers a question"):format(first.step, second.step))
 
 trainer:set_head(first.checkpoint_id)
 print("head is back at " .. trainer:head().name)
 
-local again = step(session.runs) -- a branch: the same step, from the same weights
-print(("step %d starts a branch below %s"):format(again.step, first.checkpoint_id))
+local again = step(session.runs) -- from the same weights and optimizer state as the second
+print(("step %d is a branch; grad norm %.6f, as in step %d: %.6f"):format(
+  again.step, trainer:head().metrics.grad_norm, second.step, trainer:checkpoints()[2].metrics.grad_norm))
+
+local names = {}
 for _, c in ipairs(trainer:checkpoints()) do
-  print(("%s %-10s parent %s"):format(c.is_active and "▶" or " ", c.name, c.prev_model_checkpoint_id or "(base weights)"))
+  names[c.id] = c.name
+  local parent = c.prev_model_checkpoint_id and names[c.prev_model_checkpoint_id] or "base weights"
+  print(("%s %s from %s"):format(c.is_active and "▶" or " ", c.name, parent))
 end

@@ -28,7 +28,8 @@ local test = examples("test", args.held_out, true)
 
 local function nll() -- mean negative log-likelihood of a held-out answer token, in nats
   local sum, count = 0, 0
-  for _, d in ipairs(trainer:forward(test).data) do
+  for _, payload in ipairs(test) do
+    local d = trainer:forward{ payload }.data[1]
     sum = sum - (d.logprobs * d.mask):sum():item()
     count = count + d.mask:sum():item()
   end

@@ -20,8 +20,10 @@ for step in hud.steps(args.steps) do
 
   if session:has_spread() then
     local result = trainer:step(session.runs, { learning_rate = args.learning_rate, group_size = args.group })
-    print(("step %d: reward %.3f, loss %.4f, %s"):format(
-      result.step, session.reward, result.forward_backward.metrics["loss:sum"], result.checkpoint_id))
+    -- The loss is about 0 here, whatever is learned: each ratio is 1 and the
+    -- advantages of a group add up to 0. The gradient is what to look at.
+    print(("step %d: reward %.3f, loss %.4f, grad norm %.1f"):format(
+      result.step, session.reward, result.forward_backward.metrics["loss:sum"], trainer:head().metrics.grad_norm))
   else
     print(("no spread in step %d (reward %.3f): nothing to learn from it"):format(step, session.reward))
   end

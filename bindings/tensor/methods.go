@@ -8,6 +8,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/hudrl/hudrl/bindings/luax"
+	"github.com/hudrl/hudrl/runtime"
 	"github.com/hudrl/hudrl/runtime/tensor"
 )
 
@@ -237,7 +238,14 @@ func (b *Binding) shapeMethods(m methods) {
 		}
 		return t.Reshape(sizes(a)...)
 	})
-	view("expand", func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor { return t.Expand(sizes(a)...) })
+	view("expand", func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor {
+		out := t.Expand(sizes(a)...)
+		// A view costs nothing, but whatever is done with it does.
+		if most := b.vm.Limits().TensorBytes / 4; int64(out.Len()) > most {
+			b.vm.Raise(a.L, runtime.Faultf(runtime.CodeLimit, "expand: shape %v has %d elements, want at most %d, what Limits.TensorBytes holds", out.Shape(), out.Len(), most))
+		}
+		return out
+	})
 	view("t", func(_ *luax.Args, t *tensor.Tensor) *tensor.Tensor { return t.T() })
 	view("transpose", func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor {
 		d := dim(a, t, 0)
@@ -283,7 +291,17 @@ func (b *Binding) valueMethods(m methods) {
 	m["tolist"] = func(L *lua.LState) int {
 		a := luax.Read(L, "tolist")
 		t := luax.Self[*tensor.Tensor](&a)
-		data := t.Data()
+		if most := b.vm.Limits().TableSize; t.Len() > most {
+			b.vm.Raise(L, runtime.Faultf(runtime.CodeLimit, "tolist: got %d elements, want at most %d, the limit of a table", t.Len(), most))
+		}
+		c := t.Detach()
+		if !c.Contiguous() {
+			c = c.Clone()
+		}
+		if err := c.Err(); err != nil {
+			b.vm.Raise(L, err)
+		}
+		data := c.Data()
 		L.Push(b.list(t.Shape(), &data))
 		return 1
 	}

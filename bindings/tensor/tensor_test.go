@@ -118,6 +118,11 @@ func TestScripts(t *testing.T) {
 		{`tensor.no_grad(function() error("boom") end)`, "! test.lua:1: boom"},
 		{`tensor.zeros(1e9, 1e9)`, "! zeros: shape [1000000000 1000000000] is too large: more than 8589934592 elements"},
 		{`tensor.zeros(-1)`, "! zeros: got shape [-1], want sizes of at least 0"},
+		{`tensor{1}:expand(2^32):sum()`, "! expand: shape [4294967296] has 4294967296 elements, want at most 268435456, what Limits.TensorBytes holds"},
+		{`tensor{1}:expand(2^25):tolist()`, "! tolist: got 33554432 elements, want at most 16777216, the limit of a table"},
+		{`tensor.zeros(2^34)`, "! zeros: shape [17179869184] is too large: more than 8589934592 elements"},
+		{`tensor.arange(0, 1e300)`, "! arange: got start 0, stop 1e+300, step 1"},
+		{`tensor.zeros(0/0)`, "! zeros: size: got nan, want a whole number"},
 		{`tensor.cat{}`, "! cat: got no tensors"},
 		{`tensor{1}.exp(5)`, "! exp: self: got number, want tensor"},
 		{`return "a" .. tensor{1} .. {}`, "! concat: operand: got table, want string, number or tensor"},
@@ -171,6 +176,46 @@ func TestNoGradBelongsToTheTask(t *testing.T) {
 	}
 	if want := []any{" 2\n[float32 1]", " 2\n[float32 1, grad]", " 2\n[float32 1, grad]"}; fmt.Sprint(out) != fmt.Sprint(want) {
 		t.Errorf("got %q, want %q", out, want)
+	}
+}
+
+// TestLongWork has tasks work on one big tensor at the same time: operations
+// that take long let the others run, and what they read cannot be changed.
+func TestLongWork(t *testing.T) {
+	t.Parallel()
+	rt := newVM(t, runtime.Config{Modules: []runtime.Module{{Name: "together", Open: func(vm *runtime.VM) (lua.LValue, error) {
+		return vm.NewFunction(func(L *lua.LState) int {
+			var tasks []*runtime.Task
+			for i := 1; i <= 4; i++ {
+				tasks = append(tasks, vm.SpawnCall(L, "task", L.Get(1), lua.LNumber(i)))
+			}
+			for _, task := range tasks {
+				if err := task.Wait(L); err != nil {
+					vm.Raise(L, err)
+				}
+				L.Push(task.Results()[0])
+			}
+			return len(tasks)
+		}), nil
+	}}}})
+	out, err := run(t, rt, `
+		local a = tensor.ones(2^20 + 1):requires_grad_()
+		local b = tensor.ones(2^20 + 1)
+		return require "together"(function(i)
+			local s = 0
+			for k = 1, 3 do
+				local y = (a * b):mul(i):sum()
+				pcall(b.add_, b, 0)   -- refused while another task reads b, harmless otherwise
+				s = s + y:item()
+			end
+			return s
+		end)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 3 * (1<<20 + 1)
+	if got, want := fmt.Sprint(out), fmt.Sprint([]any{1.0 * n, 2.0 * n, 3.0 * n, 4.0 * n}); got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

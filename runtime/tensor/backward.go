@@ -194,6 +194,15 @@ func (p *pass) gradAt(t *Tensor) []float32 {
 	return nil
 }
 
+// values is t's elements, nil after an error.
+func (p *pass) values(t *Tensor) []float32 {
+	x, err := t.values("backward")
+	if err != nil {
+		p.err = err
+	}
+	return x
+}
+
 // take is a zeroed buffer of n elements, nil after an error.
 func (p *pass) take(n int) []float32 {
 	k := bits.Len(uint(max(n, 1) - 1)) // 1<<k is at least n

@@ -37,13 +37,16 @@ func (op *binaryOp) backward(p *pass, n *node, g []float32) {
 		}
 	}
 	if reads&readsA != 0 {
-		a = ta.flat()
+		a = p.values(ta)
 	}
 	if reads&readsB != 0 {
-		b = tb.flat()
+		b = p.values(tb)
 	}
 	if reads&readsY != 0 {
-		y = n.y.flat()
+		y = p.values(n.y)
+	}
+	if p.err != nil {
+		return
 	}
 	for i, t := range n.in {
 		into := p.grad(t)
@@ -127,7 +130,15 @@ func (op *binaryOp) apply(a, b *Tensor) *Tensor {
 	if err != nil {
 		return failure(err)
 	}
-	dst, x, y := out.st.data, a.flat(), b.flat()
+	x, err := a.values(op.name)
+	if err != nil {
+		return failure(err)
+	}
+	y, err := b.values(op.name)
+	if err != nil {
+		return failure(err)
+	}
+	dst := out.st.data
 	switch {
 	case n == 0:
 	case same:

@@ -66,7 +66,15 @@ func (t *Tensor) Not() *Tensor {
 // Equal reports whether t and u have the same shape and the same values; NaN
 // equals nothing.
 func (t *Tensor) Equal(u *Tensor) bool {
-	return t.Err() == nil && u.Err() == nil && slices.Equal(t.shape, u.shape) && slices.Equal(t.flat(), u.flat())
+	if t.Err() != nil || u.Err() != nil || !slices.Equal(t.shape, u.shape) {
+		return false
+	}
+	for i := range t.n {
+		if t.value(i) != u.value(i) {
+			return false
+		}
+	}
+	return true
 }
 
 // AllClose reports whether t and u have the same shape and
@@ -76,9 +84,8 @@ func (t *Tensor) AllClose(u *Tensor, rtol, atol float64) bool {
 	if t.Err() != nil || u.Err() != nil || !slices.Equal(t.shape, u.shape) {
 		return false
 	}
-	y := u.flat()
-	for i, x := range t.flat() {
-		a, b := float64(x), float64(y[i])
+	for i := range t.n {
+		a, b := float64(t.value(i)), float64(u.value(i))
 		if a != b && !(math.Abs(a-b) <= atol+rtol*math.Abs(b) && !math.IsInf(b, 0)) {
 			return false
 		}
@@ -130,7 +137,19 @@ func Where(mask, a, b *Tensor) *Tensor {
 	if out.err != nil {
 		return out
 	}
-	m, x, y, dst := mask.flat(), a.flat(), b.flat(), out.st.data
+	m, err := mask.values("where")
+	if err != nil {
+		return failure(err)
+	}
+	x, err := a.values("where")
+	if err != nil {
+		return failure(err)
+	}
+	y, err := b.values("where")
+	if err != nil {
+		return failure(err)
+	}
+	dst := out.st.data
 	for i := range dst {
 		if m[i] != 0 {
 			dst[i] = x[i]

@@ -18,10 +18,10 @@ func (t *Tensor) String() string {
 	if err := t.Err(); err != nil {
 		return "[" + err.Error() + "]"
 	}
-	p := &printer{t: t, data: t.flat(), elide: t.n > printAll}
+	p := &printer{t: t, elide: t.n > printAll}
 	p.measure()
 	if len(t.shape) == 0 {
-		p.b.WriteString(p.cell(float64(p.data[0])))
+		p.b.WriteString(p.cell(float64(t.value(0))))
 		p.b.WriteByte('\n')
 	} else if t.n > 0 {
 		p.block(0, 0, nil)
@@ -39,7 +39,6 @@ func (t *Tensor) String() string {
 
 type printer struct {
 	t      *Tensor
-	data   []float32
 	elide  bool
 	b      strings.Builder
 	format byte
@@ -65,7 +64,7 @@ func (p *printer) each(d int, f func(i int), gap func()) {
 // shown calls f for every element that is printed.
 func (p *printer) shown(d, at int, f func(v float64)) {
 	if d == len(p.t.shape) {
-		f(float64(p.data[at]))
+		f(float64(p.t.value(at)))
 		return
 	}
 	step := 1
@@ -118,7 +117,7 @@ func (p *printer) cell(v float64) string {
 func (p *printer) block(d, at int, index []int) {
 	shape := p.t.shape
 	if d == len(shape)-1 {
-		p.each(d, func(i int) { fmt.Fprintf(&p.b, " %*s", p.width, p.cell(float64(p.data[at+i]))) }, func() { p.b.WriteString(" ...") })
+		p.each(d, func(i int) { fmt.Fprintf(&p.b, " %*s", p.width, p.cell(float64(p.t.value(at+i)))) }, func() { p.b.WriteString(" ...") })
 		p.b.WriteByte('\n')
 		return
 	}

@@ -74,7 +74,11 @@ func Cat(parts []*Tensor, dim int) *Tensor {
 	outer, total, inner := split(shape, d)
 	from := 0
 	for _, x := range parts {
-		src, length := x.flat(), x.shape[d]
+		src, err := x.values("cat")
+		if err != nil {
+			return failure(err)
+		}
+		length := x.shape[d]
 		for o := range outer {
 			copy(out.st.data[(o*total+from)*inner:], src[o*length*inner:(o+1)*length*inner])
 		}

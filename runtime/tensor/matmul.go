@@ -15,10 +15,13 @@ func init() {
 		ga, gb := p.grad(n.in[0]), p.grad(n.in[1])
 		var a, b []float32
 		if ga != nil {
-			b = n.in[1].flat()
+			b = p.values(n.in[1])
 		}
 		if gb != nil {
-			a = n.in[0].flat()
+			a = p.values(n.in[0])
+		}
+		if p.err != nil {
+			return
 		}
 		products(batch, n.in[0].shape, n.in[1].shape, func(at, pa, pb int) {
 			g := g[at*m*out : (at+1)*m*out]
@@ -84,7 +87,15 @@ func (t *Tensor) MatMul(u *Tensor) *Tensor {
 		return failure(err)
 	}
 	if size > 0 && k > 0 {
-		x, y, dst := a.flat(), b.flat(), out.st.data
+		x, err := a.values("matmul")
+		if err != nil {
+			return failure(err)
+		}
+		y, err := b.values("matmul")
+		if err != nil {
+			return failure(err)
+		}
+		dst := out.st.data
 		products(batch, a.shape, b.shape, func(at, pa, pb int) {
 			kernel.Gemm(kernel.NN, m, n, k, x[pa*m*k:], k, y[pb*k*n:], n, dst[at*m*n:], n, false)
 		})

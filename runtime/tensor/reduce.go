@@ -27,10 +27,13 @@ func lane(name string, empty bool, reads uint8, f func(x []float32) float64, d f
 		}
 		var x, y []float32
 		if reads&readsA != 0 {
-			x = n.in[0].flat()
+			x = p.values(n.in[0])
 		}
 		if reads&readsY != 0 {
-			y = n.y.flat()
+			y = p.values(n.y)
+		}
+		if p.err != nil {
+			return
 		}
 		dims := n.aux.([3]int)
 		lanes(dims, into, x, func(at int, into, x []float32) {
@@ -119,8 +122,12 @@ func (t *Tensor) reduce(op *laneOp, dims []int) *Tensor {
 	if err != nil {
 		return failure(err)
 	}
+	x, err := t.values(op.name)
+	if err != nil {
+		return failure(err)
+	}
 	dst := out.st.data
-	lanes(d, nil, t.flat(), func(at int, _, x []float32) { dst[at] = float32(op.f(x)) })
+	lanes(d, nil, x, func(at int, _, x []float32) { dst[at] = float32(op.f(x)) })
 	if op.d != nil {
 		if n := record(out, &op.opDef, t, nil); n != nil {
 			n.aux = d

@@ -23,7 +23,7 @@ func scan(name string, reads uint8, f func(dst, x []float32), d func(into, y, g 
 		dims := n.aux.([3]int)
 		y := g // a place holder where the result is not read
 		if reads&readsY != 0 {
-			y = n.y.flat()
+			y = p.values(n.y)
 		}
 		strips(dims, func(at func(s []float32) []float32, put func(s, v []float32)) {
 			d := make([]float32, dims[1])
@@ -73,7 +73,10 @@ func (t *Tensor) scan(op *scanOp, dim int) *Tensor {
 	}
 	var dims [3]int
 	dims[0], dims[1], dims[2] = split(t.shape, d)
-	x := t.flat()
+	x, err := t.values(op.name)
+	if err != nil {
+		return failure(err)
+	}
 	if dims[1] > 0 {
 		buf := make([]float32, dims[1])
 		strips(dims, func(at func(s []float32) []float32, put func(s, v []float32)) {

@@ -45,10 +45,13 @@ func segment(name string, reads uint8, f func(x []float32) float64, d func(into,
 		}
 		x, y := into, g
 		if reads&readsA != 0 {
-			x = n.in[0].flat()
+			x = p.values(n.in[0])
 		}
 		if reads&readsY != 0 {
-			y = n.y.flat()
+			y = p.values(n.y)
+		}
+		if p.err != nil {
+			return
 		}
 		s := n.aux.(*segments)
 		for k := range s.count() {
@@ -93,7 +96,11 @@ func (t *Tensor) segment(op *segmentOp, offsets []int) *Tensor {
 	if err != nil {
 		return failure(err)
 	}
-	x, dst := t.flat(), out.st.data
+	x, err := t.values(op.name)
+	if err != nil {
+		return failure(err)
+	}
+	dst := out.st.data
 	for k := range s.count() {
 		lo, hi := offsets[k], offsets[k+1]
 		lanes([3]int{1, hi - lo, inner}, nil, x[lo*inner:hi*inner], func(at int, _, x []float32) {
@@ -175,7 +182,11 @@ func (t *Tensor) SegmentExpand(offsets []int) *Tensor {
 	if err != nil {
 		return failure(err)
 	}
-	x, dst := t.flat(), out.st.data
+	x, err := t.values("segment_expand")
+	if err != nil {
+		return failure(err)
+	}
+	dst := out.st.data
 	for k := range len(offsets) - 1 {
 		row := x[k*inner : (k+1)*inner]
 		for at := offsets[k]; at < offsets[k+1]; at++ {

@@ -160,12 +160,14 @@ func (t *Tensor) Size(d int) (int, error) {
 
 // Data is the elements in row-major order. For a contiguous tensor it is the
 // storage itself: writing to it bypasses every check of Assign. Otherwise it
-// is a copy. It is nil for a failed tensor.
+// is a copy, counted like other storage. It is nil for a failed tensor, and
+// when the copy would exceed a memory limit.
 func (t *Tensor) Data() []float32 {
 	if t.Err() != nil {
 		return nil
 	}
-	return t.flat()
+	data, _ := t.values("data")
+	return data
 }
 
 // Contiguous reports whether the elements lie in row-major order without gaps.
@@ -304,14 +306,31 @@ func (t *Tensor) stride(d int) int {
 	return s
 }
 
-// flat is the elements in row-major order: the storage when it can be.
-func (t *Tensor) flat() []float32 {
+// values is the elements in row-major order, for op: the storage when it can
+// be, else a copy.
+func (t *Tensor) values(op string) ([]float32, error) {
 	if t.strides == nil {
-		return t.st.data[t.off : t.off+t.n : t.off+t.n]
+		return t.st.data[t.off : t.off+t.n : t.off+t.n], nil
 	}
-	out := make([]float32, t.n)
+	out, err := t.st.alloc.floats(op, t.n)
+	if err != nil {
+		return nil, err
+	}
 	gather(out, t)
-	return out
+	return out, nil
+}
+
+// value is element i in row-major order.
+func (t *Tensor) value(i int) float32 {
+	if t.strides == nil {
+		return t.st.data[t.off+i]
+	}
+	pos := t.off
+	for d := len(t.shape) - 1; d >= 0; d-- {
+		pos += i % t.shape[d] * t.strides[d]
+		i /= t.shape[d]
+	}
+	return t.st.data[pos]
 }
 
 // shapeString writes a shape as messages show it: [2 3].

@@ -51,10 +51,13 @@ func unary(name string, reads uint8, f func(dst, x []float32, p [2]float64), d f
 		}
 		var x, y []float32
 		if reads&readsA != 0 {
-			x = n.in[0].flat()
+			x = p.values(n.in[0])
 		}
 		if reads&readsY != 0 {
-			y = n.y.flat()
+			y = p.values(n.y)
+		}
+		if p.err != nil {
+			return
 		}
 		u.d(into, g, x, y, n.param)
 	}
@@ -69,7 +72,11 @@ func (t *Tensor) unary(op *unaryOp, p [2]float64) *Tensor {
 	if err != nil {
 		return failure(err)
 	}
-	op.f(out.st.data, t.flat(), p)
+	x, err := t.values(op.name)
+	if err != nil {
+		return failure(err)
+	}
+	op.f(out.st.data, x, p)
 	if n := record(out, &op.opDef, t, nil); n != nil {
 		n.param = p
 	}

@@ -364,7 +364,10 @@ func (t *Tensor) Update(op string, u *Tensor) error {
 	if !slices.Equal(u.shape, t.shape) {
 		u = u.Detach().Expand(t.shape...)
 	}
-	src := u.flat()
+	src, err := u.values(op)
+	if err != nil {
+		return err
+	}
 	if u.st == t.st && u.strides == nil {
 		src = slices.Clone(src) // the views may overlap
 	}

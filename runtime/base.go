@@ -108,7 +108,7 @@ func (vm *VM) luaAssert(L *lua.LState) int {
 func (vm *VM) luaError(L *lua.LState) int {
 	level := vm.optInt(L, 2, "error", "level", 1)
 	if text, ok := L.Get(1).(lua.LString); ok && level > 0 && level < maxCallDepth {
-		if where := L.Where(level); where != "" {
+		if where := L.Where(level); where != "" && !strings.HasPrefix(where, "[G]") {
 			L.Error(lua.LString(where+" "+string(text)), 0)
 		}
 	}
@@ -132,12 +132,27 @@ func (vm *VM) luaPcall(L *lua.LState) int {
 	if L.GetTop() == 0 {
 		vm.badArg(L, "pcall", "fn", lua.LNil, "function")
 	}
+	L.Insert(vm.protected, 1)
 	if err := L.PCall(L.GetTop()-1, lua.MultRet, nil); err != nil {
 		L.Push(lua.LFalse)
 		L.Push(vm.raisedValue(err))
 		return 2
 	}
 	L.Insert(lua.LTrue, 1)
+	return L.GetTop()
+}
+
+func panicCaught(L *lua.LState) {
+	panic(&lua.ApiError{Type: lua.ApiErrorRun, Object: L.Get(-1), StackTrace: "caught"})
+}
+
+// callProtected calls its first argument with the others. It is what PCall
+// runs for pcall and xpcall: from here on a raise carries a mark in place of
+// the traceback that gopher-lua would otherwise format for every caught error,
+// in time quadratic in the depth.
+func callProtected(L *lua.LState) int {
+	L.Panic = panicCaught
+	L.Call(L.GetTop()-1, lua.MultRet)
 	return L.GetTop()
 }
 
@@ -148,9 +163,10 @@ func (vm *VM) luaXpcall(L *lua.LState) int {
 	}
 	args := stackArgs(L, 3)
 	top := L.GetTop()
+	L.Push(vm.protected)
 	L.Push(L.Get(1))
 	pushAll(L, args)
-	if err := L.PCall(len(args), lua.MultRet, nil); err != nil {
+	if err := L.PCall(1+len(args), lua.MultRet, nil); err != nil {
 		raised := vm.raisedValue(err)
 		L.SetTop(top)
 		L.Push(handler)

@@ -184,7 +184,7 @@ func errorStatus(err error) int {
 	return 0
 }
 
-// stopError is the error of a thread whose context has ended.
+// stopMessage says why a thread was stopped.
 func stopMessage(cause error) string {
 	switch {
 	case cause == context.Canceled:

@@ -28,6 +28,7 @@ type VM struct {
 
 	errorMeta  *lua.LTable
 	taskMeta   *lua.LTable
+	protected  *lua.LFunction // callProtected
 	types      map[reflect.Type]*lua.LTable
 	values     map[any]any
 	loader     *loader

@@ -22,6 +22,10 @@ assert(load(function() i = i + 1 return parts[i] end)() == 1)
 ok, e = pcall(load("error('x')", "=chunk")) assert(e == "chunk:1: x")
 assert(rawget(rawset({}, "a", 1), "a") == 1 and rawequal("a", "a") and type(next({})) == "nil" and next({5}) == 1)
 assert(getmetatable(setmetatable({}, {__metatable = "locked"})) == "locked")
+ok, e = pcall(function() error("two", 2) end) assert(e == "two") -- the caller is pcall, which has no line
+-- a caught error deep down
+local function deep(n) if n == 0 then error("bottom", 0) end return (deep(n - 1)) end
+ok, e = pcall(deep, 1500) assert(e == "bottom")
 -- goto, and closures in loops
 local fs = {}
 for i = 1, 3 do

@@ -1,0 +1,55 @@
+package runtime_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/hudrl/hudrl/runtime"
+)
+
+// Orders of magnitude on a 2-core cloud machine: an empty turn of a loop 25 ns,
+// a concatenation 200 ns, a store with a computed key 120 ns, a spawn with its
+// wait 10 µs, a new Runtime 150 µs.
+func BenchmarkScript(b *testing.B) {
+	for _, c := range []struct{ name, src string }{
+		{"loop", `for i = 1, ... do end`},
+		{"call", `local function f(x) return x end for i = 1, ... do f(i) end`},
+		{"concat", `for i = 1, ... do local s = "a" .. i .. "b" end`},
+		{"store", `local t = {} for i = 1, ... do t[i % 1000 + 1] = i end`},
+		{"append", `local t = {} for i = 1, ... do t[#t + 1] = i if #t == 1000 then t = {} end end`},
+		{"field", `local t = {} for i = 1, ... do t.x = i end`},
+		{"pcall", `local f = function() end for i = 1, ... do pcall(f) end`},
+		{"pcall error", `local f = function() error("x", 0) end for i = 1, ... do pcall(f) end`},
+		{"coroutine", `local y = coroutine.yield local f = coroutine.wrap(function() while true do y() end end) for i = 1, ... do f() end`},
+		{"spawn", `local hud, f = require "tasks", function() end for i = 1, ... do hud.spawn(f):wait() end`},
+		{"match", `for i = 1, ... do local a, b = ("key = value"):match("(%w+) = (%w+)") end`},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			rt, err := runtime.New(tasksConfig())
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer rt.Close()
+			chunk, err := runtime.Compile("bench.lua", c.src)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			if _, err := rt.Run(context.Background(), chunk, b.N); err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}
+
+func BenchmarkNew(b *testing.B) {
+	b.ReportAllocs()
+	for range b.N {
+		rt, err := runtime.New(runtime.Config{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		rt.Close()
+	}
+}

@@ -200,7 +200,7 @@ var badInputs = []badInput{
 	{name: "no messages", call: `hud.chat{ model = "case", messages = {} }`, code: "validation", part: `messages: got none, want at least one message`},
 	{name: "prompt without room", call: `hud.chat{ model = "case", messages = { { role = "user", content = ("x"):rep(200) } } }`, code: "validation", part: `context`},
 	{name: "sft without an answer", call: `hud.sft{ { role = "user", content = "x" } }`, code: "validation", part: `sft: messages: got 1, want a prompt and an answer`},
-	{name: "state that is no data", setup: `local s = hud.state("s", {}) s.f = nil return s`, call: `x.f = print local ok, e = pcall(trainer.optim_step, trainer, { learning_rate = 1e-3 }) x.f = nil assert(ok, e)`, code: "validation", part: `state "s" cannot be saved: `},
+	{name: "state that is no data", setup: `local s = hud.state("s", {}) s.f = nil return s`, call: `x.f = print local ok, e = pcall(trainer.optim_step, trainer, { learning_rate = 1e-3 }) x.f = nil assert(ok, e)`, code: "validation", part: `state "s" cannot be saved: encode: value.f: got function`},
 	{name: "key for the embedded service", call: `hud.TrainingClient("case", { api_key = "k" })`, code: "validation", part: `api_key`},
 }
 

@@ -2,6 +2,7 @@ package hud
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	lua "github.com/yuin/gopher-lua"
@@ -91,7 +92,13 @@ func (l *library) saved(L *lua.LState) map[string]json.RawMessage {
 	for _, s := range l.states {
 		text, err := l.tryEncode(L, s.table)
 		if err != nil {
-			l.vm.Raise(L, runtime.Faultf(runtime.CodeValidation, "state %q cannot be saved: %w", s.name, err))
+			what := err.Error()
+			if e, ok := errors.AsType[*runtime.Error](err); ok {
+				what = e.Message // without the position, which the raised error has
+			}
+			f := runtime.Faultf(runtime.CodeValidation, "state %q cannot be saved: %s", s.name, what)
+			f.Err = err
+			l.vm.Raise(L, f)
 		}
 		out[s.name] = text
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/hudrl/hudrl/internal/cli"
+	"github.com/hudrl/hudrl/runtime/repl"
 )
 
 // A program is one run of the command line, in process.
@@ -20,6 +22,9 @@ type program struct {
 	dir   string // working directory; "" makes one
 	stdin string
 	env   map[string]string
+	width int // columns when standard output and error are a terminal, else 0
+	// terminal is who types at standard input, or nil.
+	terminal repl.Terminal
 	// onOutput is called with everything written to standard output so far.
 	onOutput func(all string, interrupt func())
 }
@@ -59,19 +64,30 @@ func (p program) run(t *testing.T, args ...string) result {
 	for name, value := range p.env {
 		env[name] = value
 	}
-	interrupts := make(chan os.Signal, 2)
+	interrupts := make(chan os.Signal) // unbuffered: the script goes on once its interrupt has arrived
 	var out, errs output
 	if p.onOutput != nil {
 		out.onWrite = func(all string) { p.onOutput(all, func() { interrupts <- os.Interrupt }) }
 	}
+	var terminal func() (repl.Terminal, error)
+	if p.terminal != nil {
+		terminal = func() (repl.Terminal, error) { return p.terminal, nil }
+	}
 	var r result
 	r.code = cli.Run(context.Background(), cli.State{
-		Args:       args,
-		Getenv:     func(name string) (string, bool) { v, ok := env[name]; return v, ok },
-		Dir:        p.dir,
-		Stdin:      strings.NewReader(p.stdin),
-		Stdout:     &out,
-		Stderr:     &errs,
+		Args:   args,
+		Getenv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Dir:    p.dir,
+		Stdin:  strings.NewReader(p.stdin),
+		Stdout: &out,
+		Stderr: &errs,
+
+		StdoutTerminal: p.width > 0,
+		StderrWidth:    p.width,
+		StdoutColor:    p.width > 0,
+		StderrColor:    p.width > 0,
+
+		Terminal:   terminal,
 		ReadFile:   os.ReadFile,
 		DirFS:      os.DirFS,
 		Interrupts: interrupts,
@@ -148,6 +164,8 @@ func TestCommandLine(t *testing.T) {
 		{name: "fork without a name", args: []string{"models", "fork", "hudrl/mini"}, code: 2, err: []string{"missing --name"}},
 		{name: "create without a shape", args: []string{"models", "create", "x"}, code: 2, err: []string{"missing --shape"}},
 		{name: "create an unknown shape", args: []string{"models", "create", "x", "--shape", "huge"}, code: 1, err: []string{"huge"}},
+		{name: "doc", args: []string{"doc", "plot.bar"}, out: []string{"hud.plot.bar(value, width, max)\n"}},
+		{name: "doc of nothing", args: []string{"doc", "plot.lin"}, code: 2, err: []string{"hint: did you mean plot.line?"}},
 		{name: "chat without a model", args: []string{"chat"}, code: 2, err: []string{"missing MODEL"}},
 		{name: "chat with nobody", args: []string{"chat", "nobody", "hi"}, code: 1, err: []string{"nobody"}},
 	}
@@ -313,4 +331,118 @@ func TestBadDataDirectory(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "file", "not a directory")
 	program{dir: dir}.run(t, "models", "list", "--data", "file").want(t, 4, nil, []string{"file"})
+}
+
+// A script that is stopped goes on where it stopped, with the numbers that an
+// undisturbed run prints.
+func TestQuickstartResumes(t *testing.T) {
+	t.Parallel()
+	script, err := filepath.Abs("../scripts/quickstart.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"run", "--seed", "2", script, "--steps", "4", "--prompts", "4", "--exam", "8"}
+	row := regexp.MustCompile(`(?m)^ +\d+  \d\.\d{3}  .*$`)
+	rows := func(r result) []string {
+		var out []string
+		for _, line := range row.FindAllString(r.out, -1) {
+			columns := strings.Fields(line)
+			out = append(out, strings.Join(columns[:len(columns)-2], " ")) // the last two are times
+		}
+		return out
+	}
+
+	whole := program{}.run(t, args...)
+	whole.want(t, 0, []string{"training quickstart", "mean reward by step", "held-out accuracy: "}, nil)
+	want := rows(whole)
+	if len(want) != 4 {
+		t.Fatalf("got %d rows, want 4:\n%s", len(want), whole.out)
+	}
+
+	p := program{dir: t.TempDir(), env: map[string]string{"HUDRL_HOME": "data"}}
+	var once sync.Once
+	p.onOutput = func(all string, interrupt func()) {
+		if len(row.FindAllString(all, -1)) == 2 && strings.HasSuffix(all, "\n") {
+			once.Do(interrupt)
+		}
+	}
+	stopped := p.run(t, args...)
+	stopped.want(t, 130, nil, []string{"interrupted"})
+	p.onOutput = nil
+	resumed := p.run(t, args...)
+	resumed.want(t, 0, []string{"continuing quickstart at step 3 of 4\n"}, nil)
+	if got := append(rows(stopped), rows(resumed)...); strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	p.run(t, args...).want(t, 0, []string{"training quickstart-2"}, nil)
+}
+
+// At a terminal there is colour, and progress stands below the output; -q
+// leaves neither progress nor warnings.
+func TestTerminal(t *testing.T) {
+	t.Parallel()
+	const code = `local hud = require "hud" local p = hud.progress(2) p:step() print("out") hud.log.warn("care" .. "ful") p:done() error("no")`
+	loud := program{width: 80}.run(t, "run", "-e", code)
+	loud.want(t, 1, []string{"out\n"}, []string{"▕██████████          ▏ 1/2\r\x1b[K", "\x1b[33mwarning:\x1b[0m careful\n", "\x1b[31merror:\x1b[0m"})
+	quiet := program{}.run(t, "run", "-q", "-e", code)
+	quiet.want(t, 1, []string{"out\n"}, nil)
+	if strings.Contains(quiet.err, "careful") || strings.Contains(quiet.err, "1/2") || strings.Contains(quiet.err, "\x1b") {
+		t.Errorf("got %q, want only the error", quiet.err)
+	}
+}
+
+// A REPL reads lines from anywhere, keeps what they define, and reports errors
+// without ending.
+func TestREPL(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, "setup.lua", "answer = 42 + #arg\nprint('ready')\n")
+	p := program{dir: dir, stdin: "answer\nlocal x = {\n1, 2}\n#x\nnope.field\nhud.json.encode{a = 1}\n:help plot.bar\nos.exit(3)\nprint('never')\n"}
+	r := p.run(t, "repl", "setup.lua", "a")
+	r.want(t, 3, []string{"ready\n43\n2\n", `"{\"a\":1}"`, "hud.plot.bar(value, width, max)"}, []string{"error: stdin:1: "})
+	if strings.Contains(r.out, "never") {
+		t.Errorf("got %q, want nothing after os.exit", r.out)
+	}
+	program{}.run(t, "repl", "-").want(t, 2, nil, []string{"got - for FILE"})
+	program{dir: dir}.run(t, "repl", "nope.lua").want(t, 2, nil, []string{"nope.lua"})
+}
+
+// A typist answers prompts with lines.
+type typist struct {
+	lines []string
+	saved []string
+}
+
+func (p *typist) Prompt(string) (string, error) {
+	if len(p.lines) == 0 {
+		return "", io.EOF
+	}
+	line := p.lines[0]
+	p.lines = p.lines[1:]
+	return line, nil
+}
+
+func (p *typist) Remember(entry string) { p.saved = append(p.saved, entry) }
+func (p *typist) Close() error          { return nil }
+
+// At a terminal Ctrl-C stops the command and keeps the session, whose history
+// the next one has.
+func TestREPLAtTerminal(t *testing.T) {
+	t.Parallel()
+	p := program{dir: t.TempDir(), env: map[string]string{"HUDRL_HOME": "data"}}
+	p.terminal = &typist{lines: []string{"kept = 7", "print('ready') while true do end", "print('still', kept)"}}
+	var once sync.Once
+	p.onOutput = func(all string, interrupt func()) {
+		if strings.HasSuffix(all, "ready\n") {
+			once.Do(interrupt)
+		}
+	}
+	p.run(t, "repl").want(t, 0, []string{"ready\nstill\t7\n"}, []string{"interrupted"})
+
+	next := &typist{lines: []string{"1"}}
+	p.terminal, p.onOutput = next, nil
+	p.run(t, "repl").want(t, 0, []string{"1\n"}, nil)
+	if len(next.saved) != 4 || next.saved[0] != "kept = 7" {
+		t.Errorf("got the history %q, want the earlier session's three entries and 1", next.saved)
+	}
 }

@@ -142,7 +142,7 @@ func printable(s string) string {
 // and the conversation goes on, unless the command is being cancelled.
 func (c *conversation) loop() error {
 	prompt := func() {
-		if c.StdinTerminal {
+		if c.Terminal != nil {
 			fmt.Fprint(c.Stderr, "> ")
 		}
 	}
@@ -154,7 +154,7 @@ func (c *conversation) loop() error {
 			return context.Cause(c.ctx)
 		case line, ok := <-lines:
 			if !ok {
-				if c.StdinTerminal {
+				if c.Terminal != nil {
 					fmt.Fprintln(c.Stderr)
 				}
 				return nil
@@ -168,7 +168,7 @@ func (c *conversation) loop() error {
 				c.reset()
 			default:
 				if err := c.say(text); err != nil {
-					if c.ctx.Err() != nil || !c.StdinTerminal {
+					if c.ctx.Err() != nil || c.Terminal == nil {
 						return err
 					}
 					c.complain(err)

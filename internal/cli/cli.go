@@ -14,7 +14,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +28,9 @@ import (
 type app struct {
 	State
 	ctx     context.Context
-	started bool // flags and arguments were good: errors from here on are not usage errors
+	cancel  context.CancelCauseFunc
+	session atomic.Pointer[chan os.Signal] // where a REPL wants Ctrl-C, or nil
+	started bool                           // flags and arguments were good: errors from here on are not usage errors
 }
 
 // Run runs the command line of s and returns its exit code. Every error is
@@ -34,24 +38,8 @@ type app struct {
 func Run(ctx context.Context, s State) int {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	done := make(chan struct{})
-	defer close(done)
-	go func() {
-		for first := true; ; first = false {
-			select {
-			case <-s.Interrupts:
-			case <-done:
-				return
-			}
-			if !first {
-				s.Abort(exitInterrupt)
-				return
-			}
-			cancel(errInterrupted)
-		}
-	}()
-
-	a := &app{State: s, ctx: ctx}
+	a := &app{State: s, ctx: ctx, cancel: cancel}
+	defer a.watchInterrupts()()
 	root := a.rootCommand()
 	root.SetArgs(s.Args)
 	root.SetIn(s.Stdin)
@@ -70,6 +58,37 @@ func Run(ctx context.Context, s State) int {
 	}
 	report(s.Stderr, plot.Style{On: s.StderrColor}, err)
 	return exitCode(err)
+}
+
+// watchInterrupts cancels the command at the first Ctrl-C and aborts at the
+// second, until the returned function is called. A REPL at a terminal takes
+// Ctrl-C for itself.
+func (a *app) watchInterrupts() (stop func()) {
+	done := make(chan struct{})
+	go func() {
+		for cancelled := false; ; {
+			var s os.Signal
+			select {
+			case s = <-a.Interrupts:
+			case <-done:
+				return
+			}
+			if session := a.session.Load(); session != nil && s == os.Interrupt {
+				select {
+				case *session <- s:
+				default: // one is waiting already
+				}
+				continue
+			}
+			if cancelled {
+				a.Abort(exitInterrupt)
+				return
+			}
+			cancelled = true
+			a.cancel(errInterrupted)
+		}
+	}()
+	return func() { close(done) }
 }
 
 const welcome = `hudrl trains language models from rewards with short Lua scripts.
@@ -106,13 +125,14 @@ func (a *app) rootCommand() *cobra.Command {
 		&cobra.Group{ID: "work", Title: "Work:"},
 		&cobra.Group{ID: "more", Title: "More:"},
 	)
-	for _, cmd := range []*cobra.Command{a.runCommand(), a.chatCommand(), a.modelsCommand()} {
+	for _, cmd := range []*cobra.Command{a.runCommand(), a.replCommand(), a.chatCommand(), a.modelsCommand()} {
 		cmd.GroupID = "work"
 		root.AddCommand(cmd)
 	}
-	version := a.versionCommand()
-	version.GroupID = "more"
-	root.AddCommand(version)
+	for _, cmd := range []*cobra.Command{a.docCommand(), a.versionCommand()} {
+		cmd.GroupID = "more"
+		root.AddCommand(cmd)
+	}
 	root.SetHelpCommandGroupID("more")
 	root.SetCompletionCommandGroupID("more")
 	return root

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/hudrl/hudrl/internal/plot"
+	"github.com/hudrl/hudrl/runtime/repl"
 )
 
 // A State is everything of the outside world that a command touches, so that
@@ -22,11 +23,14 @@ type State struct {
 
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	StdinTerminal  bool // somebody types at Stdin
 	StdoutTerminal bool
 	StderrWidth    int // columns when Stderr is a terminal that can redraw a line, else 0
 	StdoutColor    bool
 	StderrColor    bool
+
+	// Terminal edits the lines that somebody types at Stdin; nil when nobody
+	// does.
+	Terminal func() (repl.Terminal, error)
 
 	ReadFile func(name string) ([]byte, error) // reads a script
 	DirFS    func(dir string) fs.FS            // where a script's own modules are
@@ -52,7 +56,10 @@ func system() State {
 	}
 	_, plain := os.LookupEnv("NO_COLOR")
 	dumb := os.Getenv("TERM") == "dumb"
-	_, stdin := plot.Terminal(os.Stdin)
+	var terminal func() (repl.Terminal, error)
+	if _, typed := plot.Terminal(os.Stdin); typed {
+		terminal = repl.NewTerminal
+	}
 	_, stdout := plot.Terminal(os.Stdout)
 	width, stderr := plot.Terminal(os.Stderr)
 	if !stderr || dumb {
@@ -65,11 +72,11 @@ func system() State {
 		Stdin:          os.Stdin,
 		Stdout:         os.Stdout,
 		Stderr:         os.Stderr,
-		StdinTerminal:  stdin,
 		StdoutTerminal: stdout,
 		StderrWidth:    width,
 		StdoutColor:    stdout && !plain && !dumb,
 		StderrColor:    stderr && !plain && !dumb,
+		Terminal:       terminal,
 		ReadFile:       os.ReadFile,
 		DirFS:          os.DirFS,
 		Interrupts:     interrupts,

@@ -1,0 +1,145 @@
+package stdlib
+
+import (
+	"io/fs"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// An Entry is what the stubs say about one Lua name.
+type Entry struct {
+	Name      string // "hud.plot.line", "tensor:exp", "hud.Checkpoint"
+	Signature string // "hud.plot.line(series, options)"; the name where it is no function
+	Text      string // prose, then parameters and results, one a line
+	Function  bool
+}
+
+// String is the entry as a person reads it.
+func (e Entry) String() string {
+	if e.Text == "" {
+		return e.Signature
+	}
+	return e.Signature + "\n" + e.Text
+}
+
+// Entries are all entries, file by file.
+var Entries = sync.OnceValue(func() []Entry {
+	files, err := fs.Glob(Types, "types/*.d.lua")
+	if err != nil {
+		panic(err) // the pattern is constant
+	}
+	var all []Entry
+	for _, name := range files {
+		text, err := Types.ReadFile(name)
+		if err != nil {
+			panic(err) // an embedded file that Glob found
+		}
+		all = append(all, parse(string(text))...)
+	}
+	return all
+})
+
+// Lookup finds what is known about a name: as it is, or the end of a longer
+// one ("plot.line" finds hud.plot.line). Dots and colons are the same.
+func Lookup(name string) []Entry {
+	wanted := strings.ReplaceAll(name, ":", ".")
+	var exact, ends []Entry
+	for _, e := range Entries() {
+		switch known := strings.ReplaceAll(e.Name, ":", "."); {
+		case known == wanted:
+			exact = append(exact, e)
+		case strings.HasSuffix(known, "."+wanted):
+			ends = append(ends, e)
+		}
+	}
+	if exact != nil {
+		return exact
+	}
+	return ends
+}
+
+var (
+	functionLine = regexp.MustCompile(`^function (\w+)([.:])(\w+(?:\.\w+)*)(\(.*?\)) end`)
+	localLine    = regexp.MustCompile(`^local (\w+) = `)
+	fieldLine    = regexp.MustCompile(`^(\w+)\.(\w+) = `)
+	classTag     = regexp.MustCompile(`^@(?:class|alias) ([\w.]+)`)
+	fieldTag     = regexp.MustCompile(`^@field (\w+)\??\s+(.*)`)
+	paramTag     = regexp.MustCompile(`^@param (\S+)\s+(.*)`)
+	returnTag    = regexp.MustCompile(`^@return (.*)`)
+)
+
+// parse reads one stub file. A local that follows a @class is that class under
+// another name.
+func parse(text string) []Entry {
+	var entries []Entry
+	var block []string
+	classes := map[string]string{} // local name to class name
+	name := func(local string) string {
+		if class, ok := classes[local]; ok {
+			return class
+		}
+		return local
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		if comment, ok := strings.CutPrefix(line, "---"); ok {
+			block = append(block, comment)
+			continue
+		}
+		class := ""
+		for _, c := range block {
+			if m := classTag.FindStringSubmatch(c); m != nil {
+				class = m[1]
+			}
+		}
+		if class != "" {
+			entries = append(entries, Entry{Name: class, Signature: class, Text: prose(block)})
+			for _, c := range block {
+				if m := fieldTag.FindStringSubmatch(c); m != nil {
+					entries = append(entries, Entry{Name: class + "." + m[1], Signature: class + "." + m[1], Text: "  " + m[2]})
+				}
+			}
+		}
+		switch {
+		case functionLine.MatchString(line):
+			m := functionLine.FindStringSubmatch(line)
+			full := name(m[1]) + m[2] + m[3]
+			entries = append(entries, Entry{Name: full, Signature: full + m[4], Text: prose(block), Function: true})
+		case localLine.MatchString(line):
+			if class != "" {
+				classes[localLine.FindStringSubmatch(line)[1]] = class
+			}
+		case fieldLine.MatchString(line) && class == "":
+			m := fieldLine.FindStringSubmatch(line)
+			full := name(m[1]) + "." + m[2]
+			entries = append(entries, Entry{Name: full, Signature: full, Text: prose(block)})
+		}
+		block = nil
+	}
+	return entries
+}
+
+// prose drops what is for editors only.
+func prose(block []string) string {
+	var lines []string
+	for _, c := range block {
+		switch {
+		case paramTag.MatchString(c):
+			m := paramTag.FindStringSubmatch(c)
+			lines = append(lines, "  "+m[1]+": "+m[2])
+		case returnTag.MatchString(c):
+			lines = append(lines, "  returns "+returnTag.FindStringSubmatch(c)[1])
+		case fieldTag.MatchString(c):
+			m := fieldTag.FindStringSubmatch(c)
+			lines = append(lines, "  ."+m[1]+": "+m[2])
+		case strings.HasPrefix(c, "@"):
+		default:
+			lines = append(lines, c)
+		}
+	}
+	for len(lines) > 0 && strings.TrimSpace(lines[0]) == "" {
+		lines = slices.Delete(lines, 0, 1)
+	}
+	return strings.TrimRight(strings.Join(lines, "\n"), "\n ")
+}

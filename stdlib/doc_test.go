@@ -1,0 +1,69 @@
+package stdlib_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/hudrl/hudrl/stdlib"
+)
+
+func TestLookup(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name string
+		want []string // entries' names
+		text string   // part of the first one's text
+	}{
+		{"hud.plot.line", []string{"hud.plot.line"}, "hud.plot.line(series, options)\nA line chart."},
+		{"plot.bar", []string{"hud.plot.bar"}, "  value: number"},
+		{"Stream:int", []string{"hud.Stream:int"}, "  returns integer"},
+		{"Stream.int", []string{"hud.Stream:int"}, ""},
+		{"hud.schedule", []string{"hud.schedule"}, "Learning-rate schedules"},
+		{"json.null", []string{"hud.json.null"}, "stands for null"},
+		{"tensor", []string{"tensor"}, ""},
+		{"hud.tensor.zeros", []string{"hud.tensor.zeros"}, "returns tensor"},
+		{"step", []string{"hud.Trainer:step", "hud.Progress:step"}, ""},
+		{"nonsense", nil, ""},
+		{"", nil, ""},
+	}
+	for _, c := range cases {
+		got := stdlib.Lookup(c.name)
+		found := map[string]bool{}
+		for _, e := range got {
+			found[e.Name] = true
+		}
+		for _, name := range c.want {
+			if !found[name] {
+				t.Errorf("%q: got %v, want %s", c.name, got, name)
+			}
+		}
+		if c.want == nil && len(got) > 0 {
+			t.Errorf("%q: got %v, want nothing", c.name, got)
+		}
+		if c.text != "" && (len(got) == 0 || !strings.Contains(got[0].String(), c.text)) {
+			t.Errorf("%q: got %v, want %q in it", c.name, got, c.text)
+		}
+	}
+}
+
+func TestEveryFunctionIsDescribed(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	functions := 0
+	for _, e := range stdlib.Entries() {
+		if !e.Function { // a class may have its constructor's name
+			continue
+		}
+		if seen[e.Name] {
+			t.Errorf("%s has two entries", e.Name)
+		}
+		seen[e.Name] = true
+		functions++
+		if e.Text == "" && !strings.HasSuffix(e.Signature, "()") {
+			t.Errorf("%s: got no description", e.Signature)
+		}
+	}
+	if functions < 30 {
+		t.Errorf("got %d functions, want all of them", functions)
+	}
+}

@@ -227,6 +227,13 @@ func causeOf(ctx context.Context) error {
 // and of the task's place in the tree of tasks, never of timing.
 func (vm *VM) Rand(L *lua.LState) *rand.Rand { return gateOf(L).task.stream() }
 
+// Reseed starts the random stream of the task that runs L anew: what it and
+// the tasks that it spawns from now on draw follows from seed alone.
+func (vm *VM) Reseed(L *lua.LState, seed uint64) {
+	t := gateOf(L).task
+	t.seed, t.random, t.children = mix(seed), nil, 0
+}
+
 func (t *Task) stream() *rand.Rand {
 	if t.random == nil {
 		t.random = newRandom(t.seed)

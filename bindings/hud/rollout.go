@@ -231,19 +231,21 @@ func (l *library) readTasks(a *luax.Args, t *taskset, runs *runTables) []rollout
 
 func (l *library) grader(runs *runTables, fn *lua.LFunction) rollout.Grader {
 	return func(ctx context.Context, answer string, run *hud.Run) (float64, any, error) {
-		return l.score(ctx, "grade", fn, lua.LString(answer), runs.table(run))
+		return l.score(ctx, "grade", run, fn, lua.LString(answer), runs.table(run))
 	}
 }
 
 func (l *library) episode(runs *runTables, fn *lua.LFunction) rollout.Episode {
 	return func(ctx context.Context, s *rollout.ChatSession, rc *rollout.RunContext) (float64, any, error) {
-		return l.score(ctx, "run", fn, l.vm.Wrap(&session{s}), l.vm.Wrap(&episodeContext{rc, runs.table(rc.Run)}))
+		return l.score(ctx, "run", rc.Run, fn, l.vm.Wrap(&session{s}), l.vm.Wrap(&episodeContext{rc, runs.table(rc.Run)}))
 	}
 }
 
-// score calls a grader or an episode under the run's deadline.
-func (l *library) score(ctx context.Context, name string, fn *lua.LFunction, args ...lua.LValue) (float64, any, error) {
+// score calls a grader or an episode under the run's deadline. Its randomness
+// follows from the run's seed, not from which task of the VM it happens to be.
+func (l *library) score(ctx context.Context, name string, run *hud.Run, fn *lua.LFunction, args ...lua.LValue) (float64, any, error) {
 	L := thread(ctx)
+	l.vm.Reseed(L, run.Seed)
 	call := func() ([]lua.LValue, error) { return l.vm.Call(L, fn, args...) }
 	if end, ok := ctx.Deadline(); ok {
 		if outer, bounded := l.vm.Context(L).Deadline(); !bounded || end.Before(outer) {

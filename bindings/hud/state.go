@@ -9,6 +9,7 @@ import (
 
 	"github.com/hudrl/hudrl/bindings/luax"
 	"github.com/hudrl/hudrl/runtime"
+	"github.com/hudrl/hudrl/runtime/rng"
 )
 
 // A state is one table of hud.state.
@@ -18,6 +19,8 @@ type state struct {
 }
 
 // steps is hud.steps: a counter that the rollouts of the loop's body know.
+// Each step starts the task's random stream anew, so that what is drawn in a
+// step is the same whether the run was resumed or not.
 func (l *library) steps(L *lua.LState) int {
 	a := luax.Read(L, "steps")
 	n := a.Int("n")
@@ -36,6 +39,7 @@ func (l *library) steps(L *lua.LState) int {
 		}
 		step++
 		l.step = step
+		l.vm.Reseed(L, rng.Derive(uint64(l.vm.Seed()), rng.Hash("step"), uint64(step)))
 		L.Push(lua.LNumber(step))
 		return 1
 	}))

@@ -416,8 +416,9 @@ function hud.timeout(seconds, fn, ...) end
 ---@return number
 function hud.now() end
 
----Counts training steps: `for step in hud.steps(n) do`. Rollouts inside the
----loop draw their randomness from the step's number.
+---Counts training steps: `for step in hud.steps(n) do`. All randomness inside
+---the loop follows from the run's --seed and the step's number: rollouts,
+---graders, math.random. So a resumed run goes on as if it had never stopped.
 ---@param n integer
 ---@param opts? { after: integer? } start after this step, default 0
 ---@return fun(): integer?

@@ -129,9 +129,9 @@ func (s *Store) dsn(synchronous string) string {
 	q := url.Values{"_pragma": {fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "foreign_keys(1)"}}
 	if s.opts.ReadOnly {
 		q.Set("mode", "ro")
-		if !writable(s.dir) {
-			// WAL readers write the shared-memory file; where they cannot,
-			// nobody else can write either.
+		if wal, err := os.Stat(filepath.Join(s.dir, databaseFile+"-wal")); !writable(s.dir) && (err != nil || wal.Size() == 0) {
+			// Readers of a WAL database make its shared-memory file; where
+			// they cannot, nobody writes, and the database file is all there is.
 			q.Set("immutable", "1")
 		}
 	} else {

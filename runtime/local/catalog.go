@@ -369,8 +369,15 @@ func (s *Service) SetHead(ctx context.Context, modelID, checkpointID string) err
 	if err != nil {
 		return err
 	}
+	path := samplerPath(t.row.Slug, c.Step)
 	if c, err = s.store.SetHead(ctx, t.row.ID, c.ID); err != nil {
-		return storeError(op, err)
+		err := storeError(op, err)
+		var e *hud.Error
+		if errors.Is(err, store.ErrPruned) && errors.As(err, &e) && c.Weights != "" {
+			e.Detail = fmt.Sprintf("checkpoint %s: its optimizer state was pruned", path)
+			e.Hint = fmt.Sprintf("its weights are kept: fork %s to continue from them with a fresh optimizer, or use --keep all from the start", path)
+		}
+		return err
 	}
 	t.discard(fmt.Sprintf("set_head to %s", stepName(c.Step)))
 	t.row.Head = c.ID

@@ -60,7 +60,8 @@ func turn(prompt, output []int, logprobs ...float32) hud.TrajectorySample {
 }
 
 // randomInputs are n trajectories with off-policy logprobs and rewards that
-// differ within groups.
+// differ within groups. Every other trajectory has two turns; every fourth's
+// second turn has another prompt, so that it makes two datums.
 func randomInputs(seed uint64, n int) []hud.TrainInput {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	var in []hud.TrainInput
@@ -70,7 +71,7 @@ func randomInputs(seed uint64, n int) []hud.TrainInput {
 			prompt = append(prompt, 'a'+rng.IntN(26))
 		}
 		var samples []hud.TrajectorySample
-		for range 1 + i%2 { // every other trajectory has two turns
+		for range 1 + i%2 {
 			var output []int
 			var q []float32
 			for range 1 + rng.IntN(6) {
@@ -79,6 +80,9 @@ func randomInputs(seed uint64, n int) []hud.TrainInput {
 			}
 			samples = append(samples, turn(prompt, output, q...))
 			prompt = append(append(slices.Clone(prompt), output...), 258, 'x', 259)
+			if i%4 == 3 {
+				prompt = prompt[1:]
+			}
 		}
 		in = append(in, payload(float64(i%3)+rng.Float64(), samples...))
 	}

@@ -101,7 +101,7 @@ func TestAccumulation(t *testing.T) {
 		for _, req := range passes {
 			datums += accumulate(t, s, m.ID, req).NumDatums
 		}
-		if want := 8; datums != want {
+		if want := 10; datums != want {
 			t.Errorf("%s: got %d datums, want %d", name, datums, want)
 		}
 		// One step of plain scaled descent: β = 0 and a large eps keep Adam

@@ -105,7 +105,7 @@ func (t *trainer) save(ctx context.Context, op string, c store.Checkpoint, weigh
 		return c, storeError(op, err)
 	}
 	c.Weights, c.Moments = hashes[0], hashes[1]
-	t.svc.loaded.put(c.Weights, weights)
+	t.svc.loaded.put(weightsKey(t.row.Config, c.Weights), weights)
 	c, err = t.svc.store.CommitStep(ctx, c, req.State)
 	if errors.Is(err, store.ErrMoved) {
 		t.passes.invalidate("another process moved the head")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/hudrl/hudrl/internal/store"
@@ -133,10 +134,10 @@ func TestSetHeadToAPrunedNode(t *testing.T) {
 		train(t, s, m.ID, n)
 	}
 	err := s.SetHead(bg, m.ID, first.CheckpointID)
-	wantError(t, err, "set_head", hud.CodeNotFound, "pruned")
+	wantError(t, err, "set_head", hud.CodeNotFound, "checkpoint tiny/step-0001: its optimizer state was pruned")
 	var e *hud.Error
-	if errors.As(err, &e); e.Hint == "" || e.Status != 404 {
-		t.Errorf("got status %d, hint %q, want 404 with a hint", e.Status, e.Hint)
+	if errors.As(err, &e); !strings.Contains(e.Hint, "fork tiny/step-0001") || e.Status != 404 {
+		t.Errorf("got status %d, hint %q, want 404 with a way out", e.Status, e.Hint)
 	}
 	if c := head(t, s, m.ID); c.Step != 16 {
 		t.Errorf("head: got step %d, want 16", c.Step)

@@ -16,9 +16,9 @@ import (
 
 // maxLoaded is how many sets of weights stay in memory beside those a trainer
 // or a request holds.
-const maxLoaded = 6
+const maxLoaded = 4
 
-// A weightsCache holds the latest used weights by the hash of their blob.
+// A weightsCache holds the latest used weights by weightsKey, or a base's id.
 type weightsCache struct {
 	mu      sync.Mutex
 	entries []*cachedWeights // latest used last
@@ -81,9 +81,12 @@ func (s *Service) baseWeights(b *base) (*policy.Model, error) {
 	})
 }
 
+// weightsKey names weights in the cache. Two shapes may have equal tensors.
+func weightsKey(config, hash string) string { return hash + " " + config }
+
 // blobWeights are those of a blob.
 func (s *Service) blobWeights(config, hash string) (*policy.Model, error) {
-	return s.loaded.get(hash, func() (*policy.Model, error) {
+	return s.loaded.get(weightsKey(config, hash), func() (*policy.Model, error) {
 		c, err := parseConfig(config)
 		if err != nil {
 			return nil, err

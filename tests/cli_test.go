@@ -97,11 +97,6 @@ func (p program) run(t *testing.T, args ...string) result {
 	return r
 }
 
-func hudrl(t *testing.T, args ...string) result {
-	t.Helper()
-	return program{}.run(t, args...)
-}
-
 // want fails unless the code is right and every part appears.
 func (r result) want(t *testing.T, code int, out, err []string) {
 	t.Helper()

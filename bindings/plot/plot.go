@@ -44,9 +44,9 @@ func line(L *lua.LState) int {
 func readSeries(a *luax.Args, t *lua.LTable) []plot.Series {
 	var series []plot.Series
 	first, _ := t.Next(lua.LNil)
-	if name, ok := first.(lua.LString); ok || first == lua.LNil {
+	if first.Type() == lua.LTString || first == lua.LNil {
 		for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
-			name, ok = k.(lua.LString)
+			name, ok := k.(lua.LString)
 			if !ok {
 				a.Fail("series: got names and positions, want one or the other")
 			}

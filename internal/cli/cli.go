@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/spf13/cobra"
@@ -102,6 +103,10 @@ const examples = `  hudrl run scripts/quickstart.lua        train a model to add
   hudrl repl                              try things out
   hudrl models list                       what there is to train`
 
+// keepOrder lists commands as they are added, the most used first. Cobra has
+// one switch for the whole process.
+var keepOrder = sync.OnceFunc(func() { cobra.EnableCommandSorting = false })
+
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "hudrl",
@@ -116,7 +121,7 @@ func (a *app) rootCommand() *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cobra.EnableCommandSorting = false
+	keepOrder()
 	root.SetUsageTemplate(usageTemplate)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{message: err.Error(), hint: "see " + cmd.CommandPath() + " --help"}

@@ -132,51 +132,34 @@ func (vm *VM) luaPcall(L *lua.LState) int {
 	if L.GetTop() == 0 {
 		vm.badArg(L, "pcall", "fn", lua.LNil, "function")
 	}
-	L.Insert(vm.protected, 1)
-	if err := L.PCall(L.GetTop()-1, lua.MultRet, nil); err != nil {
+	out, _, err := vm.protect(L, false, L.Get(1), stackArgs(L, 2))
+	if err != nil {
 		L.Push(lua.LFalse)
 		L.Push(vm.raisedValue(err))
 		return 2
 	}
-	L.Insert(lua.LTrue, 1)
-	return L.GetTop()
+	L.Push(lua.LTrue)
+	return 1 + pushAll(L, out)
 }
 
-func panicCaught(L *lua.LState) {
-	panic(&lua.ApiError{Type: lua.ApiErrorRun, Object: L.Get(-1), StackTrace: "caught"})
-}
-
-// callProtected calls its first argument with the others. It is what PCall
-// runs for pcall and xpcall: from here on a raise carries a mark in place of
-// the traceback that gopher-lua would otherwise format for every caught error,
-// in time quadratic in the depth.
-func callProtected(L *lua.LState) int {
-	L.Panic = panicCaught
-	L.Call(L.GetTop()-1, lua.MultRet)
-	return L.GetTop()
-}
-
+// luaXpcall calls the handler after the stack has been unwound; the error
+// object has the traceback.
 func (vm *VM) luaXpcall(L *lua.LState) int {
 	handler := L.Get(2)
 	if _, ok := handler.(*lua.LFunction); !ok {
 		vm.badArg(L, "xpcall", "handler", handler, "function")
 	}
-	args := stackArgs(L, 3)
 	top := L.GetTop()
-	L.Push(vm.protected)
-	L.Push(L.Get(1))
-	pushAll(L, args)
-	if err := L.PCall(1+len(args), lua.MultRet, nil); err != nil {
-		raised := vm.raisedValue(err)
-		L.SetTop(top)
+	out, _, err := vm.protect(L, false, L.Get(1), stackArgs(L, 3))
+	if err != nil {
+		L.Push(lua.LFalse)
 		L.Push(handler)
-		L.Push(raised)
+		L.Push(vm.raisedValue(err))
 		L.Call(1, lua.MultRet)
-		L.Insert(lua.LFalse, top+1)
 		return L.GetTop() - top
 	}
-	L.Insert(lua.LTrue, top+1)
-	return L.GetTop() - top
+	L.Push(lua.LTrue)
+	return 1 + pushAll(L, out)
 }
 
 // Text is what tostring gives for v, with __tostring called.

@@ -9,17 +9,13 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// maxNesting bounds how many coroutines may resume one another in a chain:
-// each takes a stretch of the Go stack.
-const maxNesting = 64
-
 // coroutine is what the host knows of a coroutine beyond its thread. It hangs
 // on the gate of that thread, so that it lives as long and no longer.
 type coroutine struct {
+	thread *lua.LState
 	fn     *lua.LFunction
 	slot   *slot
 	runner *Task // the task that is running it, or nil
-	depth  int   // of the chain of resumes, while it runs
 	want   int   // how many values its last yield wants back; -1: all
 }
 
@@ -71,7 +67,7 @@ func (vm *VM) coroutineFunctions() map[string]lua.LGFunction {
 			th := checkThread(L, "coroutine.status")
 			co := gateOf(th).co
 			switch {
-			case th == L:
+			case co != nil && co == gateOf(L).co:
 				L.Push(lua.LString("running"))
 			case th.Dead:
 				L.Push(lua.LString("dead"))
@@ -83,10 +79,10 @@ func (vm *VM) coroutineFunctions() map[string]lua.LGFunction {
 			return 1
 		},
 		"running": func(L *lua.LState) int {
-			if gateOf(L).co == nil {
+			if co := gateOf(L).co; co == nil {
 				L.Push(lua.LNil)
 			} else {
-				L.Push(L)
+				L.Push(co.thread)
 			}
 			return 1
 		},
@@ -96,7 +92,7 @@ func (vm *VM) coroutineFunctions() map[string]lua.LGFunction {
 				vm.Raise(L, Faultf(CodeError, "coroutine.yield: not inside a coroutine"))
 			}
 			want, ok := canYield(L)
-			if !ok {
+			if !ok || L != co.thread {
 				vm.Raise(L, &Fault{Code: CodeError,
 					Message: "coroutine.yield: cannot yield across a call from Go (pcall, a metamethod, an iterator, sort, gsub), nor in a tail call under another name",
 					Hint:    "yield from the coroutine's own Lua functions, or use hud.spawn: tasks may wait anywhere"})
@@ -158,7 +154,7 @@ func (vm *VM) newCoroutine(L *lua.LState, name string) *lua.LState {
 	}
 	vm.makeRoom(L)
 	th := vm.newThread(gateOf(L).task)
-	co := &coroutine{fn: fn, want: -1, slot: &slot{count: &vm.coroutines}}
+	co := &coroutine{thread: th, fn: fn, want: -1, slot: &slot{count: &vm.coroutines}}
 	gateOf(th).co = co
 	vm.coroutines.live.Add(1)
 	goruntime.AddCleanup(th, (*slot).release, co.slot)
@@ -198,7 +194,7 @@ func (vm *VM) resume(L, th *lua.LState, name string, args []lua.LValue) ([]lua.L
 	switch {
 	case co == nil:
 		return nil, refuse("cannot resume the main thread of a task")
-	case th == L:
+	case co == g.co:
 		return nil, refuse("cannot resume a running coroutine")
 	case th.Dead:
 		return nil, refuse("cannot resume a dead coroutine")
@@ -207,21 +203,16 @@ func (vm *VM) resume(L, th *lua.LState, name string, args []lua.LValue) ([]lua.L
 	case co.runner != nil:
 		return nil, refuse("cannot resume a coroutine that task %s is running; it may be waiting inside a host function", co.runner.name)
 	}
-	depth := 1
-	if g.co != nil {
-		depth = g.co.depth + 1
-	}
-	if depth > maxNesting {
-		return nil, vm.ErrorValue(L, newLimit(ErrDepth, "nested coroutines", depth, maxNesting, "nothing: resume them from one loop instead"))
-	}
+	vm.checkNesting(L, g)
 	if co.want >= 0 {
 		args = exactly(args, co.want)
 	}
-	co.runner, co.depth = g.task, depth
+	co.runner = g.task
 	tg.enter(g.task)
+	tg.caller, tg.depth = L, g.depth+1
 	state, err, out := L.Resume(th, co.fn, args...)
 	L.G.CurrentThread = L
-	co.runner = nil
+	co.runner, tg.caller = nil, nil
 	if state == lua.ResumeError {
 		th.Dead = true
 		co.slot.release()

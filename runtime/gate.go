@@ -23,7 +23,9 @@ type gate struct {
 	done            <-chan struct{}
 	budget          *budget
 	task            *Task
-	co              *coroutine // nil on a task's own thread
+	co              *coroutine  // the coroutine that runs here, or nil
+	caller          *lua.LState // whose call runs here: a protected call's or a resume's; nil on a task's own thread
+	depth           int         // of the chain of callers
 }
 
 func (g *gate) Done() <-chan struct{} {

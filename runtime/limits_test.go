@@ -149,7 +149,8 @@ func TestLimitErrors(t *testing.T) {
 		{"sparse swap", `local t, k = {}, 15000000 t[k], t[1] = 1, 2`, "index 15000000 far beyond", "string keys"},
 		{"recursion", `local function f() return 1 + f() end f()`, "call depth: used 2001 of 2000", "Limits.CallDepth"},
 		{"recursion in a coroutine", `local function f() return 1 + f() end coroutine.wrap(f)()`, "call depth: used 2001 of 2000", "Limits.CallDepth"},
-		{"nested coroutines", `local f f = function() return coroutine.wrap(f)() end f()`, "nested coroutines: used 65 of 64", ""},
+		{"nested coroutines", `local f f = function() return coroutine.wrap(f)() end f()`, "nested pcalls and coroutines: used 151 of 150", ""},
+		{"nested pcalls", `local function f() assert(pcall(f)) end f()`, "nested pcalls and coroutines: used 151 of 150", ""},
 		{"coroutines", `local t = {} for i = 1, 5000 do t[i] = coroutine.create(function() end) end`, "live coroutines: used 4097 of 4096", "Limits.Coroutines"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -188,49 +188,64 @@ func typeName(v lua.LValue) string {
 // class name of a userdata that has one.
 func TypeName(v lua.LValue) string { return typeName(v) }
 
-// position is the innermost Lua line that L is at.
+// position is the innermost Lua line that L, or whoever called it, is at.
 func position(L *lua.LState) (source string, line int) {
-	for level := 0; ; level++ {
-		dbg, ok := L.GetStack(level)
-		if !ok {
-			return "", 0
-		}
-		if _, err := L.GetInfo("Sl", dbg, lua.LNil); err == nil && dbg.Source != "" && dbg.CurrentLine > 0 {
-			return dbg.Source, dbg.CurrentLine
+	for ; L != nil; L = gateOf(L).caller {
+		for level := 0; ; level++ {
+			dbg, ok := L.GetStack(level)
+			if !ok {
+				break
+			}
+			if _, err := L.GetInfo("Sl", dbg, lua.LNil); err == nil && dbg.Source != "" && dbg.CurrentLine > 0 {
+				return dbg.Source, dbg.CurrentLine
+			}
 		}
 	}
+	return "", 0
 }
 
-// tracebackLevels is how many calls a traceback shows at each end.
-const tracebackLevels = 12
+// traceLines is how many calls a traceback shows.
+const traceLines = 24
 
-// traceback lists the Lua calls of L, innermost first, one a line.
+// traceback lists the Lua calls of L and of those that called it, innermost
+// first, one a line.
 func traceback(L *lua.LState) string {
 	var lines []string
-	for level := 0; level < maxCallDepth; level++ {
+	for ; L != nil && len(lines) <= traceLines; L = gateOf(L).caller {
+		lines = threadTrace(L, lines)
+	}
+	return cutTrace(lines)
+}
+
+// threadTrace adds the calls of one thread.
+func threadTrace(L *lua.LState, lines []string) []string {
+	g := gateOf(L)
+	for level := 0; len(lines) <= traceLines; level++ {
 		dbg, ok := L.GetStack(level)
 		if !ok {
-			break
-		}
-		if len(lines) > 2*tracebackLevels {
 			break
 		}
 		if _, err := L.GetInfo("Sln", dbg, lua.LNil); err != nil || dbg.Source == "" || dbg.CurrentLine <= 0 {
 			continue
 		}
-		name := dbg.Name
+		name := "function " + strings.Trim(dbg.Name, "'")
 		switch {
-		case name == "main chunk" || strings.HasPrefix(name, "<") && dbg.LineDefined == 0:
+		case dbg.LineDefined == 0:
 			name = "main chunk"
-		case name == "corountine": // as gopher-lua spells it
+		case dbg.Name == "main chunk" && g.co != nil && g.co.thread == L, dbg.Name == "corountine": // as gopher-lua spells it
 			name = "coroutine"
-		default:
-			name = "function " + strings.Trim(name, "'")
+		case dbg.Name == "main chunk":
+			name = fmt.Sprintf("function <%s:%d>", dbg.Source, dbg.LineDefined)
 		}
 		lines = append(lines, fmt.Sprintf("%s:%d: in %s", dbg.Source, dbg.CurrentLine, name))
 	}
-	if len(lines) > 2*tracebackLevels {
-		lines = append(lines[:2*tracebackLevels:2*tracebackLevels], "...")
+	return lines
+}
+
+// cutTrace joins the lines of a traceback, not too many of them.
+func cutTrace(lines []string) string {
+	if len(lines) > traceLines {
+		lines = append(lines[:traceLines:traceLines], "...")
 	}
 	return strings.Join(lines, "\n")
 }
@@ -254,6 +269,12 @@ func (vm *VM) failureIn(stopped bool, g *gate, err error) error {
 	e.raw = api.Object
 	e.Source, e.Line = traceTop(api.StackTrace)
 	e.Traceback = cleanTrace(api.StackTrace)
+	if g.caller != nil {
+		if e.Source == "" {
+			e.Source, e.Line = position(g.caller)
+		}
+		e.Traceback = cutTrace(append(splitTrace(e.Traceback), splitTrace(traceback(g.caller))...))
+	}
 
 	if stopped {
 		cause := causeOf(g.Context)

@@ -69,7 +69,7 @@ func New(cfg Config) (*Runtime, error) {
 	vm.root.G.CurrentThread = vm.root
 	vm.errorMeta = vm.newErrorMeta()
 	vm.taskMeta = vm.newTaskMeta()
-	vm.protected = vm.NewFunction(callProtected)
+	vm.quiet = vm.NewFunction(callQuiet)
 	vm.openLibraries()
 	vm.loader = newLoader(vm)
 

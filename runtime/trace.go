@@ -27,12 +27,19 @@ func cleanTrace(trace string) string {
 		switch {
 		case strings.HasSuffix(name, ":0>"):
 			name = "main chunk"
-		case name == "corountine":
+		case name == "corountine": // as gopher-lua spells it
 			name = "coroutine"
 		}
 		out = append(out, m[1]+":"+m[2]+": in "+strings.ReplaceAll(name, "'", ""))
 	}
 	return strings.Join(out, "\n")
+}
+
+func splitTrace(trace string) []string {
+	if trace == "" {
+		return nil
+	}
+	return strings.Split(trace, "\n")
 }
 
 // splitPosition takes "train.lua:3: text" apart when train.lua is a chunk

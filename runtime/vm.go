@@ -28,7 +28,8 @@ type VM struct {
 
 	errorMeta  *lua.LTable
 	taskMeta   *lua.LTable
-	protected  *lua.LFunction // callProtected
+	quiet      *lua.LFunction // callQuiet
+	free       []*lua.LState  // threads of protected calls that have ended
 	types      map[reflect.Type]*lua.LTable
 	values     map[any]any
 	loader     *loader
@@ -108,21 +109,10 @@ func (vm *VM) Wait(L *lua.LState, f func()) (err error) {
 // [*Error]; [VM.Raise] raises the same value again. This is how a host
 // function calls back into Lua.
 func (vm *VM) Call(L *lua.LState, fn lua.LValue, args ...lua.LValue) ([]lua.LValue, error) {
-	top := L.GetTop()
-	L.Push(fn)
-	for _, a := range args {
-		L.Push(a)
+	out, g, err := vm.protect(L, true, fn, args)
+	if err != nil {
+		return nil, vm.failure(g, err)
 	}
-	if err := L.PCall(len(args), lua.MultRet, nil); err != nil {
-		L.SetTop(top)
-		return nil, vm.failure(gateOf(L), err)
-	}
-	n := L.GetTop() - top
-	out := make([]lua.LValue, n)
-	for i := range out {
-		out[i] = L.Get(top + 1 + i)
-	}
-	L.SetTop(top)
 	return out, nil
 }
 

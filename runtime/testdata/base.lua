@@ -26,6 +26,17 @@ ok, e = pcall(function() error("two", 2) end) assert(e == "two") -- the caller i
 -- a caught error deep down
 local function deep(n) if n == 0 then error("bottom", 0) end return (deep(n - 1)) end
 ok, e = pcall(deep, 1500) assert(e == "bottom")
+-- closures still see the locals of a function that catches an error
+local n = 0
+local function inc() n = n + 1 end
+pcall(function() inc() error("x") end) inc() assert(n == 2)
+pcall(function() inc() return n.x.y end) inc() assert(n == 4)
+pcall(function() inc() string.rep() end) n = n + 10 inc() assert(n == 16)
+xpcall(function() inc() error("x") end, function() inc() end) inc() assert(n == 19)
+local kept
+pcall(function() local v = 5 kept = function() v = v + 1 return v end v = 7 error("x") end)
+assert(kept() == 8 and kept() == 9)
+pcall(function() pcall(error) inc() error("x") end) inc() assert(n == 21)
 -- goto, and closures in loops
 local fs = {}
 for i = 1, 3 do

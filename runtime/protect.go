@@ -1,0 +1,95 @@
+package runtime
+
+import (
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// maxNested threads: protected calls and coroutines, each inside another. Every
+// one takes a stretch of the Go stack, up to some megabytes when metamethods
+// recurse in it.
+const maxNestedThreads = 150
+
+// keptThreads bounds the free list.
+const keptThreads = 16
+
+// protect calls fn(args...) so that an error ends there. It runs fn on a thread
+// of its own: gopher-lua, when it raises, closes the upvalues of every frame of
+// the thread, also of those that go on after the catch, whose closures would
+// then no longer see their locals. The error is a *lua.ApiError; it has a
+// traceback only when trace is set, because formatting one takes time that is
+// quadratic in the depth.
+func (vm *VM) protect(L *lua.LState, trace bool, fn lua.LValue, args []lua.LValue) (out []lua.LValue, tg *gate, err error) {
+	g := gateOf(L)
+	th := vm.nested(L, g)
+	tg = gateOf(th)
+	nargs := len(args)
+	if !trace {
+		th.Push(vm.quiet)
+		nargs++
+	}
+	th.Push(fn)
+	for _, a := range args {
+		th.Push(a)
+	}
+	L.G.CurrentThread = th
+	err = th.PCall(nargs, lua.MultRet, nil)
+	L.G.CurrentThread = L
+	if err != nil {
+		if api, ok := err.(*lua.ApiError); ok {
+			trimPosition(api)
+		}
+	} else if n := th.GetTop(); n > 0 {
+		out = make([]lua.LValue, n)
+		for i := range out {
+			out[i] = th.Get(i + 1)
+		}
+		th.SetTop(0)
+	}
+	if len(vm.free) < keptThreads {
+		vm.free = append(vm.free, th)
+	}
+	return out, tg, err
+}
+
+// nested is a thread, under L's task and context, for a call out of L.
+func (vm *VM) nested(L *lua.LState, g *gate) *lua.LState {
+	vm.checkNesting(L, g)
+	var th *lua.LState
+	if n := len(vm.free); n > 0 {
+		th, vm.free = vm.free[n-1], vm.free[:n-1]
+	} else {
+		th = vm.newThread(g.task)
+	}
+	tg := gateOf(th)
+	tg.enter(g.task)
+	tg.co, tg.caller, tg.depth = g.co, L, g.depth+1
+	return th
+}
+
+func (vm *VM) checkNesting(L *lua.LState, g *gate) {
+	if g.depth >= maxNestedThreads {
+		vm.Raise(L, newLimit(ErrDepth, "nested pcalls and coroutines", g.depth+1, maxNestedThreads, "nothing: use a loop in place of recursion"))
+	}
+}
+
+// trimPosition takes away the blank that gopher-lua leaves where a function
+// without a Lua caller has no position.
+func trimPosition(api *lua.ApiError) {
+	if s, ok := api.Object.(lua.LString); ok && strings.HasPrefix(string(s), " ") && !strings.HasPrefix(string(s), "  ") {
+		api.Object = s[1:]
+	}
+}
+
+// callQuiet calls its first argument with the others. What is raised inside
+// carries a mark in place of a traceback.
+func callQuiet(L *lua.LState) int {
+	L.Panic = panicQuiet
+	L.Call(L.GetTop()-1, lua.MultRet)
+	return L.GetTop()
+}
+
+func panicQuiet(L *lua.LState) {
+	panic(&lua.ApiError{Type: lua.ApiErrorRun, Object: L.Get(-1), StackTrace: "caught"})
+}

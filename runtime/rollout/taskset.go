@@ -261,6 +261,13 @@ func (p *party) run(ctx context.Context, k int) {
 // errTimeout is the cause of a run's own deadline.
 var errTimeout = errors.New("timed out")
 
+// passed reports whether ctx's deadline has passed, which a host's own timer
+// may have noticed before ctx's did.
+func passed(ctx context.Context) bool {
+	end, bounded := ctx.Deadline()
+	return bounded && !time.Now().Before(end)
+}
+
 func (p *party) play(ctx context.Context, task Task, session *ChatSession, run *hud.Run, k int) (float64, any, error) {
 	if task.Run != nil {
 		defer p.record(run, session)
@@ -290,7 +297,7 @@ func (p *party) fail(ctx, play context.Context, run *hud.Run, err error) {
 	switch {
 	case ctx.Err() != nil:
 		run.Status = hud.StatusCancelled
-	case context.Cause(play) == errTimeout:
+	case context.Cause(play) == errTimeout || passed(play):
 		run.StopReason = hud.StopTimeout
 		run.Error = fmt.Sprintf("timed out after %v", p.Timeout)
 	case errors.Is(err, ErrMaxSteps):

@@ -20,6 +20,7 @@ func watchHeap(max int64, cancel context.CancelCauseFunc) (stop func()) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
+		var collected time.Time
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
 		for {
@@ -28,11 +29,17 @@ func watchHeap(max int64, cancel context.CancelCauseFunc) (stop func()) {
 				return
 			case <-tick.C:
 			}
-			if heapBytes() <= uint64(max) {
+			used := heapBytes()
+			if used <= uint64(max) {
+				continue
+			}
+			// Near the limit, garbage passes it again and again.
+			if time.Since(collected) < 100*time.Millisecond && used < uint64(max)+uint64(max)/4 {
 				continue
 			}
 			goruntime.GC()
-			if used := heapBytes(); used > uint64(max) {
+			collected = time.Now()
+			if used = heapBytes(); used > uint64(max) {
 				cancel(newLimit(ErrMemory, "heap size", mebibytes(used), mebibytes(uint64(max)), "--max-memory or Limits.HeapBytes"))
 				return
 			}

@@ -2,15 +2,6 @@ package local
 
 import "math"
 
-// groupOf is the index of trajectory i's group: contiguous groups of size, one
-// group of everything when size is 0.
-func groupOf(i, size int) int {
-	if size == 0 {
-		return 0
-	}
-	return i / size
-}
-
 // groups calls f for each contiguous group [lo, hi) of n trajectories.
 func groups(n, size int, f func(lo, hi int)) {
 	if size == 0 {

@@ -53,15 +53,7 @@ func (b *base) weights() ([]byte, error) {
 	return data, nil
 }
 
-func baseByID(id string) *base {
-	for i := range bases {
-		if bases[i].id == id {
-			return &bases[i]
-		}
-	}
-	return nil
-}
-
+// baseNamed finds a base by slug or id, nil for none.
 func baseNamed(name string) *base {
 	for i := range bases {
 		if bases[i].slug == name || bases[i].id == name {

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -229,11 +230,11 @@ func (s *Service) Create(ctx context.Context, o CreateOptions) (hud.Model, error
 	if c.Vocab < tokenizer.Vocab {
 		return hud.Model{}, invalid(op, "vocab: got %d, want at least the tokenizer's %d", c.Vocab, tokenizer.Vocab)
 	}
-	data, err := encodeWeights(c, c.Init(o.Seed))
-	if err != nil {
+	var weights bytes.Buffer
+	if err := writeWeights(&weights, c, c.Init(o.Seed)); err != nil {
 		return hud.Model{}, invalid(op, "%v", err)
 	}
-	return s.add(ctx, op, store.Model{ID: newID(), Slug: slug, Name: o.Name, GradClip: o.GradClip}, c, data)
+	return s.add(ctx, op, store.Model{ID: newID(), Slug: slug, Name: o.Name, GradClip: o.GradClip}, c, weights.Bytes())
 }
 
 const maxName = 200

@@ -59,7 +59,7 @@ func (s *Service) OptimStep(ctx context.Context, modelID string, req *hud.OptimS
 	}
 	old := t.weights
 	params := slices.Clone(old.Params)
-	next := t.opt.Clone()
+	next := t.nextOptimizer()
 	next.Step(params, t.pending.grad, h, optim.ClipScale(norm, t.row.GradClip))
 	moved, size := optim.Distance(params, old.Params), optim.Norm(params)
 	if !finite(size) || !finite(moved) || !finite(optim.Norm(next.M)) || !finite(optim.Norm(next.V)) {
@@ -80,7 +80,7 @@ func (s *Service) OptimStep(ctx context.Context, modelID string, req *hud.OptimS
 		return nil, err
 	}
 	t.row.Head, t.row.Steps = c.ID, c.Step
-	t.weights, t.opt = weights, next
+	t.weights, t.opt, t.idle = weights, next, t.opt
 	t.passes.invalidate("optim_step to " + stepName(c.Step))
 	return &hud.OptimStepResult{
 		Step: c.Step, CheckpointID: c.ID, Model: t.row.Slug,
@@ -88,19 +88,33 @@ func (s *Service) OptimStep(ctx context.Context, modelID string, req *hud.OptimS
 	}, nil
 }
 
+// nextOptimizer is a copy of the head's optimizer state to step from, in the
+// memory of the one before it.
+func (t *trainer) nextOptimizer() *optim.AdamW {
+	if t.idle == nil {
+		t.idle = optim.New(len(t.opt.M))
+	}
+	copy(t.idle.M, t.opt.M)
+	copy(t.idle.V, t.opt.V)
+	t.idle.T = t.opt.T
+	return t.idle
+}
+
 // save makes a step durable: blobs first, then the row, the promotion and the
 // script's state in one transaction.
 func (t *trainer) save(ctx context.Context, op string, c store.Checkpoint, weights *policy.Model, o *optim.AdamW, req *hud.OptimStepRequest) (store.Checkpoint, error) {
-	var w, m []byte
+	w, m := takeBuffer(), takeBuffer()
+	defer buffers.Put(w)
+	defer buffers.Put(m)
 	var errs [2]error
 	var wg sync.WaitGroup
-	wg.Go(func() { w, errs[0] = encodeWeights(weights.Config, weights.Params) })
-	wg.Go(func() { m, errs[1] = encodeMoments(weights.Config, o) })
+	wg.Go(func() { errs[0] = writeWeights(w, weights.Config, weights.Params) })
+	wg.Go(func() { errs[1] = writeMoments(m, weights.Config, o) })
 	wg.Wait()
 	if err := errors.Join(errs[:]...); err != nil {
 		return c, failed(op, hud.CodeServer, http.StatusInternalServerError, "%v", err)
 	}
-	hashes, err := t.svc.store.PutBlobs(w, m)
+	hashes, err := t.svc.store.PutBlobs(w.Bytes(), m.Bytes())
 	if err != nil {
 		return c, storeError(op, err)
 	}

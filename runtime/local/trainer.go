@@ -21,6 +21,7 @@ type trainer struct {
 	row     store.Model   // as of the last enter
 	weights *policy.Model // of row.Head; nil until needed
 	opt     *optim.AdamW  // of row.Head; nil until needed
+	idle    *optim.AdamW  // memory for the next step's state, or nil
 	pending pending       // accumulated since the last step
 	spare   []float32     // a cleared slab, or nil
 	passes  forwardTable  // forward passes not yet used

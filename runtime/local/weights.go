@@ -115,11 +115,19 @@ func newModel(c policy.Config, data []byte) (*policy.Model, error) {
 	return policy.New(c, params)
 }
 
-func encodeWeights(c policy.Config, params []float32) ([]byte, error) {
-	var b bytes.Buffer
+// writeWeights encodes a parameter slab into an empty buffer.
+func writeWeights(b *bytes.Buffer, c policy.Config, params []float32) error {
 	b.Grow(4*len(params) + 1<<13)
-	err := c.Encode(&b, params, safetensors.F32)
-	return b.Bytes(), err
+	return c.Encode(b, params, safetensors.F32)
+}
+
+// buffers are reused from step to step: a checkpoint has 12 bytes a parameter.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+func takeBuffer() *bytes.Buffer {
+	b := buffers.Get().(*bytes.Buffer)
+	b.Reset()
+	return b
 }
 
 // The optimizer's averages are stored under torch's names for them.
@@ -128,17 +136,16 @@ const (
 	secondMoment = "exp_avg_sq."
 )
 
-func encodeMoments(c policy.Config, o *optim.AdamW) ([]byte, error) {
+// writeMoments encodes an optimizer's state into an empty buffer.
+func writeMoments(b *bytes.Buffer, c policy.Config, o *optim.AdamW) error {
 	var ts []safetensors.Tensor
 	for _, t := range c.Tensors() {
 		ts = append(ts,
 			safetensors.Tensor{Name: firstMoment + t.Name, Shape: t.Shape, Data: t.In(o.M)},
 			safetensors.Tensor{Name: secondMoment + t.Name, Shape: t.Shape, Data: t.In(o.V)})
 	}
-	var b bytes.Buffer
 	b.Grow(8*len(o.M) + 1<<14)
-	err := safetensors.Encode(&b, ts, safetensors.F32, map[string]string{"step": strconv.Itoa(o.T)})
-	return b.Bytes(), err
+	return safetensors.Encode(b, ts, safetensors.F32, map[string]string{"step": strconv.Itoa(o.T)})
 }
 
 func decodeMoments(c policy.Config, data []byte, t int) (*optim.AdamW, error) {

@@ -237,6 +237,7 @@ func (s *session) paste() (string, error) {
 // eval runs one command and prints what it gives. It returns an error only to
 // end the session.
 func (s *session) eval(src string) error {
+	s.forget()
 	ctx, cancel := context.WithCancelCause(s.ctx)
 	defer cancel(nil)
 	type answer struct {
@@ -284,6 +285,19 @@ wait:
 		fmt.Fprintln(s.Out, strings.Join(a.values, sep))
 	}
 	return nil
+}
+
+// forget drops an interrupt that came at the prompt: a line editor takes
+// Ctrl-C for itself, but not in a terminal too narrow for it, and kill(1)
+// reaches the process anyway.
+func (s *session) forget() {
+	for {
+		select {
+		case <-s.Interrupts:
+		default:
+			return
+		}
+	}
 }
 
 // Report writes an error for people: the message, the source line when it is

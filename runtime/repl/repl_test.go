@@ -183,6 +183,17 @@ func TestInterruptKeepsTheSession(t *testing.T) {
 	}
 }
 
+// An interrupt at the prompt does not stop the command typed after it.
+func TestInterruptAtThePrompt(t *testing.T) {
+	t.Parallel()
+	interrupts := make(chan os.Signal, 1)
+	interrupts <- os.Interrupt
+	got, _, err := session(t, "for i = 1, 100 do end\n7", func(o *repl.Options, _ *runtime.Config) { o.Interrupts = interrupts })
+	if err != nil || got != "7\n" {
+		t.Errorf("got %q, %v, want 7", got, err)
+	}
+}
+
 func TestSecondInterruptLeaves(t *testing.T) {
 	testkit.NoLeaks(t)
 	started, release, interrupts := make(chan struct{}), make(chan struct{}), make(chan os.Signal)

@@ -284,6 +284,7 @@ func (rt *Runtime) enter(ctx context.Context, f func(L *lua.LState) ([]lua.LValu
 		err = t.err
 	}
 	vm.finish(t)
+	vm.random, vm.children = t.random, t.children
 	vm.baton.release()
 
 	c.cancel(errFinished)

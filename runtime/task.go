@@ -45,6 +45,7 @@ func (vm *VM) newTask(ctx context.Context, parent *Task, name string) *Task {
 	t.ctx, t.cancel = context.WithCancelCause(ctx)
 	if parent == nil {
 		t.seed = mix(uint64(vm.cfg.Seed))
+		t.random, t.children = vm.random, vm.children // where the last call left off
 	} else {
 		parent.children++
 		t.number = parent.children

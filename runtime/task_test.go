@@ -268,3 +268,24 @@ func TestRandomStreams(t *testing.T) {
 		seen[n] = true
 	}
 }
+
+// The stream of the main chunk goes on from one call to the next, and so do
+// those of the tasks it spawns.
+func TestRandomStreamsGoOn(t *testing.T) {
+	t.Parallel()
+	draw := func(rt *runtime.Runtime) string {
+		out, err := mustRun(t, rt, context.Background(), withTasks+`return math.random(1e9), hud.spawn(math.random, 1e9):wait()`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(out)
+	}
+	a, b := open(t, tasksConfig()), open(t, tasksConfig())
+	first, second := draw(a), draw(a)
+	if first == second {
+		t.Errorf("two calls both drew %s", first)
+	}
+	if f, s := draw(b), draw(b); f != first || s != second {
+		t.Errorf("another Runtime of the same seed drew %s and %s, want %s and %s", f, s, first, second)
+	}
+}

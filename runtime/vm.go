@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"reflect"
 	"runtime/debug"
 	"sync"
@@ -37,6 +38,9 @@ type VM struct {
 	evals      []string           // chunk names made by load and Eval, oldest first
 	coroutines coroutineCount
 	tasks      int // unfinished tasks
+
+	random   *rand.Rand // the stream of the main tasks, which goes on from call to call
+	children uint64     // tasks they have spawned
 
 	closers []func()
 }

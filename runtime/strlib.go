@@ -52,16 +52,15 @@ func startIndex(i, length int) int {
 
 func (vm *VM) luaByte(L *lua.LState) int {
 	s := vm.checkText(L, 1, "string.byte", "s")
-	i := vm.optInt(L, 2, "string.byte", "from", 1)
-	from := startIndex(i, len(s))
-	if i == 0 {
-		from = 0
+	fromEnd := func(i int) int { // a position from the front, 0 before the first byte
+		if i < 0 {
+			return max(len(s)+i+1, 0)
+		}
+		return i
 	}
-	to := vm.optInt(L, 3, "string.byte", "to", from+1)
-	if to < 0 {
-		to = len(s) + to + 1
-	}
-	to = min(to, len(s))
+	first := fromEnd(vm.optInt(L, 2, "string.byte", "from", 1))
+	to := min(fromEnd(vm.optInt(L, 3, "string.byte", "to", first)), len(s))
+	from := max(first, 1) - 1
 	if to-from > maxUnpack {
 		vm.Raise(L, Faultf(CodeLimit, "string.byte: %d values are too many, at most %d", to-from, maxUnpack))
 	}

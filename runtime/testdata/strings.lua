@@ -1,6 +1,8 @@
 -- Expected values: the Lua 5.1 reference manual §5.4, and lua 5.1.5.
 local s = "hello world"
 assert(s:sub(1, 5) == "hello" and s:sub(-5) == "world" and s:sub(3, 2) == "" and s:byte(1) == 104 and s:byte(-1) == 100)
+assert(("hi"):byte(-3) == nil and ("hi"):byte(3) == nil and ("hi"):byte(0) == nil and ("hi"):byte(2, 1) == nil and ("hi"):byte(-2) == 104)
+assert(select("#", ("hi"):byte(-10, 10)) == 2 and select("#", ("hi"):byte(0, 1)) == 1)
 assert(select("#", s:byte(1, -1)) == 11 and select("#", s:byte(20)) == 0 and string.char(72, 105) == "Hi" and string.char() == "")
 assert(("AbC"):lower() == "abc" and ("AbC"):upper() == "ABC" and ("é"):upper() == "é" and #"é" == 2)
 assert(("abc"):reverse() == "cba" and ("abc"):len() == 3 and ("x"):rep(0) == "" and ("x"):rep(-1) == "" and (""):rep(1e9) == "")

@@ -81,6 +81,7 @@ func (s *Service) OptimStep(ctx context.Context, modelID string, req *hud.OptimS
 	}
 	t.row.Head, t.row.Steps = c.ID, c.Step
 	t.weights, t.opt, t.idle = weights, next, t.opt
+	s.loaded.drop(old)
 	t.passes.invalidate("optim_step to " + stepName(c.Step))
 	return &hud.OptimStepResult{
 		Step: c.Step, CheckpointID: c.ID, Model: t.row.Slug,

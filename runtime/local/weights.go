@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hudrl/hudrl/internal/optim"
 	"github.com/hudrl/hudrl/internal/policy"
@@ -29,6 +30,7 @@ type cachedWeights struct {
 	once  sync.Once
 	model *policy.Model
 	err   error
+	ready atomic.Pointer[policy.Model] // model, for those who did not wait
 }
 
 // get returns the weights of key, loading them once however many ask.
@@ -47,7 +49,10 @@ func (c *weightsCache) get(key string, load func() (*policy.Model, error)) (*pol
 		}
 	}
 	c.mu.Unlock()
-	e.once.Do(func() { e.model, e.err = load() })
+	e.once.Do(func() {
+		e.model, e.err = load()
+		e.ready.Store(e.model)
+	})
 	if e.err != nil {
 		c.forget(e)
 	}
@@ -64,6 +69,14 @@ func (c *weightsCache) forget(e *cachedWeights) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.entries = slices.DeleteFunc(c.entries, func(x *cachedWeights) bool { return x == e })
+}
+
+// drop forgets weights that are unlikely to be asked for again: a superseded
+// head, 12 bytes a parameter with its packed matrices.
+func (c *weightsCache) drop(m *policy.Model) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.entries = slices.DeleteFunc(c.entries, func(x *cachedWeights) bool { return x.ready.Load() == m })
 }
 
 // baseWeights are those of a base model.

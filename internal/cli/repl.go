@@ -50,11 +50,12 @@ func (a *app) repl(f *scriptFlags, args []string) error {
 		return err
 	}
 	return errors.Join(func() error {
-		rt, err := runtime.New(a.host(f, svc, dir, args))
+		config := a.host(f, svc, dir, args)
+		rt, err := runtime.New(config)
 		if err != nil {
 			return err
 		}
-		err = a.converse(rt, svc, name, source, args)
+		err = a.converse(rt, config, svc, name, source)
 		if errors.Is(err, repl.ErrAborted) {
 			// The command did not heed Ctrl-C: closing would wait for it.
 			a.Abort(exitInterrupt)
@@ -65,24 +66,20 @@ func (a *app) repl(f *scriptFlags, args []string) error {
 }
 
 // converse runs FILE, if there is one, and then the session.
-func (a *app) converse(rt *runtime.Runtime, svc *lazyService, name, source string, args []string) error {
+func (a *app) converse(rt *runtime.Runtime, config runtime.Config, svc *lazyService, name, source string) error {
 	if name != "" {
 		chunk, err := runtime.Compile(name, source)
 		if err != nil {
 			return err
 		}
-		values := make([]any, len(args)-1)
-		for i, arg := range args[1:] {
-			values[i] = arg
-		}
-		if _, err := rt.Run(a.ctx, chunk, values...); err != nil {
+		if _, err := rt.Run(a.ctx, chunk, values(config.Args)...); err != nil {
 			return err
 		}
 	}
 	o := repl.Options{
 		Terminal: repl.NewLines(a.Stdin),
-		Out:      a.Stdout,
-		Err:      a.Stderr,
+		Out:      config.Stdout,
+		Err:      config.Stderr,
 		Require:  []string{"hud", "hud.tensor", "hud.loss"},
 		Help:     describe,
 	}

@@ -93,11 +93,16 @@ func (a *app) runScript(f *scriptFlags, name, source, dir string, args []string)
 		if err != nil {
 			return err
 		}
-		values := make([]any, len(args)-1)
-		for i, arg := range args[1:] {
-			values[i] = arg
-		}
-		_, err = rt.Run(a.ctx, chunk, values...)
+		_, err = rt.Run(a.ctx, chunk, values(args)...)
 		return errors.Join(err, rt.Close())
 	}(), svc.Close())
+}
+
+// values are a script's arguments, as its "..." has them.
+func values(args []string) []any {
+	out := make([]any, len(args)-1)
+	for i, arg := range args[1:] {
+		out[i] = arg
+	}
+	return out
 }

@@ -61,7 +61,7 @@ func Lookup(name string) []Entry {
 }
 
 var (
-	functionLine = regexp.MustCompile(`^function (\w+)([.:])(\w+(?:\.\w+)*)(\(.*?\)) end`)
+	functionLine = regexp.MustCompile(`^function (\w+(?:\.\w+)*)([.:])(\w+)(\(.*?\)) end`)
 	localLine    = regexp.MustCompile(`^local (\w+) = `)
 	fieldLine    = regexp.MustCompile(`^(\w+)\.(\w+) = `)
 	classTag     = regexp.MustCompile(`^@(?:class|alias) ([\w.]+)`)

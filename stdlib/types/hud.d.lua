@@ -18,6 +18,13 @@ local hud = {}
 ---@field source string? the script
 ---@field line integer?
 ---@field traceback string
+local Error = {}
+
+---The error with more about where it happened before its message; what it was
+---is kept. Raise it with error().
+---@param context string
+---@return hud.Error
+function Error:wrap(context) end
 
 -- Training -------------------------------------------------------------------
 
@@ -83,6 +90,20 @@ local hud = {}
 ---@field input string|hud.Run|hud.TrajectoryPayload the element of the batch it came from
 ---@field extra table? what the input carried
 ---@field ref_logprobs tensor? with the option `reference`, [T]
+
+---All datums of a batch at once, in `data.packed`: N positions of D datums. Its
+---logprobs and those of the datums share one leaf: gradients add.
+---@class hud.Packed
+---@field logprobs tensor [N]
+---@field sampling_logprobs tensor [N]
+---@field mask tensor [N]
+---@field ref_logprobs tensor? [N]
+---@field offsets integer[] D + 1 of them, from 0: datum d is at positions offsets[d] + 1 to offsets[d + 1]
+---@field reward tensor [D]
+---@field advantage tensor [D]
+---@field group_idx integer[] 0-based, -1 without group_size
+---@field traj_idx integer[] 0-based
+---@field expand fun(x: tensor|number[]): tensor one value for each datum becomes one for each position, [D] → [N]
 
 ---A custom loss: a scalar to minimise, and metrics to report.
 ---@alias hud.CustomLoss fun(data: hud.DatumTensors[], logprobs: tensor[]): tensor, table<string, number|tensor>?

@@ -46,9 +46,9 @@ local kinds = {
     local a, b = r:int(0, 9), r:int(0, 9)
     return ("What is %d * %d?"):format(a, b), noisy(r, a * b)
   end },
-  { 0.18, function(r) -- long words are so rare that they stay half-learned
-    local u = r:float()
-    local w = letters(r, u < 0.003 and 9 or u < 0.009 and 8 or u < 0.03 and 7 or r:int(2, 6))
+  { 0.18, function(r)
+    local u = r:float() -- longer words are rare
+    local w = letters(r, u < 0.015 and 8 or u < 0.04 and 7 or r:int(2, 6))
     return ("Reverse %s."):format(w), w:reverse()
   end },
   { 0.05, function(r)

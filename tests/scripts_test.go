@@ -72,8 +72,8 @@ func TestScripts(t *testing.T) {
 					t.Errorf("held-out nll: got %v, then %v, want a fall by at least 20 %%", before, after)
 				}
 			}},
-		{name: "reverse.lua", args: "--steps 5 --prompts 4 --group 4 --exam 10 --letters 4",
-			want: `(?s).*before\n.*step +5 .+` + share + `\n.*before, ` + share + ` after\n`},
+		{name: "reverse.lua", args: "--steps 10 --prompts 4 --group 4 --exam 10 --letters 4",
+			want: `(?s).*before\n.*step +10 .+` + share + `\n.*before, ` + share + ` after\n`},
 		{name: "selfplay.lua", args: "--steps 5 --games 4 --exam 6 --pile 6",
 			want: `(?s).*step +5 .+the trained side wins [0-6] of 6 games against its frozen start\n`},
 	} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/spf13/pflag"
@@ -39,13 +40,21 @@ func (f *serviceFlags) open(a *app) (*lazyService, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &lazyService{dir: dir}, nil
+	return &lazyService{dir: dir, opened: a.notePortable}, nil
+}
+
+// notePortable says what to expect where the fast kernels are missing.
+func (a *app) notePortable() {
+	if local.Portable() {
+		fmt.Fprintln(a.Stderr, "note: portable kernels (no AVX2 here): the quickstart takes about two minutes, --steps after the script's name shortens it")
+	}
 }
 
 // A lazyService opens the embedded service when it is first asked something:
 // a script that trains nothing starts at once and leaves no directory behind.
 type lazyService struct {
-	dir string
+	dir    string
+	opened func() // called once, after the first Open
 
 	mu     sync.Mutex
 	svc    *local.Service
@@ -63,7 +72,9 @@ func (l *lazyService) get() (*local.Service, error) {
 	case l.closed:
 		return nil, errServiceClosed
 	case l.svc == nil && l.err == nil:
-		l.svc, l.err = local.Open(l.dir)
+		if l.svc, l.err = local.Open(l.dir); l.err == nil {
+			l.opened()
+		}
 	}
 	return l.svc, l.err
 }

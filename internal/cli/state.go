@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/hudrl/hudrl/internal/plot"
@@ -44,6 +45,11 @@ type State struct {
 // Main runs the program on the real world and exits. It and system are the
 // only functions here that touch package os.
 func Main() {
+	// A training step makes its working set anew: collecting more often than
+	// Go's default saves a quarter of the memory and costs no time to speak of.
+	if _, chosen := os.LookupEnv("GOGC"); !chosen {
+		debug.SetGCPercent(50)
+	}
 	os.Exit(Run(context.Background(), system()))
 }
 

@@ -387,19 +387,23 @@ func (vm *VM) display(L *lua.LState, v lua.LValue) string {
 		return fmt.Sprintf("%q", string(v))
 	case *lua.LTable:
 		if L.GetMetaField(v, "__tostring") == lua.LNil {
-			return vm.displayTable(v)
+			return vm.displayTable(L, v)
 		}
 	}
 	return vm.Text(L, v)
 }
 
-// displayTable opens one level of a table, at most 20 entries.
-func (vm *VM) displayTable(t *lua.LTable) string {
-	const most = 20
+// displayTable opens one level of a table, at most 20 entries: on one line, or
+// one a line where that would be long.
+func (vm *VM) displayTable(L *lua.LState, t *lua.LTable) string {
+	const most, wide = 20, 100
 	var parts []string
 	position := 1.0
 	brief := func(v lua.LValue) string {
 		if t, ok := v.(*lua.LTable); ok {
+			if L.GetMetaField(t, "__tostring") != lua.LNil {
+				return vm.Text(L, t)
+			}
 			if t.Len() == 0 {
 				if k, _ := t.Next(lua.LNil); k == lua.LNil {
 					return "{}"
@@ -428,5 +432,8 @@ func (vm *VM) displayTable(t *lua.LTable) string {
 			parts = append(parts, "["+typeName(k)+"] = "+brief(v))
 		}
 	}
-	return "{" + strings.Join(parts, ", ") + "}"
+	if line := "{" + strings.Join(parts, ", ") + "}"; len(line) <= wide {
+		return line
+	}
+	return "{\n  " + strings.Join(parts, ",\n  ") + "\n}"
 }

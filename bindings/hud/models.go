@@ -106,7 +106,7 @@ func (l *library) modelTable(m hud.Model) *lua.LTable {
 	return luax.Record(l.vm, "Model", t, func(L *lua.LState, t *lua.LTable) string {
 		kind := "trainable"
 		if t.RawGetString("is_trainable") != lua.LTrue {
-			kind = "not trainable"
+			kind = "fork it to train"
 		}
 		return fmt.Sprintf("%s (%s, id %s)", l.vm.Text(L, t.RawGetString("model_name")), kind, l.vm.Text(L, t.RawGetString("id")))
 	})

@@ -83,6 +83,8 @@ func strip6AVX2(s *strip)
 //
 // where the polynomial is a minimax fit on that interval, to 3·10⁻⁹ relative. Subtracting n times the upper part of ln 2
 // is exact; the rest enters r rounded, and the sum in brackets once more by itself, which saves a quarter of a unit.
+//
+//lint:ignore U1000 the assembly reads it
 var expTable = [...][8]float32{
 	{1.442695, 1.442695, 1.442695, 1.442695, 1.442695, 1.442695, 1.442695, 1.442695},                                                 // 1/ln 2
 	{0.6931472, 0.6931472, 0.6931472, 0.6931472, 0.6931472, 0.6931472, 0.6931472, 0.6931472},                                         // ln 2 to float32
@@ -98,9 +100,13 @@ var expTable = [...][8]float32{
 }
 
 // tailMask, read from 8-k on, selects the first k of 8 lanes.
+//
+//lint:ignore U1000 the assembly reads it
 var tailMask = [16]int32{-1, -1, -1, -1, -1, -1, -1, -1}
 
 // minusInf is math.Inf(-1), for the assembly.
+//
+//lint:ignore U1000 the assembly reads it
 var minusInf = float32(math.Inf(-1))
 
 // pack32AVX512 copies depth rows of 32 values, those that mask has, from src (stride bytes apart) to dst and fills up

@@ -11,6 +11,7 @@ import (
 	"github.com/hudrl/hudrl/internal/policy"
 	"github.com/hudrl/hudrl/internal/store"
 	"github.com/hudrl/hudrl/runtime/hud"
+	"github.com/hudrl/hudrl/runtime/loss"
 )
 
 // Losses lists the built-in losses: those of the protocol.
@@ -18,7 +19,7 @@ func (s *Service) Losses(ctx context.Context, modelID string) ([]string, error) 
 	if _, err := s.resolve(ctx, "losses", modelID); err != nil {
 		return nil, err
 	}
-	return lossNames(), nil
+	return loss.Builtins(), nil
 }
 
 // ForwardBackward adds the gradient of a built-in loss, summed over the action
@@ -33,7 +34,7 @@ func (s *Service) ForwardBackward(ctx context.Context, modelID string, req *hud.
 	if name == "" {
 		name = hud.LossImportanceSampling
 	}
-	loss, config, err := configure(op, name, req.LossFnConfig)
+	fn, err := builtin(op, name, req.LossFnConfig)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +54,7 @@ func (s *Service) ForwardBackward(ctx context.Context, modelID string, req *hud.
 	var stats stepStats
 	stats.describeRewards(rewards, req.GroupSize)
 	adv, noSpread := advantages(rewards, req.GroupSize, req.RewardScale)
-	if loss.weighs {
+	if fn.UsesAdvantage() {
 		stats.noSpread = noSpread
 	} else {
 		clear(adv)
@@ -63,14 +64,14 @@ func (s *Service) ForwardBackward(ctx context.Context, modelID string, req *hud.
 			return nil, invalid(op, "trajectory %d: advantage: got %v from reward %v and reward_scale %v, want a finite number", i+1, a, rewards[i], req.RewardScale)
 		}
 	}
-	stats.losses, stats.clips = []string{loss.name}, loss.defaults[keyHigh] != 0
+	stats.losses, stats.clips = []string{name}, fn.Clips()
 
 	// Contiguous parts of nearly equal numbers of trajectories.
 	n := max(1, min(req.NumSubsteps, len(payloads)))
 	parts := make([]*batch, n)
 	perDatum := make([][]datumStats, n)
 	for k := range parts {
-		b, err := datums(op, shape, payloads, k*len(payloads)/n, (k+1)*len(payloads)/n, loss.weighs, s.opts.SeparateTurns)
+		b, err := datums(op, shape, payloads, k*len(payloads)/n, (k+1)*len(payloads)/n, fn.UsesSampling(), s.opts.SeparateTurns)
 		if err != nil {
 			return nil, err
 		}
@@ -81,9 +82,9 @@ func (s *Service) ForwardBackward(ctx context.Context, modelID string, req *hud.
 	}
 	coef := func(k, d int, logprobs, dlogprobs []float32) {
 		b := parts[k]
-		b.coefficients(loss, config, d, adv[b.traj[d]], logprobs, dlogprobs, &perDatum[k][d])
+		b.coefficients(fn, d, adv[b.traj[d]], logprobs, dlogprobs, &perDatum[k][d])
 	}
-	keep := !loss.centred || slices.ContainsFunc(adv, func(a float64) bool { return a != 0 })
+	keep := !fn.ZeroWithoutAdvantage() || slices.ContainsFunc(adv, func(a float64) bool { return a != 0 })
 	err = t.accumulate(ctx, op, parts, coef, keep, func() error {
 		for k, b := range parts {
 			if err := broken(op, b, perDatum[k]); err != nil {
@@ -100,31 +101,37 @@ func (s *Service) ForwardBackward(ctx context.Context, modelID string, req *hud.
 	return stats.result(), nil
 }
 
+// builtin is a loss of the protocol; what is wrong with it is op's error.
+func builtin(op, name string, config map[string]float64) (*loss.TokenLoss, error) {
+	fn, err := loss.Builtin(name, config)
+	var e *hud.Error
+	if errors.As(err, &e) {
+		return nil, hinted(invalid(op, "%v", e), "%s", e.Hint)
+	}
+	return fn, err
+}
+
 // coefficients fills dLoss/dlogprob of datum d, whose trajectory has advantage
 // adv, and counts its metrics.
-func (b *batch) coefficients(loss *builtin, config map[string]float64, d int, adv float64, logprobs, dlogprobs []float32, stats *datumStats) {
-	lo, _ := b.at(d)
+func (b *batch) coefficients(fn *loss.TokenLoss, d int, adv float64, logprobs, dlogprobs []float32, stats *datumStats) {
+	lo, hi := b.at(d)
+	q, mask := b.q[lo:hi], b.mask[lo:hi]
+	sums := fn.Eval(logprobs, q, mask, adv, dlogprobs)
+	stats.loss, stats.clipped = sums.Loss, sums.Clipped
 	for i, lp := range logprobs {
-		if b.mask[lo+i] == 0 {
+		if mask[i] == 0 {
 			continue
 		}
-		p, q := float64(lp), float64(b.q[lo+i])
-		stats.observe(p, q, b.known[d], adv)
-		value, dp, clipped := loss.token(config, p, q, adv)
-		if loss.centred && adv == 0 {
-			value, dp = 0, 0 // not 0·∞
-		}
-		stats.loss += value
-		if clipped {
-			stats.clipped++
-		}
-		dlogprobs[i] = float32(dp)
+		p := float64(lp)
+		stats.observe(p, float64(q[i]), b.known[d], adv)
 		switch {
 		case !finite(p):
 			stats.fail(i+1, fmt.Sprintf("the model's logprob is %v", p))
-		case !finite(value) || !finite(float64(dlogprobs[i])):
+		case !finite(float64(dlogprobs[i])),
+			// The sum may overflow although no token does.
+			!finite(sums.Loss) && !finite(fn.Eval(logprobs[i:i+1], q[i:i+1], mask[i:i+1], adv, nil).Loss):
 			dlogprobs[i] = 0
-			stats.fail(i+1, fmt.Sprintf("the loss is not finite: %s of logprob %v, sampling logprob %v, advantage %v", loss.name, p, q, adv))
+			stats.fail(i+1, fmt.Sprintf("the loss is not finite: %s of logprob %v, sampling logprob %v, advantage %v", fn.Name(), p, q[i], adv))
 		}
 	}
 }

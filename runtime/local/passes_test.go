@@ -11,70 +11,56 @@ import (
 	"time"
 
 	"github.com/hudrl/hudrl/runtime/hud"
+	"github.com/hudrl/hudrl/runtime/loss"
 )
 
-// backwardOf computes a built-in loss's coefficients from a forward pass and
-// sends them as weights.
-func backwardOf(t *testing.T, s *Service, id, name string, config map[string]float64, in []hud.TrainInput, group int) {
-	t.Helper()
-	fwd, err := s.Forward(bg, id, &hud.ForwardRequest{Inputs: in, GroupSize: group, RewardScale: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	loss, config, err := configure("test", name, config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The advantage of each trajectory, from the datums' rewards.
-	p := fwd.Data
-	rewards := make([]float64, len(in))
-	for d := range p.Len() {
-		rewards[p.TrajIdx[d]] = p.Reward[d]
-	}
-	adv, _ := advantages(rewards, group, 1)
-	weights := make([][]float32, p.Len())
-	for d := range weights {
-		lo, hi := p.Range(d)
-		weights[d] = make([]float32, hi-lo)
-		for i := lo; i < hi; i++ {
-			if p.Mask[i] == 0 {
-				continue
-			}
-			_, dp, _ := loss.token(config, float64(p.Logprobs[i]), float64(p.SamplingLogprobs[i]), adv[p.TrajIdx[d]])
-			weights[d][i-lo] = float32(-dp)
-		}
-	}
-	if _, err := s.Backward(bg, id, &hud.BackwardRequest{ForwardID: fwd.ForwardID, Weights: weights}); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// TestBackwardEqualsBuiltin: equal per-token coefficients give bit-equal
-// weights, whether a built-in loss or a caller computed them.
-func TestBackwardEqualsBuiltin(t *testing.T) {
+// TestCustomEqualsBuiltin: the loss package's loss of the same name and
+// configuration, as a custom loss, gives bit-equal weights.
+func TestCustomEqualsBuiltin(t *testing.T) {
 	t.Parallel()
 	in := randomInputs(3, 12)
+	var items []hud.Item
+	for _, x := range in {
+		items = append(items, x.Payload)
+	}
 	for _, tt := range []struct {
 		loss   string
 		config map[string]float64
 		group  int
 	}{
-		{hud.LossCrossEntropy, nil, 0},
-		{hud.LossImportanceSampling, nil, 0},
+		{hud.LossCrossEntropy, nil, 12},
+		{hud.LossImportanceSampling, nil, 12},
 		{hud.LossImportanceSampling, nil, 4},
-		{hud.LossPPO, map[string]float64{keyLow: 0.7, keyHigh: 1.1}, 4},
-		{hud.LossCISPO, map[string]float64{keyLow: 0.9, keyHigh: 1.5}, 3},
-		{hud.LossDRO, map[string]float64{keyBeta: 0.3}, 6},
+		{hud.LossPPO, nil, 12},
+		{hud.LossPPO, map[string]float64{"epsilon": 0.3}, 4},
+		{hud.LossPPO, map[string]float64{"clip_low_threshold": 0.7, "clip_high_threshold": 1.1}, 4},
+		{hud.LossCISPO, map[string]float64{"clip_low_threshold": 0.9, "clip_high_threshold": 1.5}, 3},
+		{hud.LossDRO, map[string]float64{"beta": 0.3}, 6},
 	} {
-		t.Run(fmt.Sprintf("%s by %d", tt.loss, tt.group), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s %v by %d", tt.loss, tt.config, tt.group), func(t *testing.T) {
 			t.Parallel()
 			s := openIn(t, t.TempDir(), Options{})
 			a := create(t, s, CreateOptions{Name: "a", Config: &tiny, Seed: 1})
 			b := create(t, s, CreateOptions{Name: "b", Config: &tiny, Seed: 1})
 			req := fb(tt.loss, in)
 			req.LossFnConfig, req.GroupSize = tt.config, tt.group
-			accumulate(t, s, a.ID, req)
-			backwardOf(t, s, b.ID, tt.loss, tt.config, in, tt.group)
+			builtin := accumulate(t, s, a.ID, req)
+			f, err := loss.AsCustom(tt.loss, tt.config, loss.Settings{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			client := hud.NewTrainingClient(s, "b", hud.TrainingClientOptions{Warn: func(string) {}})
+			custom, err := client.ForwardBackwardCustom(bg, items, f, hud.CustomOptions{GroupSize: &tt.group})
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The custom loss's value was a float32: 2⁻²⁴ relative.
+			if x, y := builtin.Metrics[metricLoss], custom.Metrics[metricLoss]; math.Abs(x-y) > 6e-8*math.Abs(x) {
+				t.Errorf("got losses %v and %v, want them equal", x, y)
+			}
+			if x, y := builtin.Metrics[metricClipped], custom.Metrics["clip_fraction"]; x != y {
+				t.Errorf("got clip fractions %v and %v, want them equal", x, y)
+			}
 			stepWith(t, s, a.ID, 1e-2)
 			stepWith(t, s, b.ID, 1e-2)
 			pa, pb := paramsOf(t, s, a.ID), paramsOf(t, s, b.ID)
@@ -86,6 +72,35 @@ func TestBackwardEqualsBuiltin(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLossIsChecked: what the loss package refuses is forward_backward's
+// error, and nothing accumulates.
+func TestLossIsChecked(t *testing.T) {
+	t.Parallel()
+	s, m := newTiny(t)
+	for _, tt := range []struct {
+		loss       string
+		config     map[string]float64
+		part, hint string
+	}{
+		{"pp0", nil, `forward_backward: loss_fn: got "pp0", want one of cross_entropy, importance_sampling, ppo, cispo, dro`, `did you mean "ppo"?`},
+		{"reinforce", nil, `loss_fn: got "reinforce", want one of`, ""},
+		{"ppo", map[string]float64{"clip_low": 1}, `forward_backward: loss_fn_config: unknown key "clip_low" for ppo: it knows clip_high_threshold, clip_low_threshold, epsilon`, ""},
+		{"ppo", map[string]float64{"clip_low_treshold": 1}, `unknown key "clip_low_treshold"`, `did you mean "clip_low_threshold"?`},
+		{"ppo", map[string]float64{"epsilon": 0.1, "clip_low_threshold": 0.9}, "loss_fn_config: got both epsilon and clip_low_threshold", ""},
+		{"cispo", map[string]float64{"clip_high_threshold": math.Inf(1)}, "loss_fn_config: clip_high_threshold: got +Inf, want a finite number", ""},
+	} {
+		req := fb(tt.loss, randomInputs(1, 2))
+		req.LossFnConfig = tt.config
+		_, err := s.ForwardBackward(bg, m.ID, req)
+		wantError(t, err, "forward_backward", hud.CodeValidation, tt.part)
+		if e := new(hud.Error); !errors.As(err, &e) || e.Status != 422 || tt.hint != "" && e.Hint != tt.hint {
+			t.Errorf("%s %v: got %#v, want status 422 and hint %q", tt.loss, tt.config, err, tt.hint)
+		}
+	}
+	_, err := s.OptimStep(bg, m.ID, adam(1e-3))
+	wantError(t, err, "optim_step", hud.CodeNoGradient, "no pass since the last step")
 }
 
 // TestAccumulation: gradients of several passes add up: two calls, one call
@@ -139,16 +154,16 @@ func TestNoSpread(t *testing.T) {
 	for _, r := range []float64{0.1, 0.1, 0.1, 0.7, 0.7, 0.7} {
 		in = append(in, payload(r, turn([]int{1, 2}, []int{3, 4}, -5, -6)))
 	}
-	for _, loss := range lossNames() {
-		t.Run(loss, func(t *testing.T) {
-			req := fb(loss, in)
+	for _, name := range loss.Builtins() {
+		t.Run(name, func(t *testing.T) {
+			req := fb(name, in)
 			req.GroupSize = 3
 			res := accumulate(t, s, m.ID, req)
 			if res.NumDatums != 6 {
 				t.Errorf("datums: got %d, want 6", res.NumDatums)
 			}
 			_, err := s.OptimStep(bg, m.ID, adam(1e-3))
-			if loss == hud.LossCrossEntropy || loss == hud.LossDRO {
+			if name == hud.LossCrossEntropy || name == hud.LossDRO {
 				if err != nil {
 					t.Error(err)
 				}

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/hudrl/hudrl/internal/optim"
@@ -148,6 +149,14 @@ func (t *trainer) checkpointOf(h optim.Hyper, gradNorm, updateNorm, paramNorm fl
 	c.Metrics["param_norm"] = paramNorm
 	onlyFinite(c.Metrics)
 	return c
+}
+
+// describe is the losses of a step as its checkpoint's row names them.
+func describe(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return fmt.Sprintf("mixed (%s)", strings.Join(names, ", "))
 }
 
 // noGradient is the refusal of a step with nothing to apply, and forgets the

@@ -184,7 +184,7 @@ func (t *TokenLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float
 	if t.surviving {
 		metrics["trained_tokens"] = float64(all.Tokens - all.Clipped)
 		metrics["masked_tokens"] = float64(all.Clipped)
-	} else if _, ok := t.config["clip_high_threshold"]; ok {
+	} else if t.Clips() {
 		metrics["clip_fraction"] = float64(all.Clipped) / max(1, float64(all.Tokens))
 	}
 	out := tensor.Fused(t.name, value, []*tensor.Tensor{b.Logprobs}, [][]float32{grad})

@@ -18,7 +18,8 @@
 //
 // cross_entropy, importance_sampling, ppo, cispo and dro are those of the
 // Tinker and HUD services: summed over tokens, with absolute bounds on the
-// ratio (clip_low_threshold, clip_high_threshold), not offsets from 1.
+// ratio (clip_low_threshold, clip_high_threshold), not offsets from 1. A low
+// bound of 0 or less bounds nothing, as no ratio is below 0.
 package loss
 
 import (
@@ -48,9 +49,7 @@ func (s *Sums) add(o Sums) {
 type TokenLoss struct {
 	name   string
 	config map[string]float64
-	// weight is what takes the place of the number of tokens in the aggregation
-	// token_mean: the tokens that still have a gradient.
-	surviving bool
+	traits
 	// token is the loss of one token and its derivative with respect to ℓ.
 	token func(l, q, a float64) (value, slope float64, clipped bool)
 }
@@ -61,12 +60,33 @@ func (t *TokenLoss) Name() string { return t.name }
 // Config is every option with its value.
 func (t *TokenLoss) Config() map[string]float64 { return maps.Clone(t.config) }
 
+// UsesSampling reports whether the loss looks at the sampling policy's
+// logprobs: all but cross_entropy and reinforce.
+func (t *TokenLoss) UsesSampling() bool { return t.sampling }
+
+// UsesAdvantage reports whether the loss looks at the advantage: all but
+// cross_entropy.
+func (t *TokenLoss) UsesAdvantage() bool { return t.advantage != ignored }
+
+// ZeroWithoutAdvantage reports whether value and gradient of a token are 0
+// wherever its advantage is, also where its ratio overflows: all but
+// cross_entropy and dro, whose quadratic term stays.
+func (t *TokenLoss) ZeroWithoutAdvantage() bool { return t.advantage == factor }
+
+// Clips reports whether the loss has bounds on the ratio, so that
+// Sums.Clipped means something.
+func (t *TokenLoss) Clips() bool {
+	_, ok := t.config[keyHigh]
+	return ok
+}
+
 // Eval computes the loss of one stretch of tokens that share an advantage,
 // and overwrites dlogprobs[i] with the derivative of the sum with respect to
 // logprobs[i]: 0 where the mask is 0. A mask other than 0 and 1 multiplies.
-// All slices have the same length; sampling may be nil for cross_entropy, and
-// dlogprobs when only the value is wanted. Everything is computed in float64,
-// so each derivative is the exact one rounded once (2⁻²⁴ relative).
+// All slices have the same length; sampling may be nil where UsesSampling is
+// false, and dlogprobs when only the value is wanted. Nothing is allocated.
+// Everything is computed in float64, so each derivative is the exact one
+// rounded once (2⁻²⁴ relative).
 func (t *TokenLoss) Eval(logprobs, sampling, mask []float32, advantage float64, dlogprobs []float32) Sums {
 	var s Sums
 	for i, m := range mask {
@@ -93,21 +113,37 @@ func (t *TokenLoss) Eval(logprobs, sampling, mask []float32, advantage float64, 
 	return s
 }
 
-// A spec is one loss of the table.
-type spec struct {
-	defaults  map[string]float64
-	check     func(c map[string]float64) error
+// The config keys.
+const (
+	keyLow     = "clip_low_threshold"
+	keyHigh    = "clip_high_threshold"
+	keyEpsilon = "epsilon" // ppo: short for [1−ε, 1+ε]
+	keyBeta    = "beta"
+)
+
+// traits are what a loss does with its inputs.
+type traits struct {
+	sampling  bool // reads q
+	advantage role
+	// surviving tokens, those that still have a gradient, take the place of
+	// the number of tokens in the aggregation token_mean.
 	surviving bool
-	make      func(c map[string]float64) func(l, q, a float64) (value, slope float64, clipped bool)
 }
 
-// bounds refuses ratio bounds that cannot be meant.
-func bounds(c map[string]float64) error {
-	lo, hi := c["clip_low_threshold"], c["clip_high_threshold"]
-	if lo < 0 || hi < lo {
-		return fmt.Errorf("got clip_low_threshold %v and clip_high_threshold %v, want 0 <= low <= high", lo, hi)
-	}
-	return nil
+// A role is what the advantage is to a loss.
+type role int
+
+const (
+	ignored role = iota // not read
+	factor              // value and slope are 0 where it is
+	term                // read, with other terms beside it
+)
+
+// A spec is one loss of the table.
+type spec struct {
+	traits
+	defaults map[string]float64
+	make     func(c map[string]float64) func(l, q, a float64) (value, slope float64, clipped bool)
 }
 
 var builtins = []string{hud.LossCrossEntropy, hud.LossImportanceSampling, hud.LossPPO, hud.LossCISPO, hud.LossDRO}
@@ -121,18 +157,21 @@ var specs = map[string]spec{
 		return func(l, _, _ float64) (float64, float64, bool) { return -l, -1, false }
 	}},
 	// −r·A.
-	hud.LossImportanceSampling: {make: func(map[string]float64) func(l, q, a float64) (float64, float64, bool) {
-		return func(l, q, a float64) (float64, float64, bool) {
-			v := -ratio(l, q, a)
-			return v, v, false
-		}
-	}},
+	hud.LossImportanceSampling: {
+		traits: traits{sampling: true, advantage: factor},
+		make: func(map[string]float64) func(l, q, a float64) (float64, float64, bool) {
+			return func(l, q, a float64) (float64, float64, bool) {
+				v := -ratio(l, q, a)
+				return v, v, false
+			}
+		},
+	},
 	// −min(r·A, clip(r, lo, hi)·A).
 	hud.LossPPO: {
-		defaults: map[string]float64{"clip_low_threshold": 0.8, "clip_high_threshold": 1.2},
-		check:    bounds,
+		traits:   traits{sampling: true, advantage: factor},
+		defaults: map[string]float64{keyLow: 0.8, keyHigh: 1.2},
 		make: func(c map[string]float64) func(l, q, a float64) (float64, float64, bool) {
-			lo, hi := c["clip_low_threshold"], c["clip_high_threshold"]
+			lo, hi := c[keyLow], c[keyHigh]
 			return func(l, q, a float64) (float64, float64, bool) {
 				r := math.Exp(l - q)
 				switch {
@@ -148,10 +187,10 @@ var specs = map[string]spec{
 	},
 	// −sg(clip(r, lo, hi))·A·ℓ.
 	hud.LossCISPO: {
-		defaults: map[string]float64{"clip_low_threshold": 0, "clip_high_threshold": 4},
-		check:    bounds,
+		traits:   traits{sampling: true, advantage: factor},
+		defaults: map[string]float64{keyLow: 0, keyHigh: 4},
 		make: func(c map[string]float64) func(l, q, a float64) (float64, float64, bool) {
-			lo, hi := c["clip_low_threshold"], c["clip_high_threshold"]
+			lo, hi := c[keyLow], c[keyHigh]
 			return func(l, q, a float64) (float64, float64, bool) {
 				r := math.Exp(l - q)
 				w := min(max(r, lo), hi) * a
@@ -161,15 +200,10 @@ var specs = map[string]spec{
 	},
 	// −(ℓ·A − ½·β·d²).
 	hud.LossDRO: {
-		defaults: map[string]float64{"beta": 0.05},
-		check: func(c map[string]float64) error {
-			if c["beta"] < 0 {
-				return fmt.Errorf("got beta %v, want at least 0", c["beta"])
-			}
-			return nil
-		},
+		traits:   traits{sampling: true, advantage: term},
+		defaults: map[string]float64{keyBeta: 0.05},
 		make: func(c map[string]float64) func(l, q, a float64) (float64, float64, bool) {
-			beta := c["beta"]
+			beta := c[keyBeta]
 			return func(l, q, a float64) (float64, float64, bool) {
 				d := l - q
 				return -(l*a - beta*d*d/2), -(a - beta*d), false
@@ -177,16 +211,18 @@ var specs = map[string]spec{
 		},
 	},
 	// −A·ℓ.
-	"reinforce": {make: func(map[string]float64) func(l, q, a float64) (float64, float64, bool) {
-		return func(l, _, a float64) (float64, float64, bool) { return -a * l, -a, false }
-	}},
+	"reinforce": {
+		traits: traits{advantage: factor},
+		make: func(map[string]float64) func(l, q, a float64) (float64, float64, bool) {
+			return func(l, _, a float64) (float64, float64, bool) { return -a * l, -a, false }
+		},
+	},
 	// −r·A where lo ≤ r ≤ hi, nothing elsewhere.
 	"glm_double_sided": {
-		defaults:  map[string]float64{"clip_low_threshold": 0.8, "clip_high_threshold": 1.28},
-		check:     bounds,
-		surviving: true,
+		traits:   traits{sampling: true, advantage: factor, surviving: true},
+		defaults: map[string]float64{keyLow: 0.8, keyHigh: 1.28},
 		make: func(c map[string]float64) func(l, q, a float64) (float64, float64, bool) {
-			lo, hi := c["clip_low_threshold"], c["clip_high_threshold"]
+			lo, hi := c[keyLow], c[keyHigh]
 			return func(l, q, a float64) (float64, float64, bool) {
 				// The negation also drops a ratio that is NaN.
 				if r := math.Exp(l - q); !(r >= lo && r <= hi) {
@@ -216,66 +252,84 @@ func Names() []string { return slices.Sorted(maps.Keys(specs)) }
 // Builtin is the service's loss of that name. The config keys are
 // clip_low_threshold and clip_high_threshold for ppo (0.8, 1.2) and cispo
 // (0, 4), both absolute bounds on the ratio; epsilon for ppo, short for 1−ε
-// and 1+ε; beta for dro (0.05). Errors are *hud.Error with code validation.
+// and 1+ε; beta for dro (0.05). Errors are *hud.Error with code validation,
+// and begin with the request's field, loss_fn or loss_fn_config.
 func Builtin(name string, config map[string]float64) (*TokenLoss, error) {
 	if !slices.Contains(builtins, name) {
-		return nil, unknown("loss_fn", "loss", name, builtins)
+		return nil, &hud.Error{Op: "loss_fn", Code: hud.CodeValidation, Hint: hud.Suggest(name, builtins),
+			Detail: fmt.Sprintf("got %q, want one of %s", name, strings.Join(builtins, ", "))}
 	}
-	return New(name, config)
+	return configured("loss_fn_config", name, config)
 }
 
 // New is the loss of that name, built-in or not. Unknown config keys and
 // values that are not finite are refused.
 func New(name string, config map[string]float64) (*TokenLoss, error) {
-	sp, ok := specs[name]
-	if !ok {
+	if _, ok := specs[name]; !ok {
 		return nil, unknown("loss", "loss", name, Names())
 	}
-	c := maps.Clone(sp.defaults)
-	if c == nil {
-		c = map[string]float64{}
-	}
-	for _, key := range slices.Sorted(maps.Keys(config)) {
-		v := config[key]
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, invalid(name, "%s: got %v, want a finite number", key, v)
-		}
-		if _, ok := sp.defaults[key]; ok {
-			c[key] = v
-			continue
-		}
-		if name != hud.LossPPO || key != "epsilon" {
-			return nil, unknown(name, "option", key, options(name))
-		}
-		for _, other := range []string{"clip_low_threshold", "clip_high_threshold"} {
-			if _, both := config[other]; both {
-				return nil, invalid(name, "got both epsilon and %s, want one of them", other)
-			}
-		}
-		if v < 0 || v > 1 {
-			return nil, invalid(name, "epsilon: got %v, want 0 to 1", v)
-		}
-		c["clip_low_threshold"], c["clip_high_threshold"] = 1-v, 1+v
-	}
-	if sp.check != nil {
-		if err := sp.check(c); err != nil {
-			return nil, invalid(name, "%s", err)
-		}
-	}
-	return &TokenLoss{name: name, config: c, surviving: sp.surviving, token: sp.make(c)}, nil
+	return configured(name, name, config)
 }
 
-// options lists the config keys of a loss.
-func options(name string) []string {
-	keys := slices.Sorted(maps.Keys(specs[name].defaults))
-	if name == hud.LossPPO {
-		keys = append(keys, "epsilon")
+// configured is a loss of the table; op begins the errors.
+func configured(op, name string, config map[string]float64) (*TokenLoss, error) {
+	sp := specs[name]
+	c, err := complete(op, name, config)
+	if err != nil {
+		return nil, err
 	}
-	return keys
+	return &TokenLoss{name: name, config: c, traits: sp.traits, token: sp.make(c)}, nil
+}
+
+// complete checks a loss's configuration and adds the defaults.
+func complete(op, name string, config map[string]float64) (map[string]float64, error) {
+	known := Options(name)
+	c := map[string]float64{}
+	maps.Copy(c, specs[name].defaults)
+	for _, key := range slices.Sorted(maps.Keys(config)) {
+		v := config[key]
+		if !slices.Contains(known, key) {
+			want := "it has no settings"
+			if len(known) > 0 {
+				want = "it knows " + strings.Join(known, ", ")
+			}
+			return nil, &hud.Error{Op: op, Code: hud.CodeValidation, Hint: hud.Suggest(key, known),
+				Detail: fmt.Sprintf("unknown key %q for %s: %s", key, name, want)}
+		}
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, invalid(op, "%s: got %v, want a finite number", key, v)
+		}
+		c[key] = v
+	}
+	if eps, given := c[keyEpsilon]; given {
+		for _, other := range []string{keyLow, keyHigh} {
+			if _, both := config[other]; both {
+				return nil, invalid(op, "got both epsilon and %s, want one of them", other)
+			}
+		}
+		if eps < 0 {
+			return nil, invalid(op, "epsilon: got %v, want at least 0", eps)
+		}
+		delete(c, keyEpsilon)
+		c[keyLow], c[keyHigh] = 1-eps, 1+eps
+	}
+	if lo, hi := c[keyLow], c[keyHigh]; lo > hi {
+		return nil, invalid(op, "got %s %v above %s %v, want absolute bounds on the ratio, low before high", keyLow, lo, keyHigh, hi)
+	}
+	if beta := c[keyBeta]; beta < 0 {
+		return nil, invalid(op, "beta: got %v, want at least 0", beta)
+	}
+	return c, nil
 }
 
 // Options lists the config keys the loss of that name accepts.
-func Options(name string) []string { return options(name) }
+func Options(name string) []string {
+	keys := slices.Sorted(maps.Keys(specs[name].defaults))
+	if name == hud.LossPPO {
+		keys = append(keys, keyEpsilon)
+	}
+	return keys
+}
 
 func invalid(op, format string, args ...any) error {
 	return &hud.Error{Op: op, Code: hud.CodeValidation, Detail: fmt.Sprintf(format, args...)}
@@ -287,8 +341,5 @@ func unknown(op, kind, name string, known []string) error {
 		e.Detail += " (" + s + ")"
 	}
 	e.Hint = "there is " + strings.Join(known, ", ")
-	if len(known) == 0 {
-		e.Hint = "there are none"
-	}
 	return e
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/hudrl/hudrl/runtime/hud"
@@ -87,10 +86,14 @@ func TestBranches(t *testing.T) {
 		{"ppo", nil, 1.5, -2, 3, 3, 0},   // above, A < 0: r·A is the minimum
 		{"ppo", map[string]float64{"epsilon": 0.5}, 1.4, 1, -1.4, -1.4, 0},
 		{"ppo", map[string]float64{"epsilon": 0.5}, 1.75, 1, -1.5, 0, 1},
+		{"ppo", map[string]float64{"clip_low_threshold": 0.5, "clip_high_threshold": 2}, 3, 1, -2, 0, 1},
+		{"ppo", map[string]float64{"clip_low_threshold": 0.5, "clip_high_threshold": 2}, 0.25, -1, 0.5, 0, 1},
+		{"ppo", map[string]float64{"epsilon": 2}, 0.001, -1, 0.001, 0.001, 0}, // no ratio is below 1 − 2
 		{"cispo", nil, 2, 3, -6 * math.Ln2, -6, 0},
 		{"cispo", nil, 8, 3, -12 * 3 * math.Ln2, -12, 1}, // weight held at 4·3
 		{"cispo", nil, 8, -1, 4 * 3 * math.Ln2, 4, 1},
 		{"cispo", map[string]float64{"clip_low_threshold": 0.8, "clip_high_threshold": 1.2}, 0.5, 1, 0.8 * math.Ln2, -0.8, 1},
+		{"cispo", map[string]float64{"clip_low_threshold": 0.8, "clip_high_threshold": 1.2}, 0.5, -1, -0.8 * math.Ln2, 0.8, 1},
 		// d = ln 2: −(d·A − β/2·d²), −(A − β·d).
 		{"dro", nil, 2, 1, -(math.Ln2 - 0.025*math.Ln2*math.Ln2), -(1 - 0.05*math.Ln2), 0},
 		{"dro", map[string]float64{"beta": 2}, 0.5, 0, math.Ln2 * math.Ln2, -2 * math.Ln2, 0},
@@ -139,24 +142,93 @@ func TestConfigRefused(t *testing.T) {
 		config config
 		want   string
 	}{
-		{"pppo", nil, `loss: unknown loss "pppo" (did you mean "ppo"?)`},
-		{"ppo", config{"clip_high_treshold": 1}, `ppo: unknown option "clip_high_treshold" (did you mean "clip_high_threshold"?)`},
-		{"importance_sampling", config{"beta": 1}, `importance_sampling: unknown option "beta"`},
-		{"cispo", config{"epsilon": 0.2}, `cispo: unknown option "epsilon"`},
-		{"ppo", config{"epsilon": 0.2, "clip_low_threshold": 0.8}, `ppo: got both epsilon and clip_low_threshold, want one of them`},
-		{"ppo", config{"epsilon": 1.5}, `ppo: epsilon: got 1.5, want 0 to 1`},
-		{"ppo", config{"clip_low_threshold": 2}, `ppo: got clip_low_threshold 2 and clip_high_threshold 1.2, want 0 <= low <= high`},
-		{"dro", config{"beta": math.NaN()}, `dro: beta: got NaN, want a finite number`},
-		{"dro", config{"beta": -1}, `dro: got beta -1, want at least 0`},
+		{"cross_entropy", config{"beta": 1}, `unknown key "beta" for cross_entropy: it has no settings`},
+		{"importance_sampling", config{"beta": 1}, `unknown key "beta" for importance_sampling: it has no settings`},
+		{"ppo", config{"clip_low": 1}, `unknown key "clip_low" for ppo: it knows clip_high_threshold, clip_low_threshold, epsilon`},
+		{"dro", config{"epsilon": 1}, `unknown key "epsilon" for dro: it knows beta`},
+		{"cispo", config{"epsilon": 0.2}, `unknown key "epsilon" for cispo: it knows clip_high_threshold, clip_low_threshold`},
+		{"ppo", config{"epsilon": 0.2, "clip_low_threshold": 0.8}, `got both epsilon and clip_low_threshold, want one of them`},
+		{"ppo", config{"epsilon": 0.2, "clip_high_threshold": 1.2}, `got both epsilon and clip_high_threshold, want one of them`},
+		{"ppo", config{"epsilon": -0.1}, `epsilon: got -0.1, want at least 0`},
+		{"ppo", config{"clip_low_threshold": 2}, `got clip_low_threshold 2 above clip_high_threshold 1.2, want absolute bounds on the ratio, low before high`},
+		{"cispo", config{"clip_high_threshold": math.Inf(1)}, `clip_high_threshold: got +Inf, want a finite number`},
+		{"dro", config{"beta": math.NaN()}, `beta: got NaN, want a finite number`},
+		{"dro", config{"beta": -1}, `beta: got -1, want at least 0`},
 	} {
 		_, err := loss.New(c.name, c.config)
-		var e *hud.Error
-		if !errors.As(err, &e) || e.Code != hud.CodeValidation || err.Error() != c.want {
-			t.Errorf("%s%v: got %v, want %s", c.name, c.config, err, c.want)
+		refused(t, err, c.name+": "+c.want)
+		_, err = loss.Builtin(c.name, c.config)
+		refused(t, err, "loss_fn_config: "+c.want)
+	}
+	_, err := loss.New("ppo", config{"clip_high_treshold": 1})
+	if e := new(hud.Error); !errors.As(err, &e) || e.Hint != `did you mean "clip_high_threshold"?` {
+		t.Errorf("got %#v, want a hint", err)
+	}
+	_, err = loss.New("pppo", nil)
+	refused(t, err, `loss: unknown loss "pppo" (did you mean "ppo"?)`)
+	for name, hint := range map[string]string{"pppo": `did you mean "ppo"?`, "reinforce": ""} {
+		_, err := loss.Builtin(name, nil)
+		refused(t, err, `loss_fn: got "`+name+`", want one of cross_entropy, importance_sampling, ppo, cispo, dro`)
+		if e := new(hud.Error); !errors.As(err, &e) || e.Hint != hint {
+			t.Errorf("%s: got %#v, want hint %q", name, err, hint)
 		}
 	}
-	if _, err := loss.Builtin("reinforce", nil); err == nil || !strings.Contains(err.Error(), `unknown loss "reinforce"`) {
-		t.Errorf("reinforce as a built-in: got %v", err)
+}
+
+func refused(t *testing.T, err error, want string) {
+	t.Helper()
+	var e *hud.Error
+	if !errors.As(err, &e) || e.Code != hud.CodeValidation || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// TestTraits holds what each loss says of its inputs against what Eval does
+// with them, inside the bounds and where the ratio overflows.
+func TestTraits(t *testing.T) {
+	t.Parallel()
+	for _, name := range loss.Names() {
+		l, err := loss.New(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		eval := func(q float32, a float64) (s loss.Sums, slope float32) {
+			grad := make([]float32, 1)
+			s = l.Eval([]float32{-1}, []float32{q}, []float32{1}, a, grad)
+			return s, grad[0]
+		}
+		base, slope := eval(-1.1, 1)
+		if s, d := eval(-1.15, 1); (s != base || d != slope) != l.UsesSampling() {
+			t.Errorf("%s: another sampling logprob: got %v, %v after %v, %v, want UsesSampling %v", name, s, d, base, slope, l.UsesSampling())
+		}
+		if s, d := eval(-1.1, -1); (s != base || d != slope) != l.UsesAdvantage() {
+			t.Errorf("%s: another advantage: got %v, %v after %v, %v, want UsesAdvantage %v", name, s, d, base, slope, l.UsesAdvantage())
+		}
+		zero := true
+		for _, q := range []float32{-1.1, 1e3, -1e3} {
+			s, d := eval(q, 0)
+			zero = zero && s.Loss == 0 && d == 0
+		}
+		if zero != l.ZeroWithoutAdvantage() {
+			t.Errorf("%s: without advantage: got zero %v, want %v", name, zero, l.ZeroWithoutAdvantage())
+		}
+		high, _ := eval(-1e3, 1)
+		if clips := high.Clipped > 0; clips != l.Clips() {
+			t.Errorf("%s: a ratio of exp(999): got clipped %v, want %v", name, clips, l.Clips())
+		}
+	}
+}
+
+func TestEvalAllocatesNothing(t *testing.T) {
+	x, mask, grad := []float32{-1, -2, -3}, []float32{1, 0, 1}, make([]float32, 3)
+	for _, name := range loss.Names() {
+		l, err := loss.New(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := testing.AllocsPerRun(10, func() { l.Eval(x, x, mask, 1, grad) }); n != 0 {
+			t.Errorf("%s: got %v allocations, want 0", name, n)
+		}
 	}
 }
 

@@ -136,7 +136,7 @@ func TestFailedRuns(t *testing.T) {
 		}
 		local agent = hud.Agent("tiny", { max_tokens = 4, max_steps = 3 })
 		session = hud.Job.start("failures", { group = 2 })
-		hud.Taskset("t", tasks):run(agent, { job = session, timeout = 1 })
+		hud.Taskset("t", tasks):run(agent, { job = session, timeout = 3 })
 		local out = {}
 		for _, run in ipairs(session.runs) do
 		  out[#out + 1] = { run.task, run.status, run.stop_reason or "", run.error or "", run.reward }
@@ -151,7 +151,7 @@ func TestFailedRuns(t *testing.T) {
 		"raises a table": {"error", "", ""},
 		"no reward":      {"error", "", "grade: reward: got string, want number"},
 		"nan":            {"error", "", "reward: got NaN, want a finite number"},
-		"sleeps":         {"error", "timeout", "timed out after 1s"},
+		"sleeps":         {"error", "timeout", "timed out after 3s"},
 		"talks on":       {"error", "max_steps", "the session has taken all of its turns"},
 	}
 	runs := out[0].([]any)

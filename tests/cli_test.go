@@ -441,3 +441,14 @@ func TestREPLAtTerminal(t *testing.T) {
 		t.Errorf("got the history %q, want the earlier session's three entries and 1", next.saved)
 	}
 }
+
+// A checkpoint can be forked by name; what is neither a model nor a checkpoint
+// is said to be no model.
+func TestForkCheckpoint(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	program{}.run(t, "run", "--keep", "all", "--data", data, shipped(t, "quickstart.lua"), "--steps", "2", "--prompts", "2", "--exam", "2").want(t, 0, nil, nil)
+	program{}.run(t, "models", "fork", "quickstart/step-0001", "--name", "branch", "--data", data).want(t, 0, []string{"slug: branch"}, nil)
+	program{}.run(t, "models", "fork", "quickstart/step-0009", "--name", "branch", "--data", data).want(t, 1, nil, []string{`"quickstart/step-0009" not found`})
+	program{}.run(t, "models", "list", "--keep", "some", "--data", data).want(t, 2, nil, []string{"--keep some: want recent or all"})
+}

@@ -42,10 +42,7 @@ func (l *library) models() map[string]lua.LGFunction {
 			a := luax.Read(L, "fork")
 			source, name := a.String("source"), a.String("name")
 			a.End()
-			ctx := callContext(l.vm, L)
-			id, err := hud.NewTrainingClient(l.svc, source, hud.TrainingClientOptions{Warn: l.warn}).ID(ctx)
-			l.check(L, err)
-			m, err := l.svc.Fork(ctx, id, name)
+			m, err := hud.Fork(callContext(l.vm, L), l.svc, source, name)
 			l.check(L, err)
 			L.Push(l.modelTable(m))
 			return 1

@@ -106,8 +106,8 @@ func orDash(s string) string {
 func (a *app) forkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "fork SOURCE --name NAME",
-		Short:   "make a trainable model from another's head",
-		Example: "  hudrl models fork hudrl/mini --name mine",
+		Short:   "make a trainable model from another's head, or from a checkpoint",
+		Example: "  hudrl models fork hudrl/mini --name mine\n  hudrl models fork mine/step-0003 --name branch",
 		Args:    exactArgs("SOURCE"),
 	}
 	name := cmd.Flags().StringP("name", "n", "", "the new model's `NAME`")
@@ -116,11 +116,7 @@ func (a *app) forkCommand() *cobra.Command {
 		if *name == "" {
 			return &usageError{"hudrl models fork: missing --name", "say how to call the fork: --name mine"}
 		}
-		source, err := svc.Resolve(a.ctx, args[0])
-		if err != nil {
-			return err
-		}
-		model, err := svc.Fork(a.ctx, source.ID, *name)
+		model, err := hud.Fork(a.ctx, svc, args[0], *name)
 		if err != nil {
 			return failed("fork failed", err)
 		}

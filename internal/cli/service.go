@@ -15,12 +15,13 @@ import (
 
 // serviceFlags choose the training service.
 type serviceFlags struct {
-	service, data string
+	service, data, keep string
 }
 
 func (f *serviceFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.service, "service", "", "the training `SERVICE`: local, the one inside this program [HUDRL_SERVICE]")
 	flags.StringVar(&f.data, "data", "", "keep models under `DIR` [HUDRL_HOME] (default: the user's data directory)")
+	flags.StringVar(&f.keep, "keep", "recent", "keep the weights and optimizer state of `WHICH` checkpoints: recent or all")
 }
 
 // open checks the flags and returns the service, which does nothing before it
@@ -36,11 +37,14 @@ func (f *serviceFlags) open(a *app) (*lazyService, error) {
 			hint:    "want --service local, or none",
 		}
 	}
+	if f.keep != "recent" && f.keep != "all" {
+		return nil, &usageError{message: "--keep " + f.keep + ": want recent or all"}
+	}
 	dir, err := a.dataDir(f.data)
 	if err != nil {
 		return nil, err
 	}
-	return &lazyService{dir: dir, opened: a.notePortable}, nil
+	return &lazyService{dir: dir, options: local.Options{KeepAll: f.keep == "all"}, opened: a.notePortable}, nil
 }
 
 // notePortable says what to expect where the fast kernels are missing.
@@ -53,8 +57,9 @@ func (a *app) notePortable() {
 // A lazyService opens the embedded service when it is first asked something:
 // a script that trains nothing starts at once and leaves no directory behind.
 type lazyService struct {
-	dir    string
-	opened func() // called once, after the first Open
+	dir     string
+	options local.Options
+	opened  func() // called once, after the first Open
 
 	mu     sync.Mutex
 	svc    *local.Service
@@ -72,7 +77,7 @@ func (l *lazyService) get() (*local.Service, error) {
 	case l.closed:
 		return nil, errServiceClosed
 	case l.svc == nil && l.err == nil:
-		if l.svc, l.err = local.Open(l.dir); l.err == nil {
+		if l.svc, l.err = local.Open(l.dir, l.options); l.err == nil {
 			l.opened()
 		}
 	}

@@ -65,6 +65,9 @@ var absent = []struct {
 
 // runHint is a hint for an error that was raised on a line of source.
 func runHint(message, line string) string {
+	if strings.Contains(message, "attempt to compare") && strings.Contains(message, "userdata") {
+		return "objects are compared by methods: a tensor has a:lt(b), a:le(b), a:gt(b) and a:ge(b), which give masks"
+	}
 	if !strings.Contains(message, "nil") && !strings.Contains(message, "call a non-function") {
 		return ""
 	}

@@ -283,3 +283,17 @@ func BenchmarkMethod(b *testing.B) {
 		b.Fatal(err)
 	}
 }
+
+// Lua's order operators give booleans and refuse mixed types: the error says
+// which methods compare tensors.
+func TestComparisonHint(t *testing.T) {
+	t.Parallel()
+	rt := newVM(t, runtime.Config{})
+	for _, src := range []string{`return tensor{1} < 1`, `return 1 >= tensor{1}`} {
+		_, err := run(t, rt, src)
+		var e *runtime.Error
+		if !errors.As(err, &e) || !strings.Contains(e.Hint, "a:lt(b)") {
+			t.Errorf("%s: got %v, want a hint that names a:lt(b)", src, err)
+		}
+	}
+}

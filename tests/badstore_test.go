@@ -1,9 +1,12 @@
 package tests
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -293,5 +296,57 @@ func TestTwoServices(t *testing.T) {
 	}
 	if x, y := len(tree(t, dir, other.ID)), len(tree(t, dir, one.model.ID)); x != 5 || y != 8 {
 		t.Errorf("got %d and %d checkpoints, want 5 and 8", x, y)
+	}
+}
+
+// Two processes use one directory: one trains a model that the other samples
+// all the while, as it trains another.
+func TestTwoProcesses(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	other := l.fork(t, "other")
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), childDir+"="+l.Dir())
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	child := make(chan error, 1)
+	go func() {
+		err := cmd.Wait()
+		if err != nil {
+			cancel() // nobody will move the head
+		}
+		child <- err
+	}()
+	out, err := newScript(t, l, 1).try(ctx, `
+		local trainer, tiny = hud.TrainingClient("other"), hud.TrainingClient("tiny")
+		local agent = hud.Agent("tiny", { max_tokens = 4 })
+		local tasks = hud.Taskset("t", { { prompt = "x", grade = function() return math.random() end } })
+		local steps, seen = 0, 0
+		repeat
+		  local runs = tasks:run(agent, { group = 4 }).runs
+		  for _, run in ipairs(runs) do assert(run.status == "completed", run.error) end
+		  trainer:step(runs, { learning_rate = 1e-3 })
+		  steps = steps + 1
+		  local head = tiny:head()
+		  assert((head and head.step or 0) >= seen, "the head went back")
+		  seen = head and head.step or 0
+		until seen == 10
+		return steps`)
+	if err != nil {
+		_ = cmd.Process.Kill() // if it still runs
+	}
+	if bad := <-child; bad != nil || err != nil {
+		t.Fatalf("got %v; the child: %v\n%s", err, bad, errs.String())
+	}
+	if n := len(tree(t, l.Dir(), other.ID)); float64(n) != out[0] {
+		t.Errorf("got %d checkpoints of the other model, want %v", n, out[0])
+	}
+	if n := len(tree(t, l.Dir(), l.model.ID)); n != 10 {
+		t.Errorf("got %d checkpoints of the child's model, want 10", n)
 	}
 }

@@ -74,7 +74,7 @@ func TestSamplesDoNotDependOnConcurrency(t *testing.T) {
 }
 
 // The trainer's logprob of every sampled token is the sampler's, in batches of
-// 1, 7 and all: one turn, several turns, up to the full context, right after
+// 1, 7 and 64: one turn, several turns, up to the full context, right after
 // steps and after set_head.
 func TestTrainerAndSamplerAgree(t *testing.T) {
 	t.Parallel()
@@ -93,8 +93,9 @@ func TestTrainerAndSamplerAgree(t *testing.T) {
 		end
 		local full = hud.Taskset("full", { { prompt = "on and on", grade = function(a) return #a end } })
 		local function check()
-		  local runs = taskset:run(agent, { group = 2 }).runs
-		  for _, r in ipairs(full:run(hud.Agent("tiny", { temperature = 0.9 }), { group = 3 }).runs) do runs[#runs + 1] = r end
+		  local runs = taskset:run(agent, { group = 6 }).runs
+		  for _, r in ipairs(full:run(hud.Agent("tiny", { temperature = 0.9 }), { group = 4 }).runs) do runs[#runs + 1] = r end
+		  assert(#runs == 64)
 		  for i, run in ipairs(runs) do compare{ run } end
 		  for i = 1, #runs, 7 do compare{ unpack(runs, i, math.min(i + 6, #runs)) } end
 		  compare(runs)

@@ -50,7 +50,7 @@ func (f *serviceFlags) open(a *app) (*lazyService, error) {
 // notePortable says what to expect where the fast kernels are missing.
 func (a *app) notePortable() {
 	if local.Portable() {
-		fmt.Fprintln(a.Stderr, "note: portable kernels (no AVX2 here): the quickstart takes about two minutes, --steps after the script's name shortens it")
+		fmt.Fprintln(a.Stderr, "note: portable kernels (no AVX2 here): the quickstart takes about half a minute, --steps after the script's name shortens it")
 	}
 }
 

@@ -234,9 +234,10 @@ func (vm *VM) resume(L, th *lua.LState, name string, args []lua.LValue) ([]lua.L
 // reflection, because gopher-lua shows neither the instruction nor the way a
 // frame was entered.
 func canYield(L *lua.LState) (want int, ok bool) {
-	for level := 1; ; level++ {
-		dbg, found := L.GetStack(level)
-		if !found {
+	var dbg *lua.Debug
+	for level := 1; ; level += 1 + tailCalls(L, dbg) {
+		var found bool
+		if dbg, found = L.GetStack(level); !found {
 			return want, true
 		}
 		frame := reflect.ValueOf(dbg).Elem().FieldByName("frame").Elem()

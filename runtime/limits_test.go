@@ -3,6 +3,7 @@ package runtime_test
 import (
 	"context"
 	"errors"
+	goruntime "runtime"
 	"strings"
 	"testing"
 	"time"
@@ -296,6 +297,39 @@ func TestSyntaxHints(t *testing.T) {
 		var e *runtime.Error
 		if !errors.As(err, &e) || !strings.Contains(e.Hint, want) {
 			t.Errorf("%q: got %v, hint %q, want %q", src, err, e.Hint, want)
+		}
+	}
+}
+
+// gopher-lua's own traceback has a line for every tail call ever made: 16
+// bytes each, and a million of them took 60 MB to report. Not parallel, so
+// that nothing else allocates.
+func TestTailCallsCostNothingInTheEnd(t *testing.T) {
+	rt := open(t, tasksConfig())
+	for name, src := range map[string]string{
+		"raised": `local function f(n) if n == 0 then error("end") end return f(n - 1) end f(1e6)`,
+		"object": `local function f(n) if n == 0 then error({}) end return f(n - 1) end f(1e6)`,
+		"caught": `local function f(n) if n == 0 then error("end") end return f(n - 1) end pcall(f, 1e6) error("end")`,
+		"depth":  `local function f(n) if n == 0 then f(0) return 1 end return f(n - 1) end f(1e6)`,
+		"task": `local hud = require "tasks"
+			local function f(n) if n == 0 then error("end") end return f(n - 1) end
+			hud.spawn(f, 1e6):wait()`,
+		"yielding": `local function f(n) if n == 0 then coroutine.yield() return 1 end return f(n - 1) end
+			local co = coroutine.wrap(function() f(1e6) error("end") end)
+			co() co()`,
+	} {
+		var before, after goruntime.MemStats
+		goruntime.ReadMemStats(&before)
+		_, err := mustRun(t, rt, context.Background(), src)
+		goruntime.ReadMemStats(&after)
+		var e *runtime.Error
+		if !errors.As(err, &e) {
+			t.Errorf("%s: got %v, want an error", name, err)
+		} else if n := strings.Count(e.Traceback, "\n"); n > 24 {
+			t.Errorf("%s: got a traceback of %d lines", name, n)
+		}
+		if used := after.TotalAlloc - before.TotalAlloc; used > 16<<20 {
+			t.Errorf("%s: allocated %d bytes, want at most 16 MiB", name, used)
 		}
 	}
 }

@@ -220,9 +220,10 @@ func traceback(L *lua.LState) string {
 // threadTrace adds the calls of one thread.
 func threadTrace(L *lua.LState, lines []string) []string {
 	g := gateOf(L)
-	for level := 0; len(lines) <= traceLines; level++ {
-		dbg, ok := L.GetStack(level)
-		if !ok {
+	var dbg *lua.Debug
+	for level := 0; len(lines) <= traceLines; level += 1 + tailCalls(L, dbg) {
+		var ok bool
+		if dbg, ok = L.GetStack(level); !ok {
 			break
 		}
 		if _, err := L.GetInfo("Sln", dbg, lua.LNil); err != nil || dbg.Source == "" || dbg.CurrentLine <= 0 {

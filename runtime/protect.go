@@ -24,17 +24,17 @@ func (vm *VM) protect(L *lua.LState, trace bool, fn lua.LValue, args []lua.LValu
 	g := gateOf(L)
 	th := vm.nested(L, g)
 	tg = gateOf(th)
-	nargs := len(args)
-	if !trace {
+	if trace {
+		th.Push(vm.traced)
+	} else {
 		th.Push(vm.quiet)
-		nargs++
 	}
 	th.Push(fn)
 	for _, a := range args {
 		th.Push(a)
 	}
 	L.G.CurrentThread = th
-	err = th.PCall(nargs, lua.MultRet, nil)
+	err = th.PCall(1+len(args), lua.MultRet, nil)
 	L.G.CurrentThread = L
 	if err != nil {
 		if api, ok := err.(*lua.ApiError); ok {
@@ -86,7 +86,20 @@ func trimPosition(api *lua.ApiError) {
 // carries a mark in place of a traceback.
 func callQuiet(L *lua.LState) int {
 	L.Panic = panicQuiet
+	return callTraced(L)
+}
+
+// callTraced calls its first argument with the others, and on an error makes
+// sure that a traceback can be formatted.
+func callTraced(L *lua.LState) int {
+	returned := false
+	defer func() {
+		if !returned {
+			cutTailCalls(L)
+		}
+	}()
 	L.Call(L.GetTop()-1, lua.MultRet)
+	returned = true
 	return L.GetTop()
 }
 

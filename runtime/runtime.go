@@ -70,6 +70,7 @@ func New(cfg Config) (*Runtime, error) {
 	vm.errorMeta = vm.newErrorMeta()
 	vm.taskMeta = vm.newTaskMeta()
 	vm.quiet = vm.NewFunction(callQuiet)
+	vm.traced = &lua.LFunction{IsG: true, Env: vm.root.Env, GFunction: callTraced}
 	vm.openLibraries()
 	vm.loader = newLoader(vm)
 

@@ -130,11 +130,12 @@ func (t *Task) run(fn lua.LValue, args []lua.LValue) {
 		t.err = &Error{Message: stopMessage(cause), Err: cause, Code: errorCode(cause), Hint: errorHint(cause)}
 		return
 	}
+	th.Push(t.vm.traced)
 	th.Push(fn)
 	for _, a := range args {
 		th.Push(a)
 	}
-	if err := th.PCall(len(args), lua.MultRet, nil); err != nil {
+	if err := th.PCall(1+len(args), lua.MultRet, nil); err != nil {
 		t.err = t.vm.failure(g, err)
 		return
 	}

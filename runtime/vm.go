@@ -30,6 +30,7 @@ type VM struct {
 	errorMeta  *lua.LTable
 	taskMeta   *lua.LTable
 	quiet      *lua.LFunction // callQuiet
+	traced     *lua.LFunction // callTraced
 	free       []*lua.LState  // threads of protected calls that have ended
 	types      map[reflect.Type]*lua.LTable
 	values     map[any]any

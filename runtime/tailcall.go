@@ -1,0 +1,59 @@
+package runtime
+
+import (
+	"reflect"
+	"unsafe"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// gopher-lua remembers every tail call of a frame, and its tracebacks write a
+// line for each: a loop of tail calls that ran for a second would take
+// gigabytes to report. The counts are therefore cut before a traceback is
+// formatted, and skipped where frames are walked. gopher-lua shows neither the
+// count nor the frame, so both are found by reflection.
+var frameOf, tailOffset, parentOffset = func() (frame int, tail, parent uintptr) {
+	debug := reflect.TypeFor[lua.Debug]()
+	f, ok := debug.FieldByName("frame")
+	if !ok || f.Type.Kind() != reflect.Pointer {
+		panic("runtime: gopher-lua's Debug has no frame")
+	}
+	count, ok := f.Type.Elem().FieldByName("TailCall")
+	if !ok || count.Type.Kind() != reflect.Int {
+		panic("runtime: gopher-lua's frames do not count tail calls")
+	}
+	up, ok := f.Type.Elem().FieldByName("Parent")
+	if !ok || up.Type != f.Type {
+		panic("runtime: gopher-lua's frames have no parent")
+	}
+	return f.Index[0], count.Offset, up.Offset
+}()
+
+// framePointer is the frame that dbg, from GetStack, stands for.
+func framePointer(dbg *lua.Debug) unsafe.Pointer {
+	return reflect.ValueOf(dbg).Elem().Field(frameOf).UnsafePointer()
+}
+
+// tailCalls is how many levels of GetStack the frame takes beyond its own.
+func tailCalls(L *lua.LState, dbg *lua.Debug) int {
+	if fn, err := L.GetInfo("f", dbg, lua.LNil); err == nil {
+		if f, ok := fn.(*lua.LFunction); ok && f.IsG {
+			return 0
+		}
+	}
+	return *(*int)(unsafe.Add(framePointer(dbg), tailOffset))
+}
+
+// cutTailCalls leaves at most one tail call in each frame of L: enough for a
+// traceback to know that the caller is not shown.
+func cutTailCalls(L *lua.LState) {
+	dbg, ok := L.GetStack(0)
+	if !ok {
+		return
+	}
+	for f := framePointer(dbg); f != nil; f = *(*unsafe.Pointer)(unsafe.Add(f, parentOffset)) {
+		if n := (*int)(unsafe.Add(f, tailOffset)); *n > 1 {
+			*n = 1
+		}
+	}
+}

@@ -50,6 +50,8 @@ func TestStepBudget(t *testing.T) {
 		"task":            `local hud = require "tasks" hud.spawn(function() while true do end end):wait()`,
 		"task in task":    `local hud = require "tasks" hud.spawn(function() hud.spawn(function() while true do end end):wait() end):wait()`,
 		"timeout":         `local hud = require "tasks" hud.timeout(60, function() while true do end end)`,
+		"long set":        `string.find(("a"):rep(1e5), "[" .. ("b"):rep(1e6) .. "]c")`,
+		"long capture":    `string.find(("a"):rep(4e6), "(.*)%1b")`,
 		"hostile pattern": `string.find(("a"):rep(40), ("a?"):rep(40) .. ("a"):rep(41))`,
 		"tostring":        `tostring(setmetatable({}, {__tostring = function() while true do end end}))`,
 	} {

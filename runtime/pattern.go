@@ -82,9 +82,13 @@ func (m *matcher) find(s int) (start, end int, err error) {
 	return -1, -1, nil
 }
 
-func (m *matcher) tick() {
-	m.steps++
-	if m.steps%pollSteps == 0 {
+func (m *matcher) tick() { m.spend(1) }
+
+// spend counts n steps at once: a long set, or a long text compared, must be as
+// stoppable as many short ones.
+func (m *matcher) spend(n int) {
+	m.steps += n
+	for ; m.steps >= pollSteps; m.steps -= pollSteps {
 		if err := m.poll(); err != nil {
 			panic(patternError{err})
 		}
@@ -278,6 +282,7 @@ func (m *matcher) backReference(s int, c byte) int {
 		m.fail("pattern refers to capture %%%c, which is a position", c)
 	}
 	text := m.src[m.capture[l].start : m.capture[l].start+m.capture[l].len]
+	m.spend(len(text) / 16) // compared many bytes at a time
 	if strings.HasPrefix(m.src[s:], text) {
 		return s + len(text)
 	}
@@ -298,6 +303,7 @@ func (m *matcher) classEnd(p int) int {
 		if p < len(m.pat) && m.pat[p] == '^' {
 			p++
 		}
+		from := p
 		for first := true; first || p >= len(m.pat) || m.pat[p] != ']'; first = false {
 			if p >= len(m.pat) {
 				m.fail("pattern is malformed: missing ]")
@@ -308,6 +314,7 @@ func (m *matcher) classEnd(p int) int {
 				p++
 			}
 		}
+		m.spend((p - from) / 8)
 		return p + 1
 	}
 	return p
@@ -328,6 +335,7 @@ func (m *matcher) single(s, p, end int) bool {
 
 // inSet matches c against the set from [ at p to ] at last.
 func (m *matcher) inSet(c byte, p, last int) bool {
+	m.spend((last - p) / 8)
 	found := true
 	p++
 	if m.pat[p] == '^' {

@@ -126,7 +126,11 @@ func (vm *VM) luaConcatTable(L *lua.LState) int {
 		to = vm.checkInt(L, 4, fn, "to")
 	}
 	var b strings.Builder
+	ctx := vm.Context(L)
 	for i := from; i <= to; i++ {
+		if i%pollSteps == 0 && ctx.Err() != nil {
+			vm.Raise(L, causeOf(ctx))
+		}
 		switch v := t.RawGetInt(i).(type) {
 		case lua.LString:
 			b.WriteString(string(v))

@@ -30,7 +30,8 @@ func (s *Store) blobPath(hash string) string {
 }
 
 // PutBlobs writes each blob durably and returns their hashes, by which a row
-// may then refer to them. A blob that is already there is not written again.
+// may then refer to them. A blob that is already there is replaced: it may be
+// damaged, or about to be taken for abandoned.
 func (s *Store) PutBlobs(blobs ...[]byte) ([]string, error) {
 	if s.opts.ReadOnly {
 		return nil, &Error{Op: "write blob", Dir: s.dir, Err: ErrReadOnly, Cause: errors.New("the store was opened read-only")}
@@ -54,15 +55,12 @@ func (s *Store) PutBlobs(blobs ...[]byte) ([]string, error) {
 	return hashes, nil
 }
 
-// putBlob gives one blob its name; the directory is not yet synced.
+// putBlob gives one blob its name; the directory is not yet synced. The blob
+// is hashed while it is on its way to the disk.
 func (s *Store) putBlob(data []byte) (hash string, err error) {
-	sum := sha256.Sum256(data)
-	hash = hex.EncodeToString(sum[:])
-	path := s.blobPath(hash)
-	if info, err := os.Stat(path); err == nil && info.Size() == int64(len(data)) {
-		return hash, nil
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), tempPrefix)
+	sum := make(chan [sha256.Size]byte, 1)
+	go func() { sum <- sha256.Sum256(data) }()
+	f, err := os.CreateTemp(filepath.Join(s.dir, blobDir), tempPrefix)
 	if err != nil {
 		return "", err
 	}
@@ -91,7 +89,16 @@ func (s *Store) putBlob(data []byte) (hash string, err error) {
 	if err := f.Close(); err != nil {
 		return "", err
 	}
-	return hash, os.Rename(f.Name(), path)
+	whole := <-sum
+	hash = hex.EncodeToString(whole[:])
+	if err = os.Rename(f.Name(), s.blobPath(hash)); err != nil {
+		// Windows replaces no file that somebody reads.
+		if _, unreadable := s.Blob(hash); unreadable != nil {
+			return "", err
+		}
+		return hash, os.Remove(f.Name())
+	}
+	return hash, nil
 }
 
 // syncDir makes renames in dir durable. Windows has no such call and needs none.

@@ -181,12 +181,13 @@ func (s *Service) add(ctx context.Context, op string, m store.Model, c policy.Co
 	if err != nil {
 		return hud.Model{}, invalid(op, "%v", err)
 	}
-	hashes, err := s.store.PutBlobs(weights)
+	m.Config = string(config)
+	err = s.withBlobs([][]byte{weights}, func(hashes []string) (err error) {
+		m.Weights = hashes[0]
+		m, err = s.store.AddModel(ctx, m, isBaseSlug)
+		return err
+	})
 	if err != nil {
-		return hud.Model{}, storeError(op, err)
-	}
-	m.Config, m.Weights = string(config), hashes[0]
-	if m, err = s.store.AddModel(ctx, m, isBaseSlug); err != nil {
 		return hud.Model{}, storeError(op, err)
 	}
 	return catalogEntry(m), nil

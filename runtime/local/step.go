@@ -116,13 +116,12 @@ func (t *trainer) save(ctx context.Context, op string, c store.Checkpoint, weigh
 	if err := errors.Join(errs[:]...); err != nil {
 		return c, failed(op, hud.CodeServer, http.StatusInternalServerError, "%v", err)
 	}
-	hashes, err := t.svc.store.PutBlobs(w.Bytes(), m.Bytes())
-	if err != nil {
-		return c, storeError(op, err)
-	}
-	c.Weights, c.Moments = hashes[0], hashes[1]
-	t.svc.loaded.put(weightsKey(t.row.Config, c.Weights), weights)
-	c, err = t.svc.store.CommitStep(ctx, c, req.State)
+	err := t.svc.withBlobs([][]byte{w.Bytes(), m.Bytes()}, func(hashes []string) (err error) {
+		c.Weights, c.Moments = hashes[0], hashes[1]
+		t.svc.loaded.put(weightsKey(t.row.Config, c.Weights), weights) // before a chat looks for them
+		c, err = t.svc.store.CommitStep(ctx, c, req.State)
+		return err
+	})
 	if errors.Is(err, store.ErrMoved) {
 		t.passes.invalidate("another process moved the head")
 		return c, hinted(conflict(op, "%v: the accumulated gradients were discarded", err),

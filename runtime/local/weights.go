@@ -3,7 +3,9 @@ package local
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strconv"
 	"sync"
@@ -126,6 +128,20 @@ func newModel(c policy.Config, data []byte) (*policy.Model, error) {
 		return nil, fmt.Errorf("%w: %w", store.ErrCorrupt, err)
 	}
 	return policy.New(c, params)
+}
+
+// withBlobs writes blobs and commits what refers to them. When a clean-up
+// removed one in between, because nothing else did, it does so again.
+func (s *Service) withBlobs(blobs [][]byte, commit func(hashes []string) error) error {
+	for tries := 1; ; tries++ {
+		hashes, err := s.store.PutBlobs(blobs...)
+		if err != nil {
+			return err
+		}
+		if err = commit(hashes); tries == 3 || !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
 }
 
 // writeWeights encodes a parameter slab into an empty buffer.

@@ -9,7 +9,6 @@
 package safetensors
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
@@ -86,28 +85,34 @@ func Encode(w io.Writer, tensors []Tensor, dtype DType, metadata map[string]stri
 	if err != nil {
 		return err
 	}
-	out := bufio.NewWriterSize(w, 1<<16)
-	var word [8]byte
-	binary.LittleEndian.PutUint64(word[:], uint64(len(header)))
-	out.Write(word[:])
-	out.Write(header)
+	head := binary.LittleEndian.AppendUint64(make([]byte, 0, 8+len(header)), uint64(len(header)))
+	if _, err := w.Write(append(head, header...)); err != nil {
+		return fmt.Errorf("safetensors: %w", err)
+	}
+	size := dtype.size()
+	buf := make([]byte, size*chunk)
 	for _, t := range tensors {
-		for _, v := range t.Data {
+		for part := range slices.Chunk(t.Data, chunk) {
+			out := buf[:size*len(part)]
 			if dtype == F32 {
-				binary.LittleEndian.PutUint32(word[:], math.Float32bits(v))
+				for i, v := range part {
+					binary.LittleEndian.PutUint32(out[4*i:], math.Float32bits(v))
+				}
 			} else {
-				binary.LittleEndian.PutUint16(word[:], toBF16(v))
+				for i, v := range part {
+					binary.LittleEndian.PutUint16(out[2*i:], toBF16(v))
+				}
 			}
-			if _, err := out.Write(word[:dtype.size()]); err != nil {
+			if _, err := w.Write(out); err != nil {
 				return fmt.Errorf("safetensors: %w", err)
 			}
 		}
 	}
-	if err := out.Flush(); err != nil {
-		return fmt.Errorf("safetensors: %w", err)
-	}
 	return nil
 }
+
+// chunk is how many elements are converted at a time.
+const chunk = 1 << 13
 
 func encodeHeader(tensors []Tensor, dtype DType, metadata map[string]string) ([]byte, error) {
 	var b bytes.Buffer

@@ -192,6 +192,7 @@ func (vm *VM) load(c *Chunk) *lua.LFunction {
 			vm.evals = vm.evals[1:]
 		}
 	}
-	vm.sources[c.name] = &c.src
+	src := c.src // a pointer into the chunk would keep its code, too
+	vm.sources[c.name] = &src
 	return vm.root.NewFunctionFromProto(c.proto)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	goruntime "runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -332,6 +333,35 @@ func TestTailCallsCostNothingInTheEnd(t *testing.T) {
 		}
 		if used := after.TotalAlloc - before.TotalAlloc; used > 16<<20 {
 			t.Errorf("%s: allocated %d bytes, want at most 16 MiB", name, used)
+		}
+	}
+}
+
+// Each of these took gopher-lua's compiler, which cannot be stopped, between
+// one and six seconds, or half a gigabyte.
+func TestSourceThatIsSlowToCompileIsRefused(t *testing.T) {
+	t.Parallel()
+	numbered := func(n int, format string) string {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString(strings.ReplaceAll(format, "#", strconv.Itoa(i)))
+		}
+		return b.String()
+	}
+	for _, c := range []struct{ name, src, want string }{
+		{"labels", numbered(20_000, "::l#:: "), "more than 10000 labels and gotos"},
+		{"gotos", numbered(20_000, "goto l#  ::l#:: "), "more than 10000 labels and gotos"},
+		{"uses of constants", numbered(9_000, "x=# ") + strings.Repeat("x=8999 ", 100_000), "too many constants and uses of them"},
+		{"functions", strings.Repeat("f=function() end ", 20_000), "more than 10000 functions"},
+	} {
+		_, err := runtime.Compile("slow.lua", c.src)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+		}
+	}
+	for _, src := range []string{numbered(4_000, "goto l# ::l#:: "), numbered(9_000, "x=# "), strings.Repeat("f=function() end ", 9_000)} {
+		if _, err := runtime.Compile("fine.lua", src); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -15,6 +15,9 @@ const (
 	maxTreeDepth  = 1_000
 	maxTableItems = 25_550 // 511 flushes of 50: more are lost
 	maxConstants  = 10_000 // distinct ones of one function, searched one by one
+	maxSearches   = 1e8    // steps of those searches, half a second
+	maxJumps      = 10_000 // labels and gotos, which search each other
+	maxFunctions  = 10_000 // 14 KB each to compile
 	maxOperands   = 10_000 // of one chain of ..
 	concatGroup   = 50     // operands of one call of concat; a function has 200 registers
 )
@@ -166,8 +169,11 @@ func checkKey(L *lua.LState) int {
 type rewriter struct {
 	name, src string
 	depth     int
-	constants []map[string]struct{} // of the functions being walked, innermost last
-	fresh     int                   // hidden locals made so far
+	constants []map[string]int // places by text, of the functions being walked, innermost last
+	searches  int              // steps that finding the constants will take
+	jumps     int
+	functions int
+	fresh     int // hidden locals made so far
 }
 
 // rewriteTree checks stmts against the bounds above and rewrites them.
@@ -181,7 +187,7 @@ func rewriteTree(name, src string, stmts []ast.Stmt) (out []ast.Stmt, failed *Er
 			failed = e
 		}
 	}()
-	r := &rewriter{name: name, src: src, constants: []map[string]struct{}{{}}}
+	r := &rewriter{name: name, src: src, constants: []map[string]int{{}}}
 	return r.stmts(stmts), nil
 }
 
@@ -191,9 +197,16 @@ func (r *rewriter) fail(at ast.PositionHolder, hint, format string, args ...any)
 
 func (r *rewriter) constant(at ast.PositionHolder, c string) {
 	set := r.constants[len(r.constants)-1]
-	set[c] = struct{}{}
+	place, known := set[c]
+	if !known {
+		place = len(set)
+		set[c] = place
+	}
 	if len(set) > maxConstants {
 		r.fail(at, "keep data in JSON", "more than %d different constants in one function", maxConstants)
+	}
+	if r.searches += place; r.searches > maxSearches {
+		r.fail(at, "keep data in JSON, or split the file", "too many constants and uses of them")
 	}
 }
 
@@ -269,12 +282,19 @@ func (r *rewriter) stmt(s ast.Stmt) ast.Stmt {
 		r.function(s.Func)
 	case *ast.ReturnStmt:
 		r.exprs(s.Exprs)
+	case *ast.LabelStmt, *ast.GotoStmt:
+		if r.jumps++; r.jumps > maxJumps {
+			r.fail(s, "split the file", "more than %d labels and gotos", maxJumps)
+		}
 	}
 	return s
 }
 
 func (r *rewriter) function(f *ast.FunctionExpr) {
-	r.constants = append(r.constants, map[string]struct{}{})
+	if r.functions++; r.functions > maxFunctions {
+		r.fail(f, "split the file", "more than %d functions", maxFunctions)
+	}
+	r.constants = append(r.constants, map[string]int{})
 	f.Stmts = r.stmts(f.Stmts)
 	r.constants = r.constants[:len(r.constants)-1]
 }

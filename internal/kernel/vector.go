@@ -60,6 +60,38 @@ func Scale(alpha float32, x []float32) {
 	}
 }
 
+// Sum is Σ x[i] in float64: the bits are the same with every implementation.
+func Sum(x []float32) float64 {
+	if active >= levelAVX2 {
+		return sumAVX2(unsafe.SliceData(x), uintptr(len(x)))
+	}
+	return SumRef(x)
+}
+
+// SumRef is the plain Go [Sum].
+func SumRef[F Float](x []F) float64 {
+	var s [16]float64
+	for ; len(x) >= 16; x = x[16:] {
+		x := (*[16]F)(x)
+		for j := range s {
+			s[j] += float64(x[j])
+		}
+	}
+	if len(x) >= 8 {
+		for j, v := range x[:8] {
+			s[j] += float64(v)
+		}
+		x = x[8:]
+	}
+	for j, v := range x {
+		s[8+j] += float64(v)
+	}
+	for j := range 4 {
+		s[j] = (s[j] + s[j+8]) + (s[j+4] + s[j+12])
+	}
+	return (s[0] + s[2]) + (s[1] + s[3])
+}
+
 // SumSquares is Σ x[i]², summed in float64.
 func SumSquares(x []float32) float64 {
 	if active >= levelAVX2 {

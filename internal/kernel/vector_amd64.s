@@ -1,13 +1,7 @@
 //go:build !purego
 
 #include "textflag.h"
-
-// TAILMASK sets m to the CX (1 to 7) values that are left.
-#define TAILMASK(m) \
-	LEAQ    ·tailMask+32(SB), AX; \
-	SHLQ    $2, CX;               \
-	SUBQ    CX, AX;               \
-	VMOVUPS (AX), m
+#include "avx2_amd64.h"
 
 // SUMLANES adds the lanes of y into the first of x, its lower half.
 #define SUMLANES(y, x, t) \

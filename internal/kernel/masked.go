@@ -1,0 +1,170 @@
+package kernel
+
+import "unsafe"
+
+// The functions of this file are the gradients of elementwise operations. What they leave out cannot put NaN or an
+// infinity into dst. x may be one value, as in [AddTo].
+
+// MulAdd is dst[i] += g[i]·x[i] where g[i] is not 0, with one or two roundings.
+func MulAdd(dst, g, x []float32) {
+	checkLen("MulAdd", "g", len(g), len(dst))
+	sx := advance("MulAdd", "x", len(x), len(dst))
+	switch {
+	case len(dst) == 0:
+	case active >= levelAVX2:
+		mulAddAVX2(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, 0, 0)
+	default:
+		MulAddRef(dst, g, x)
+	}
+}
+
+// MulAddRef is the plain Go [MulAdd].
+func MulAddRef[F Float](dst, g, x []F) {
+	s := step(x, len(dst))
+	for i, v := range g {
+		if v != 0 {
+			dst[i] += F(v * x[i*s])
+		}
+	}
+}
+
+// DivAdd is dst[i] += g[i] / x[i] where g[i] is not 0.
+func DivAdd(dst, g, x []float32) {
+	checkLen("DivAdd", "g", len(g), len(dst))
+	sx := advance("DivAdd", "x", len(x), len(dst))
+	switch {
+	case len(dst) == 0:
+	case active >= levelAVX2:
+		divAddAVX2(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, 0, 0)
+	default:
+		DivAddRef(dst, g, x)
+	}
+}
+
+// DivAddRef is the plain Go [DivAdd].
+func DivAddRef[F Float](dst, g, x []F) {
+	s := step(x, len(dst))
+	for i, v := range g {
+		if v != 0 {
+			dst[i] += v / x[i*s]
+		}
+	}
+}
+
+// AddIf is dst[i] += g[i] where x[i] is not 0.
+func AddIf(dst, g, x []float32) {
+	checkLen("AddIf", "g", len(g), len(dst))
+	sx := advance("AddIf", "x", len(x), len(dst))
+	switch {
+	case len(dst) == 0:
+	case active >= levelAVX2:
+		addIfAVX2(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, 0, 0)
+	default:
+		AddIfRef(dst, g, x)
+	}
+}
+
+// AddIfRef is the plain Go [AddIf].
+func AddIfRef[F Float](dst, g, x []F) {
+	s := step(x, len(dst))
+	for i, v := range g {
+		if x[i*s] != 0 {
+			dst[i] += v
+		}
+	}
+}
+
+// AddUnless is dst[i] += g[i] where x[i] is 0.
+func AddUnless(dst, g, x []float32) {
+	checkLen("AddUnless", "g", len(g), len(dst))
+	sx := advance("AddUnless", "x", len(x), len(dst))
+	switch {
+	case len(dst) == 0:
+	case active >= levelAVX2:
+		addUnlessAVX2(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, 0, 0)
+	default:
+		AddUnlessRef(dst, g, x)
+	}
+}
+
+// AddUnlessRef is the plain Go [AddUnless].
+func AddUnlessRef[F Float](dst, g, x []F) {
+	s := step(x, len(dst))
+	for i, v := range g {
+		if x[i*s] == 0 {
+			dst[i] += v
+		}
+	}
+}
+
+// AddSigned is dst[i] += g[i] where x[i] is above 0, dst[i] -= g[i] where it is below.
+func AddSigned(dst, g, x []float32) {
+	checkLen("AddSigned", "g", len(g), len(dst))
+	sx := advance("AddSigned", "x", len(x), len(dst))
+	switch {
+	case len(dst) == 0:
+	case active >= levelAVX2:
+		addSignedAVX2(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, 0, 0)
+	default:
+		AddSignedRef(dst, g, x)
+	}
+}
+
+// AddSignedRef is the plain Go [AddSigned].
+func AddSignedRef[F Float](dst, g, x []F) {
+	s := step(x, len(dst))
+	for i, v := range g {
+		switch {
+		case x[i*s] > 0:
+			dst[i] += v
+		case x[i*s] < 0:
+			dst[i] -= v
+		}
+	}
+}
+
+// AddWithin is dst[i] += g[i] where lo ≤ x[i] ≤ hi.
+func AddWithin(dst, g, x []float32, lo, hi float32) {
+	checkLen("AddWithin", "g", len(g), len(dst))
+	sx := advance("AddWithin", "x", len(x), len(dst))
+	switch {
+	case len(dst) == 0:
+	case active >= levelAVX2:
+		addWithinAVX2(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, lo, hi)
+	default:
+		AddWithinRef(dst, g, x, lo, hi)
+	}
+}
+
+// AddWithinRef is the plain Go [AddWithin].
+func AddWithinRef[F Float](dst, g, x []F, lo, hi F) {
+	s := step(x, len(dst))
+	for i, v := range g {
+		if x[i*s] >= lo && x[i*s] <= hi {
+			dst[i] += v
+		}
+	}
+}
+
+// SelectTo is dst[i] = a[i] where mask[i] is not 0, else b[i].
+func SelectTo(dst, mask, a, b []float32) {
+	checkLen("SelectTo", "mask", len(mask), len(dst))
+	checkLen("SelectTo", "a", len(a), len(dst))
+	checkLen("SelectTo", "b", len(b), len(dst))
+	if active >= levelAVX2 {
+		selectAVX2(unsafe.SliceData(dst), unsafe.SliceData(mask), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)))
+		return
+	}
+	SelectRef(dst, mask, a, b)
+}
+
+// SelectRef is the plain Go [SelectTo].
+func SelectRef[F Float](dst, mask, a, b []F) {
+	for i, m := range mask {
+		if m != 0 {
+			dst[i] = a[i]
+		} else {
+			dst[i] = b[i]
+		}
+	}
+}

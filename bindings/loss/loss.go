@@ -4,7 +4,7 @@
 package loss
 
 import (
-	"slices"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -29,16 +29,23 @@ func Open(vm *runtime.VM) (lua.LValue, error) {
 		return m, nil
 	}
 	f := map[string]lua.LGFunction{"as_custom": asCustom}
+	kl := map[string]lua.LGFunction{"controller_adaptive": adaptiveKL}
 	for _, name := range loss.Names() {
-		f[name] = func(L *lua.LState) int {
+		call := func(L *lua.LState) int {
 			a := luax.Read(L, name)
 			data := a.Table("data")
 			t, s := configured(&a, name)
 			a.End()
 			return compute(&a, t, s, data)
 		}
+		if short, ok := strings.CutPrefix(name, "kl."); ok {
+			kl[short] = call
+		} else {
+			f[name] = call
+		}
 	}
 	m := luax.Module(vm, "loss", f)
+	m.RawSetString("kl", luax.Module(vm, "loss.kl", kl))
 	m.RawSetString("advantages", luax.Module(vm, "loss.advantages", advantages()))
 	vm.SetValue(moduleKey{}, m)
 	return m, nil
@@ -72,7 +79,7 @@ func configured(a *luax.Args, name string) (*loss.TokenLoss, options) {
 	s.Aggregate = loss.Aggregation(o.OneOf("aggregate", "", loss.Aggregations()...))
 	s.MaxLength, s.Denominator = o.Number("max_length", 0), o.Number("denominator", 0)
 	// What is wrong with the aggregation shows here, before anything is spent.
-	if _, err := s.Aggregate.Scales(nil, nil, s.MaxLength, s.Denominator); err != nil {
+	if err := t.Check(s.Settings); err != nil {
 		a.VM().Raise(a.L, err)
 	}
 	return t, s
@@ -112,6 +119,20 @@ func asCustom(L *lua.LState) int {
 	return 1
 }
 
+// adaptiveKL is loss.kl.controller_adaptive(beta, kl, options).
+func adaptiveKL(L *lua.LState) int {
+	a := luax.Read(L, "controller_adaptive")
+	beta, kl := a.Number("beta"), a.Number("kl")
+	o := a.Options("target", "n", "horizon")
+	a.End()
+	next, err := loss.AdaptiveKL(beta, kl, o.NeedNumber("target"), o.Number("n", 1), o.Number("horizon", 10000))
+	if err != nil {
+		a.VM().Raise(L, err)
+	}
+	L.Push(lua.LNumber(next))
+	return 1
+}
+
 // batchOf reads what a loss is computed from: the data array of a custom loss,
 // its packed table, one datum, or a table with the same fields.
 func batchOf(a *luax.Args, data *lua.LTable) *loss.Batch {
@@ -127,14 +148,23 @@ func batchOf(a *luax.Args, data *lua.LTable) *loss.Batch {
 	}
 	b := &loss.Batch{Packed: &hud.Packed{}, Logprobs: field("logprobs")}
 	b.SamplingLogprobs, b.Mask = field("sampling_logprobs"), field("mask")
+	if data.RawGetString("ref_logprobs") != lua.LNil {
+		b.RefLogprobs = field("ref_logprobs")
+	}
 	n := b.Logprobs.Len()
-	for name, t := range map[string]*tensor.Tensor{"sampling_logprobs": b.SamplingLogprobs, "mask": b.Mask} {
+	for name, t := range map[string]*tensor.Tensor{"sampling_logprobs": b.SamplingLogprobs, "mask": b.Mask, "ref_logprobs": b.RefLogprobs} {
+		if t == nil {
+			continue
+		}
 		if t.Len() != n {
 			a.Fail("data.%s: got %d positions, want %d as logprobs has", name, t.Len(), n)
 		}
 	}
 	p := b.Packed
 	p.Logprobs, p.SamplingLogprobs, p.Mask = b.Logprobs.Data(), b.SamplingLogprobs.Data(), b.Mask.Data()
+	if b.RefLogprobs != nil {
+		p.RefLogprobs = b.RefLogprobs.Data()
+	}
 	p.Offsets = []int{0, n}
 	if list, ok := data.RawGetString("offsets").(*lua.LTable); ok {
 		p.Offsets = luax.Numbers[int](a, "data.offsets", list)
@@ -147,6 +177,7 @@ func batchOf(a *luax.Args, data *lua.LTable) *loss.Batch {
 		}
 	}
 	p.Advantage = perDatum(a, "data.advantage", data.RawGetString("advantage"), p.Len())
+	p.Reward = perDatum(a, "data.reward", data.RawGetString("reward"), p.Len())
 	return b
 }
 
@@ -185,87 +216,4 @@ func perDatum(a *luax.Args, param string, v lua.LValue, n int) []float64 {
 		a.Fail("%s: got %d values for %d datums", param, len(out), n)
 	}
 	return out
-}
-
-// advantages are the estimators, each f(rewards, {group_idx=, traj_idx=, …}).
-func advantages() map[string]lua.LGFunction {
-	f := map[string]lua.LGFunction{}
-	add := func(name string, estimate func(r loss.Rewards, eps float64) ([]float64, error), eps float64, extra ...string) {
-		f[name] = func(L *lua.LState) int {
-			a := luax.Read(L, name)
-			v := a.Value("rewards")
-			n := 1
-			switch v := v.(type) {
-			case *lua.LTable:
-				n = v.Len()
-			case *lua.LUserData:
-				if t, ok := luax.To[*tensor.Tensor](v); ok {
-					n = t.Len()
-				}
-			default:
-				a.Bad("rewards", v, "list of numbers or tensor")
-			}
-			r := loss.Rewards{Reward: perDatum(&a, "rewards", v, n)}
-			o := a.Options(append([]string{"group_idx", "group_size", "traj_idx"}, extra...)...)
-			a.End()
-			index := func(name string) []int {
-				list := o.Table(name)
-				if list == nil {
-					return nil
-				}
-				x := luax.Numbers[int](&a, name, list)
-				if len(x) != n {
-					a.Fail("%s: got %d values for %d rewards", name, len(x), n)
-				}
-				return x
-			}
-			r.Group, r.Traj = index("group_idx"), index("traj_idx")
-			if o.Has("group_size") {
-				size := o.Int("group_size", 0)
-				if r.Group != nil || size < 1 || n%size != 0 {
-					a.Fail("group_size: got %d for %d rewards, want a divisor, and no group_idx beside it", size, n)
-				}
-				r.Group = make([]int, n)
-				for i := range r.Group {
-					r.Group[i] = i / size
-				}
-			}
-			e := eps
-			switch {
-			case slices.Contains(extra, "eps"):
-				if e = o.Number("eps", eps); !(e >= 0) {
-					a.Fail("eps: got %v, want at least 0", e)
-				}
-			case slices.Contains(extra, "length"):
-				r.Length = index("length")
-			}
-			out, err := estimate(r, e)
-			if err != nil {
-				a.VM().Raise(L, err)
-			}
-			if _, ok := v.(*lua.LTable); ok {
-				L.Push(luax.List(a.VM(), out))
-				return 1
-			}
-			b := tensors.Of(a.VM())
-			t := b.Allocator().Zeros(n)
-			for i, x := range out {
-				if t.Err() == nil {
-					t.Data()[i] = float32(x)
-				}
-			}
-			L.Push(b.Wrap(L, t))
-			return 1
-		}
-	}
-	plain := func(g func(r loss.Rewards) []float64) func(r loss.Rewards, _ float64) ([]float64, error) {
-		return func(r loss.Rewards, _ float64) ([]float64, error) { return g(r), nil }
-	}
-	add("mean_only", plain(loss.MeanOnly), 0)
-	add("rloo", plain(loss.RLOO), 0)
-	add("maxrl", plain(loss.MaxRL), 0)
-	add("grpo", func(r loss.Rewards, eps float64) ([]float64, error) { return loss.GRPO(r, eps), nil }, 1e-6, "eps")
-	add("batch_std", func(r loss.Rewards, eps float64) ([]float64, error) { return loss.BatchStd(r, eps), nil }, 1e-4, "eps")
-	add("opo", func(r loss.Rewards, _ float64) ([]float64, error) { return loss.OPO(r) }, 0, "length")
-	return f
 }

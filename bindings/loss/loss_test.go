@@ -34,6 +34,9 @@ func batch() *hud.Packed {
 		p.Mask = append(p.Mask, float32(min(1, i%3)))
 	}
 	p.SamplingLogprobs[0] = 0
+	for i, l := range p.Logprobs {
+		p.RefLogprobs = append(p.RefLogprobs, l+0.1*float32(i%3-1))
+	}
 	return p
 }
 
@@ -245,8 +248,8 @@ func TestBuiltins(t *testing.T) {
 	for _, name := range loss.Names() {
 		out := must(t, fmt.Sprintf(`
 			local a = custom(loss.as_custom(%q, {aggregate = "sum"}))
-			local b = custom(function(data) local total = 0 for _, d in ipairs(data) do total = total + loss[%q](d, {aggregate = "sum"}) end return total end)
-			return a, b`, name, name))
+			local b = custom(function(data) local total = 0 for _, d in ipairs(data) do total = total + (rawget(loss, %q) or loss.kl[%q])(d, {aggregate = "sum"}) end return total end)
+			return a, b`, name, name, strings.TrimPrefix(name, "kl.")))
 		var w []float64
 		for _, v := range out[1].([]any) {
 			w = append(w, v.(float64))
@@ -260,7 +263,7 @@ func TestData(t *testing.T) {
 	for _, c := range [][2]string{
 		{`local n; local _, _, _, touched = custom(function(data, l) n = #data; return l[2]:sum() + data.packed.logprobs[7] end); return n, touched`, "5 [false true false true false]"},
 		{`local s; custom(function(data, l) s = {tostring(data[4]), tostring(data.packed), data[4].input, data[1].extra.weight, data[5].group_idx, data[1].ref_logprobs == nil}; return l[1]:sum() end); return s[1], s[2], s[3], s[4], s[5], s[6]`,
-			"DatumTensors{positions=3, reward=1, advantage=-1, traj_idx=2, group_idx=1} packed{datums=5, positions=11} trace-3 2 1 true"},
+			"DatumTensors{positions=3, reward=1, advantage=-1, traj_idx=2, group_idx=1} packed{datums=5, positions=11} trace-3 2 1 false"},
 		{`local p; custom(function(data, l) p = data.packed; return l[1]:sum() end); return p.offsets, p.reward:tolist(), p.group_idx, p.traj_idx, p.expand({1,2,3,4,5}):tolist()`,
 			"[0 3 5 6 9 11] [1 0 0 1 3] [0 0 0 1 1] [0 1 1 2 3] [1 1 1 2 2 3 4 4 4 5 5]"},
 		// What a script keeps stays right across calls.
@@ -268,6 +271,15 @@ func TestData(t *testing.T) {
 		{`return string.format('%.6f', loss.advantages.grpo({1,0}, {eps=0})[2]), loss.advantages.rloo({1,0,0,0}, {group_size=4})[1], loss.advantages.opo({1,0}, {length={1,3}}), loss.advantages.maxrl{1,0}, loss.advantages.batch_std({1,1})`,
 			"-0.707107 1 [0.75 -0.25] [1 -1] [0 0]"},
 		{`local l, m = loss.ppo({logprobs = tensor{-1,-1}, sampling_logprobs = tensor{-3,-1}, mask = tensor{1,1}, advantage = 1}, {aggregate = "token_mean"}); return l:item(), m.clip_fraction, m.loss_tokens`, "-1.100000023841858 0.5 2"},
+		// d = 2, 0: ratios e² and 1.
+		{`local l, m = loss.dapo({logprobs = tensor{-1,-1}, sampling_logprobs = tensor{-3,-1}, mask = tensor{1,1}, advantage = 1}); return string.format("%.4f %.4f %.4f %.4f %.4f", l:item(), m.ratio_mean, m.ratio_max, m.kl_k1, m.kl_k2)`, "-1.1400 4.1945 7.3891 -1.0000 1.0000"},
+		{`return loss.kl.controller_adaptive(0.1, 3, {target = 1, n = 100, horizon = 1000}), loss.kl.controller_adaptive(0.1, 0, {target = 1, horizon = 1})`, "0.10200000000000001 0.08000000000000002"},
+		{`loss.kl.controller_adaptive(0.1, 3, {target = 0})`, "! controller_adaptive: target: got 0, want above 0"},
+		{`loss.kl.k3({logprobs = tensor{-1}, sampling_logprobs = tensor{-1}, mask = tensor{1}})`, "! kl.k3: ref_logprobs: got none, want the reference's logprobs"},
+		{`loss.topr({logprobs = tensor{-1}, sampling_logprobs = tensor{-1}, mask = tensor{1}})`, "! topr: reward: got 0 values for 1 datums"},
+		{`loss.as_custom("dr_grpo")`, "! aggregate: seq_mean_token_sum_norm: max_length: got 0, want above 0"},
+		{`loss.as_custom("sapo", {tau_pos = 0})`, "! sapo: tau_pos: got 0, want above 0"},
+		{`loss.as_custom("gmpo", {log_clip_low = 1})`, "! gmpo: got log_clip_low 1 above log_clip_high 0.2, want bounds on the log-ratio, low before high"},
 
 		{`custom(function() return 5 end)`, "! forward_backward_custom: custom loss: got number, want tensor"},
 		{`custom(function() end)`, "! forward_backward_custom: custom loss: got nil, want tensor"},

@@ -15,9 +15,10 @@ const (
 	SeqMeanTokenSum     Aggregation = "seq_mean_token_sum"      // Σ / B
 	SeqMeanTokenSumNorm Aggregation = "seq_mean_token_sum_norm" // Σ / (B·max length)
 	PromptMean          Aggregation = "prompt_mean"             // mean over groups of the token mean within the group
+	TokenMeanLegacy     Aggregation = "token_mean_legacy"       // Σ / Σ T / the number of chunks: the mean of the chunks' means
 )
 
-var aggregations = []string{string(Sum), string(TokenMean), string(SeqMeanTokenMean), string(SeqMeanTokenSum), string(SeqMeanTokenSumNorm), string(PromptMean)}
+var aggregations = []string{string(Sum), string(TokenMean), string(SeqMeanTokenMean), string(SeqMeanTokenSum), string(SeqMeanTokenSumNorm), string(PromptMean), string(TokenMeanLegacy)}
 
 // Aggregations lists the names.
 func Aggregations() []string { return slices.Clone(aggregations) }
@@ -27,7 +28,8 @@ func Aggregations() []string { return slices.Clone(aggregations) }
 // seq_mean_token_sum_norm, the longest answer possible. A denominator above 0
 // takes the place of the batch's own (of B in the seq_ ones, of Σ T in
 // token_mean, of P in prompt_mean), so that chunks of a batch add up to the
-// whole.
+// whole. In token_mean_legacy it is the number of chunks, and short chunks
+// weigh as much as long ones: it is there to repeat old runs.
 func (a Aggregation) Scales(tokens, groups []int, maxLength, denominator float64) ([]float64, error) {
 	if denominator < 0 {
 		return nil, invalid("aggregate", "got denominator %v, want above 0", denominator)
@@ -71,6 +73,8 @@ func (a Aggregation) Scales(tokens, groups []int, maxLength, denominator float64
 			within[at(groups, i)] += n
 		}
 		each(func(i int) float64 { return 1 / (whole(len(within)) * max(1, float64(within[at(groups, i)]))) })
+	case TokenMeanLegacy:
+		each(func(int) float64 { return 1 / (whole(1) * max(1, float64(total))) })
 	default:
 		return nil, unknown("aggregate", "aggregation", string(a), aggregations)
 	}

@@ -124,73 +124,6 @@ func Custom(a *tensor.Allocator, f TensorLoss) hud.CustomLoss {
 	}
 }
 
-// Settings are what the losses of this package need beside the batch.
-type Settings struct {
-	Aggregate   Aggregation // "" is sum, but token_mean for glm_double_sided
-	MaxLength   float64     // for seq_mean_token_sum_norm
-	Denominator float64     // see Aggregation.Scales; 0: the batch's own
-	Advantage   []float64   // [D] in place of the batch's
-}
-
-// Loss is the loss of the batch as a tensor, with its metrics: loss_tokens,
-// and for losses with bounds clip_fraction (of the loss tokens); for
-// glm_double_sided trained_tokens and masked_tokens, and its denominators
-// count the trained ones. The advantage is the batch's, reward minus the
-// group's mean with each trajectory counted once, unless s has another.
-func (t *TokenLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float64, error) {
-	advantage := b.Advantage
-	if s.Advantage != nil {
-		advantage = s.Advantage
-	}
-	if advantage == nil {
-		advantage = make([]float64, b.Len())
-	}
-	if len(advantage) != b.Len() {
-		return nil, nil, invalid(t.name, "advantage: got %d values for %d datums", len(advantage), b.Len())
-	}
-	logprobs := b.Logprobs.Data()
-	grad := make([]float32, len(logprobs))
-	sums, counts := make([]Sums, b.Len()), make([]int, b.Len())
-	var all Sums
-	for d := range sums {
-		lo, hi := b.Range(d)
-		sums[d] = t.Eval(logprobs[lo:hi], b.Packed.SamplingLogprobs[lo:hi], b.Packed.Mask[lo:hi], advantage[d], grad[lo:hi])
-		all.add(sums[d])
-		counts[d] = sums[d].Tokens
-		if t.surviving {
-			counts[d] -= sums[d].Clipped
-		}
-	}
-	aggregate := s.Aggregate
-	if aggregate == "" && t.surviving {
-		aggregate = TokenMean
-	}
-	scales, err := aggregate.Scales(counts, b.GroupIdx, s.MaxLength, s.Denominator)
-	if err != nil {
-		return nil, nil, err
-	}
-	value := 0.0
-	for d, scale := range scales {
-		value += scale * sums[d].Loss
-		if scale == 1 {
-			continue
-		}
-		lo, hi := b.Range(d)
-		for i, g := range grad[lo:hi] {
-			grad[lo+i] = float32(float64(g) * scale)
-		}
-	}
-	metrics := map[string]float64{"loss_tokens": float64(all.Tokens)}
-	if t.surviving {
-		metrics["trained_tokens"] = float64(all.Tokens - all.Clipped)
-		metrics["masked_tokens"] = float64(all.Clipped)
-	} else if t.Clips() {
-		metrics["clip_fraction"] = float64(all.Clipped) / max(1, float64(all.Tokens))
-	}
-	out := tensor.Fused(t.name, value, []*tensor.Tensor{b.Logprobs}, [][]float32{grad})
-	return out, metrics, out.Err()
-}
-
 // AsCustom is a loss of this package as what ForwardBackwardCustom takes, so
 // that AsCustom("ppo", …) does what the service's own ppo does.
 func AsCustom(name string, config map[string]float64, s Settings) (hud.CustomLoss, error) {
@@ -198,7 +131,7 @@ func AsCustom(name string, config map[string]float64, s Settings) (hud.CustomLos
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.Aggregate.Scales(nil, nil, s.MaxLength, s.Denominator); err != nil {
+	if err := t.Check(s); err != nil {
 		return nil, err
 	}
 	return Custom(nil, func(b *Batch) (*tensor.Tensor, map[string]float64, error) { return t.Loss(b, s) }), nil

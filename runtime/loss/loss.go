@@ -9,6 +9,7 @@
 // Three ways to use one:
 //
 //   - [Builtin] and [TokenLoss.Eval] over slices, as a training service does;
+//     [TokenLoss.EvalSpan] where a loss needs more than a service has;
 //   - [TokenLoss.Loss] on a [Batch], as a tensor that joins a graph;
 //   - [Custom] turns any loss written with tensors into what
 //     hud.TrainingClient.ForwardBackwardCustom takes, and [AsCustom] does so
@@ -20,6 +21,17 @@
 // Tinker and HUD services: summed over tokens, with absolute bounds on the
 // ratio (clip_low_threshold, clip_high_threshold), not offsets from 1. A low
 // bound of 0 or less bounds nothing, as no ratio is below 0.
+//
+// The other losses have their field's name, and its default aggregation. Where
+// libraries disagree about a name's formula, the loss says whose it is. Bounds
+// are absolute here too, whatever a library's own option means by a number; the
+// key epsilon is short for the offsets 1−ε and 1+ε. A log-ratio is limited to
+// ±20 before it is exponentiated, and has no gradient beyond, so that value and
+// gradient are finite wherever ℓ and q are; the services' five and
+// glm_double_sided follow their services and limit nothing.
+//
+// A sequence is one datum. A loss with one ratio per sequence gives all its
+// tokens the same value, so that the aggregations mean the same for all losses.
 package loss
 
 import (
@@ -45,13 +57,45 @@ func (s *Sums) add(o Sums) {
 	s.Clipped += o.Clipped
 }
 
-// A TokenLoss is a loss whose value is a sum over tokens.
+// A Span is one datum: a stretch of tokens that share an advantage. All slices
+// have one length.
+type Span struct {
+	Logprobs  []float32 // ℓ
+	Sampling  []float32 // q; may be nil where UsesSampling is false
+	Reference []float32 // the reference's logprobs; may be nil where UsesReference is false
+	Mask      []float32 // a value other than 0 and 1 multiplies the token's loss
+	Weight    []float32 // multiplies as well, but a token of weight 0 still counts as one; nil is 1
+	Advantage float64
+	Reward    float64 // read where UsesReward is true
+}
+
+// scale is what multiplies the loss of token i, whose mask is m.
+func (s *Span) scale(i int, m float32) float64 {
+	if s.Weight == nil {
+		return float64(m)
+	}
+	return float64(m) * float64(s.Weight[i])
+}
+
+// point is what a token's loss is computed from.
+type point struct{ l, q, ref, a, reward float64 }
+
+// A tokenFunc is the loss of one token and its derivative with respect to ℓ.
+type tokenFunc = func(x point) (value, slope float64, clipped bool)
+
+// A spanFunc is the loss of a datum whose tokens depend on each other. It does
+// what EvalSpan does; dlogprobs is 0 everywhere when it is called, or nil.
+type spanFunc = func(s *Span, dlogprobs []float32) Sums
+
+// A TokenLoss is a loss whose value is a sum over the tokens of a datum, each
+// with a value of its own or all with that of the sequence.
 type TokenLoss struct {
 	name   string
 	config map[string]float64
 	traits
-	// token is the loss of one token and its derivative with respect to ℓ.
-	token func(l, q, a float64) (value, slope float64, clipped bool)
+	aggregate Aggregation
+	token     tokenFunc // or
+	span      spanFunc
 }
 
 // Name is the loss's name.
@@ -60,71 +104,92 @@ func (t *TokenLoss) Name() string { return t.name }
 // Config is every option with its value.
 func (t *TokenLoss) Config() map[string]float64 { return maps.Clone(t.config) }
 
+// Aggregation is how token losses are added up when nothing else is asked for.
+func (t *TokenLoss) Aggregation() Aggregation { return t.aggregate }
+
 // UsesSampling reports whether the loss looks at the sampling policy's
-// logprobs: all but cross_entropy and reinforce.
+// logprobs: all but cross_entropy, reinforce and others without a ratio.
 func (t *TokenLoss) UsesSampling() bool { return t.sampling }
 
-// UsesAdvantage reports whether the loss looks at the advantage: all but
-// cross_entropy.
+// UsesReference reports whether the loss looks at a reference's logprobs.
+func (t *TokenLoss) UsesReference() bool { return t.reference }
+
+// UsesReward reports whether the loss looks at the reward itself.
+func (t *TokenLoss) UsesReward() bool { return t.reward }
+
+// UsesAdvantage reports whether the loss looks at the advantage.
 func (t *TokenLoss) UsesAdvantage() bool { return t.advantage != ignored }
 
 // ZeroWithoutAdvantage reports whether value and gradient of a token are 0
-// wherever its advantage is, also where its ratio overflows: all but
-// cross_entropy and dro, whose quadratic term stays.
+// wherever its advantage is, also where its ratio overflows: not for losses
+// with a term beside it, as dro's quadratic one.
 func (t *TokenLoss) ZeroWithoutAdvantage() bool { return t.advantage == factor }
 
-// Clips reports whether the loss has bounds on the ratio, so that
-// Sums.Clipped means something.
-func (t *TokenLoss) Clips() bool {
-	_, ok := t.config[keyHigh]
-	return ok
+// Clips reports whether the loss cuts tokens off or bounds their ratio, so
+// that Sums.Clipped means something.
+func (t *TokenLoss) Clips() bool { return t.clips }
+
+// Detached reports whether the loss holds something that depends on ℓ
+// constant, so that its gradient is not the derivative of its value.
+func (t *TokenLoss) Detached() bool { return t.detached }
+
+// Eval is EvalSpan for a loss that needs no reference and no reward, as the
+// services' do.
+func (t *TokenLoss) Eval(logprobs, sampling, mask []float32, advantage float64, dlogprobs []float32) Sums {
+	return t.EvalSpan(&Span{Logprobs: logprobs, Sampling: sampling, Mask: mask, Advantage: advantage}, dlogprobs)
 }
 
-// Eval computes the loss of one stretch of tokens that share an advantage,
-// and overwrites dlogprobs[i] with the derivative of the sum with respect to
-// logprobs[i]: 0 where the mask is 0. A mask other than 0 and 1 multiplies.
-// All slices have the same length; sampling may be nil where UsesSampling is
-// false, and dlogprobs when only the value is wanted. Nothing is allocated.
+// EvalSpan computes the loss of one datum, and overwrites dlogprobs[i] with
+// the derivative of the sum with respect to s.Logprobs[i]: 0 where the mask is
+// 0. dlogprobs may be nil when only the value is wanted. Nothing is allocated.
 // Everything is computed in float64, so each derivative is the exact one
 // rounded once (2⁻²⁴ relative).
-func (t *TokenLoss) Eval(logprobs, sampling, mask []float32, advantage float64, dlogprobs []float32) Sums {
-	var s Sums
-	for i, m := range mask {
+func (t *TokenLoss) EvalSpan(s *Span, dlogprobs []float32) Sums {
+	if t.span != nil {
+		clear(dlogprobs)
+		return t.span(s, dlogprobs)
+	}
+	var sums Sums
+	x := point{a: s.Advantage, reward: s.Reward}
+	for i, m := range s.Mask {
 		if m == 0 {
 			if dlogprobs != nil {
 				dlogprobs[i] = 0
 			}
 			continue
 		}
-		q := 0.0
-		if sampling != nil {
-			q = float64(sampling[i])
+		x.l = float64(s.Logprobs[i])
+		if s.Sampling != nil {
+			x.q = float64(s.Sampling[i])
 		}
-		value, slope, clipped := t.token(float64(logprobs[i]), q, advantage)
-		s.Tokens++
-		s.Loss += float64(m) * value
+		if s.Reference != nil {
+			x.ref = float64(s.Reference[i])
+		}
+		value, slope, clipped := t.token(x)
+		sums.Tokens++
 		if clipped {
-			s.Clipped++
+			sums.Clipped++
 		}
+		scale := s.scale(i, m)
+		if scale == 0 {
+			value, slope = 0, 0 // by selection: what is dropped may be infinite
+		}
+		sums.Loss += scale * value
 		if dlogprobs != nil {
-			dlogprobs[i] = float32(float64(m) * slope)
+			dlogprobs[i] = float32(scale * slope)
 		}
 	}
-	return s
+	return sums
 }
-
-// The config keys.
-const (
-	keyLow     = "clip_low_threshold"
-	keyHigh    = "clip_high_threshold"
-	keyEpsilon = "epsilon" // ppo: short for [1−ε, 1+ε]
-	keyBeta    = "beta"
-)
 
 // traits are what a loss does with its inputs.
 type traits struct {
 	sampling  bool // reads q
+	reference bool // reads the reference's logprobs
+	reward    bool // reads the reward
 	advantage role
+	clips     bool
+	detached  bool // holds something that depends on ℓ constant
 	// surviving tokens, those that still have a gradient, take the place of
 	// the number of tokens in the aggregation token_mean.
 	surviving bool
@@ -142,106 +207,57 @@ const (
 // A spec is one loss of the table.
 type spec struct {
 	traits
-	defaults map[string]float64
-	make     func(c map[string]float64) func(l, q, a float64) (value, slope float64, clipped bool)
+	defaults  map[string]float64
+	short     bool        // knows epsilon, short for both thresholds
+	aggregate Aggregation // "" is sum
+	token     func(c map[string]float64) tokenFunc
+	span      func(c map[string]float64) spanFunc
+	adapt     func(c map[string]float64, t *traits) // traits that depend on the configuration
 }
+
+// specs holds every loss.
+var specs = func() map[string]spec {
+	all := map[string]spec{}
+	for _, table := range []map[string]spec{plainSpecs, clippedSpecs, gatedSpecs, sequenceSpecs, klSpecs} {
+		maps.Copy(all, table)
+	}
+	return all
+}()
+
+// The config keys.
+const (
+	keyLow     = "clip_low_threshold"
+	keyHigh    = "clip_high_threshold"
+	keyEpsilon = "epsilon" // short for [1−ε, 1+ε]
+	keyLogLow  = "log_clip_low"
+	keyLogHigh = "log_clip_high"
+	keyBeta    = "beta"
+	keyDual    = "dual_clip"
+	keyDelta   = "delta"
+	keyDeltaLo = "delta_low"
+	keyDeltaHi = "delta_high"
+	keyTau     = "tau"
+	keyTauPos  = "tau_pos"
+	keyTauNeg  = "tau_neg"
+	keyAdvTau  = "adv_tau"
+	keyKLTau   = "kl_tau"
+	keyKPos    = "k_pos"
+	keyKNeg    = "k_neg"
+	keyLamPos  = "lambda_pos"
+	keyLamNeg  = "lambda_neg"
+	keyMu      = "mu"
+	keyReward  = "reward_threshold"
+	keyCoef    = "coef"
+	keyCap     = "ratio_cap"
+)
+
+// What a key's value must be.
+var (
+	atLeast0 = []string{keyBeta, keyDeltaLo, keyDeltaHi, keyAdvTau, keyKLTau, keyKPos, keyKNeg, keyLamPos, keyLamNeg, keyMu, keyCoef, keyCap, keyTau}
+	above0   = []string{keyDual, keyDelta, keyTauPos, keyTauNeg}
+)
 
 var builtins = []string{hud.LossCrossEntropy, hud.LossImportanceSampling, hud.LossPPO, hud.LossCISPO, hud.LossDRO}
-
-// specs holds every loss. Sources: the Tinker documentation's loss page for
-// the built-in ones; verl's core_algos.py for reinforce; HUD's cookbook
-// rl-training/ppo_custom_loss.py for glm_double_sided.
-var specs = map[string]spec{
-	// −ℓ.
-	hud.LossCrossEntropy: {make: func(map[string]float64) func(l, q, a float64) (float64, float64, bool) {
-		return func(l, _, _ float64) (float64, float64, bool) { return -l, -1, false }
-	}},
-	// −r·A.
-	hud.LossImportanceSampling: {
-		traits: traits{sampling: true, advantage: factor},
-		make: func(map[string]float64) func(l, q, a float64) (float64, float64, bool) {
-			return func(l, q, a float64) (float64, float64, bool) {
-				v := -ratio(l, q, a)
-				return v, v, false
-			}
-		},
-	},
-	// −min(r·A, clip(r, lo, hi)·A).
-	hud.LossPPO: {
-		traits:   traits{sampling: true, advantage: factor},
-		defaults: map[string]float64{keyLow: 0.8, keyHigh: 1.2},
-		make: func(c map[string]float64) func(l, q, a float64) (float64, float64, bool) {
-			lo, hi := c[keyLow], c[keyHigh]
-			return func(l, q, a float64) (float64, float64, bool) {
-				r := math.Exp(l - q)
-				switch {
-				case a > 0 && r > hi:
-					return -hi * a, 0, true
-				case a < 0 && r < lo:
-					return -lo * a, 0, true
-				}
-				v := -ratio(l, q, a)
-				return v, v, false
-			}
-		},
-	},
-	// −sg(clip(r, lo, hi))·A·ℓ.
-	hud.LossCISPO: {
-		traits:   traits{sampling: true, advantage: factor},
-		defaults: map[string]float64{keyLow: 0, keyHigh: 4},
-		make: func(c map[string]float64) func(l, q, a float64) (float64, float64, bool) {
-			lo, hi := c[keyLow], c[keyHigh]
-			return func(l, q, a float64) (float64, float64, bool) {
-				r := math.Exp(l - q)
-				w := min(max(r, lo), hi) * a
-				return -w * l, -w, r < lo || r > hi
-			}
-		},
-	},
-	// −(ℓ·A − ½·β·d²).
-	hud.LossDRO: {
-		traits:   traits{sampling: true, advantage: term},
-		defaults: map[string]float64{keyBeta: 0.05},
-		make: func(c map[string]float64) func(l, q, a float64) (float64, float64, bool) {
-			beta := c[keyBeta]
-			return func(l, q, a float64) (float64, float64, bool) {
-				d := l - q
-				return -(l*a - beta*d*d/2), -(a - beta*d), false
-			}
-		},
-	},
-	// −A·ℓ.
-	"reinforce": {
-		traits: traits{advantage: factor},
-		make: func(map[string]float64) func(l, q, a float64) (float64, float64, bool) {
-			return func(l, _, a float64) (float64, float64, bool) { return -a * l, -a, false }
-		},
-	},
-	// −r·A where lo ≤ r ≤ hi, nothing elsewhere.
-	"glm_double_sided": {
-		traits:   traits{sampling: true, advantage: factor, surviving: true},
-		defaults: map[string]float64{keyLow: 0.8, keyHigh: 1.28},
-		make: func(c map[string]float64) func(l, q, a float64) (float64, float64, bool) {
-			lo, hi := c[keyLow], c[keyHigh]
-			return func(l, q, a float64) (float64, float64, bool) {
-				// The negation also drops a ratio that is NaN.
-				if r := math.Exp(l - q); !(r >= lo && r <= hi) {
-					return 0, 0, true
-				}
-				v := -ratio(l, q, a)
-				return v, v, false
-			}
-		},
-	},
-}
-
-// ratio is exp(ℓ−q)·a, 0 when a is: also where the exponential overflows.
-func ratio(l, q, a float64) float64 {
-	if a == 0 {
-		return 0
-	}
-	return math.Exp(l-q) * a
-}
 
 // Builtins lists the losses a service must offer, in the protocol's order.
 func Builtins() []string { return slices.Clone(builtins) }
@@ -278,7 +294,19 @@ func configured(op, name string, config map[string]float64) (*TokenLoss, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &TokenLoss{name: name, config: c, traits: sp.traits, token: sp.make(c)}, nil
+	t := &TokenLoss{name: name, config: c, traits: sp.traits, aggregate: sp.aggregate}
+	if sp.adapt != nil {
+		sp.adapt(c, &t.traits)
+	}
+	if sp.span != nil {
+		t.span = sp.span(c)
+	} else {
+		t.token = sp.token(c)
+	}
+	if t.aggregate == "" {
+		t.aggregate = Sum
+	}
+	return t, nil
 }
 
 // complete checks a loss's configuration and adds the defaults.
@@ -316,8 +344,16 @@ func complete(op, name string, config map[string]float64) (map[string]float64, e
 	if lo, hi := c[keyLow], c[keyHigh]; lo > hi {
 		return nil, invalid(op, "got %s %v above %s %v, want absolute bounds on the ratio, low before high", keyLow, lo, keyHigh, hi)
 	}
-	if beta := c[keyBeta]; beta < 0 {
-		return nil, invalid(op, "beta: got %v, want at least 0", beta)
+	if lo, hi := c[keyLogLow], c[keyLogHigh]; lo > hi {
+		return nil, invalid(op, "got %s %v above %s %v, want bounds on the log-ratio, low before high", keyLogLow, lo, keyLogHigh, hi)
+	}
+	for _, key := range slices.Sorted(maps.Keys(c)) {
+		switch {
+		case slices.Contains(atLeast0, key) && c[key] < 0:
+			return nil, invalid(op, "%s: got %v, want at least 0", key, c[key])
+		case slices.Contains(above0, key) && !(c[key] > 0):
+			return nil, invalid(op, "%s: got %v, want above 0", key, c[key])
+		}
 	}
 	return c, nil
 }
@@ -325,7 +361,7 @@ func complete(op, name string, config map[string]float64) (map[string]float64, e
 // Options lists the config keys the loss of that name accepts.
 func Options(name string) []string {
 	keys := slices.Sorted(maps.Keys(specs[name].defaults))
-	if name == hud.LossPPO {
+	if specs[name].short {
 		keys = append(keys, keyEpsilon)
 	}
 	return keys

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/hudrl/hudrl/runtime/hud"
@@ -21,10 +22,10 @@ func TestGolden(t *testing.T) {
 	}
 	var golden struct {
 		Cases []struct {
-			Loss                               string
-			Config                             map[string]float64
-			Logprobs, Sampling, Mask, Gradient []float64
-			Advantage, Value                   float64
+			Loss                                          string
+			Config                                        map[string]float64
+			Logprobs, Sampling, Reference, Mask, Gradient []float64
+			Advantage, Reward, Value                      float64
 		}
 	}
 	if err := json.Unmarshal(data, &golden); err != nil {
@@ -38,7 +39,8 @@ func TestGolden(t *testing.T) {
 			t.Fatal(err)
 		}
 		grad := make([]float32, len(c.Logprobs))
-		got := l.Eval(narrow(c.Logprobs), narrow(c.Sampling), narrow(c.Mask), c.Advantage, grad)
+		got := l.EvalSpan(&loss.Span{Logprobs: narrow(c.Logprobs), Sampling: narrow(c.Sampling), Reference: narrow(c.Reference), Mask: narrow(c.Mask),
+			Advantage: c.Advantage, Reward: c.Reward}, grad)
 		if math.Abs(got.Loss-c.Value) > 1e-12*math.Max(1, math.Abs(c.Value)) {
 			t.Errorf("case %d, %s: got loss %v, want %v", i, c.Loss, got.Loss, c.Value)
 		}
@@ -125,9 +127,10 @@ func TestMaskSelects(t *testing.T) {
 			t.Fatal(err)
 		}
 		grad := []float32{nan, nan, nan, nan}
-		got := l.Eval([]float32{nan, -0.5, inf, -inf}, []float32{inf, -0.5, nan, inf}, []float32{0, 1, 0, 0}, 1, grad)
+		got := l.EvalSpan(&loss.Span{Logprobs: []float32{nan, -0.5, inf, -inf}, Sampling: []float32{inf, -0.5, nan, inf},
+			Reference: []float32{-inf, -0.25, nan, inf}, Mask: []float32{0, 1, 0, 0}, Weight: []float32{nan, 1, inf, 1}, Advantage: 1, Reward: 1}, grad)
 		alone := []float32{0}
-		want := l.Eval([]float32{-0.5}, []float32{-0.5}, []float32{1}, 1, alone)
+		want := l.EvalSpan(&loss.Span{Logprobs: []float32{-0.5}, Sampling: []float32{-0.5}, Reference: []float32{-0.25}, Mask: []float32{1}, Advantage: 1, Reward: 1}, alone)
 		if got != want || grad[0] != 0 || grad[1] != alone[0] || grad[2] != 0 || grad[3] != 0 {
 			t.Errorf("%s: got %+v and %v, want %+v and %v in the second place only", name, got, grad, want, alone)
 		}
@@ -192,29 +195,110 @@ func TestTraits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		eval := func(q float32, a float64) (s loss.Sums, slope float32) {
+		eval := func(q, ref float32, a, reward float64) (s loss.Sums, slope float32) {
 			grad := make([]float32, 1)
-			s = l.Eval([]float32{-1}, []float32{q}, []float32{1}, a, grad)
+			s = l.EvalSpan(&loss.Span{Logprobs: []float32{-1}, Sampling: []float32{q}, Reference: []float32{ref}, Mask: []float32{1}, Advantage: a, Reward: reward}, grad)
 			return s, grad[0]
 		}
-		base, slope := eval(-1.1, 1)
-		if s, d := eval(-1.15, 1); (s != base || d != slope) != l.UsesSampling() {
-			t.Errorf("%s: another sampling logprob: got %v, %v after %v, %v, want UsesSampling %v", name, s, d, base, slope, l.UsesSampling())
+		base, slope := eval(-0.9999, -1.2, 1, -1)
+		for _, c := range []struct {
+			what      string
+			q, ref    float32
+			a, reward float64
+			want      bool
+		}{
+			{what: "sampling logprob", q: -0.9998, ref: -1.2, a: 1, reward: -1, want: l.UsesSampling()},
+			{what: "reference", q: -0.9999, ref: -1.3, a: 1, reward: -1, want: l.UsesReference()},
+			{what: "advantage", q: -0.9999, ref: -1.2, a: -1, reward: -1, want: l.UsesAdvantage()},
+			{what: "reward", q: -0.9999, ref: -1.2, a: 1, reward: 1, want: l.UsesReward()},
+		} {
+			if s, d := eval(c.q, c.ref, c.a, c.reward); (s != base || d != slope) != c.want {
+				t.Errorf("%s: another %s: got %v, %v after %v, %v, want it used %v", name, c.what, s, d, base, slope, c.want)
+			}
 		}
-		if s, d := eval(-1.1, -1); (s != base || d != slope) != l.UsesAdvantage() {
-			t.Errorf("%s: another advantage: got %v, %v after %v, %v, want UsesAdvantage %v", name, s, d, base, slope, l.UsesAdvantage())
-		}
-		zero := true
+		zero, clips := true, false
 		for _, q := range []float32{-1.1, 1e3, -1e3} {
-			s, d := eval(q, 0)
+			s, d := eval(q, -1.2, 0, 1)
 			zero = zero && s.Loss == 0 && d == 0
+			for _, a := range []float64{1, -1} {
+				s, _ := eval(q, -1.2, a, -1)
+				clips = clips || s.Clipped > 0
+			}
 		}
 		if zero != l.ZeroWithoutAdvantage() {
 			t.Errorf("%s: without advantage: got zero %v, want %v", name, zero, l.ZeroWithoutAdvantage())
 		}
-		high, _ := eval(-1e3, 1)
-		if clips := high.Clipped > 0; clips != l.Clips() {
-			t.Errorf("%s: a ratio of exp(999): got clipped %v, want %v", name, clips, l.Clips())
+		if clips != l.Clips() {
+			t.Errorf("%s: extreme ratios: got clipped %v, want %v", name, clips, l.Clips())
+		}
+	}
+}
+
+// TestExtremes holds value and gradient finite wherever ℓ and q are. The
+// services' five and glm_double_sided follow their services, where a ratio
+// overflows.
+func TestExtremes(t *testing.T) {
+	t.Parallel()
+	services := append(loss.Builtins(), "glm_double_sided")
+	for _, name := range loss.Names() {
+		if slices.Contains(services, name) {
+			continue
+		}
+		for _, config := range []map[string]float64{nil, {"beta": 1}, {"ratio_cap": 2}} {
+			l, err := loss.New(name, config)
+			if err != nil {
+				continue // another loss's key
+			}
+			for _, d := range []float32{1e3, -1e3, 88.8, -104, 19.99, 20.01, 1e-30} {
+				for _, ref := range []float32{-1e3, 1e3, -2} {
+					for _, a := range []float64{1, -1, 0, 1e4} {
+						grad := make([]float32, 3)
+						s := l.EvalSpan(&loss.Span{Logprobs: []float32{-1, -2, d - 3}, Sampling: []float32{-1 - d, -2 - d, -3}, Reference: []float32{ref, -2, ref},
+							Mask: []float32{1, 1, 1}, Advantage: a, Reward: -a}, grad)
+						for _, v := range []float64{s.Loss, float64(grad[0]), float64(grad[1]), float64(grad[2])} {
+							if math.IsNaN(v) || math.IsInf(v, 0) {
+								t.Errorf("%s%v, d=%v, reference %v, A=%v: got %v, %v, want finite numbers", name, config, d, ref, a, s.Loss, grad)
+								break
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestGradCheck compares the gradient with central differences of the value,
+// for every loss that holds nothing constant. The step is a power of 2 that
+// float32 adds exactly; 3e-7·h⁻¹ and the third derivative bound the error.
+func TestGradCheck(t *testing.T) {
+	t.Parallel()
+	const h = 1. / 4096
+	for _, name := range loss.Names() {
+		for _, config := range []map[string]float64{nil, {"beta": 0.5}, {"ratio_cap": 2}, {"clip_low_threshold": 0.5, "clip_high_threshold": 2}} {
+			l, err := loss.New(name, config)
+			if err != nil || l.Detached() {
+				continue
+			}
+			for _, a := range []float64{1, -1} {
+				// Multiples of 1/64, so that adding h is exact; log-ratios 0.25, −0.5,
+				// 1, −1.25 and their mean lie off every bound.
+				span := loss.Span{Logprobs: []float32{-0.5, -1.25, -0.75, -2}, Sampling: []float32{-0.75, -0.75, -1.75, -0.75},
+					Reference: []float32{-1, -1.5, -0.25, -1.5}, Mask: []float32{1, 1, 1, 1}, Weight: []float32{1, 0.5, 1, 2}, Advantage: a, Reward: a}
+				grad := make([]float32, 4)
+				l.EvalSpan(&span, grad)
+				for i := range grad {
+					at := span.Logprobs[i]
+					span.Logprobs[i] = at + h
+					up := l.EvalSpan(&span, nil).Loss
+					span.Logprobs[i] = at - h
+					down := l.EvalSpan(&span, nil).Loss
+					span.Logprobs[i] = at
+					if want := (up - down) / (2 * h); math.Abs(float64(grad[i])-want) > 1e-5*math.Max(1, math.Abs(want)) {
+						t.Errorf("%s%v, A=%v: gradient %d: got %v, want %v", name, config, a, i, grad[i], want)
+					}
+				}
+			}
 		}
 	}
 }
@@ -226,7 +310,8 @@ func TestEvalAllocatesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := testing.AllocsPerRun(10, func() { l.Eval(x, x, mask, 1, grad) }); n != 0 {
+		s := &loss.Span{Logprobs: x, Sampling: x, Reference: x, Mask: mask, Advantage: 1, Reward: 1}
+		if n := testing.AllocsPerRun(10, func() { l.EvalSpan(s, grad) }); n != 0 {
 			t.Errorf("%s: got %v allocations, want 0", name, n)
 		}
 	}
@@ -246,7 +331,9 @@ func TestAggregations(t *testing.T) {
 		{loss.SeqMeanTokenMean, 0, 0, []float64{1. / 4, 1. / 12, 1. / 4, 1. / 16}},
 		{loss.SeqMeanTokenSum, 0, 0, []float64{1. / 4, 1. / 4, 1. / 4, 1. / 4}},
 		{loss.SeqMeanTokenSumNorm, 10, 0, []float64{1. / 40, 1. / 40, 1. / 40, 1. / 40}},
-		{loss.PromptMean, 0, 0, []float64{1. / 8, 1. / 8, 1. / 8, 1. / 8}}, // 2 groups of 4 tokens each
+		{loss.TokenMeanLegacy, 0, 0, []float64{1. / 8, 1. / 8, 1. / 8, 1. / 8}},
+		{loss.TokenMeanLegacy, 0, 4, []float64{1. / 32, 1. / 32, 1. / 32, 1. / 32}}, // the mean of 4 chunks' means
+		{loss.PromptMean, 0, 0, []float64{1. / 8, 1. / 8, 1. / 8, 1. / 8}},          // 2 groups of 4 tokens each
 	} {
 		got, err := c.name.Scales(tokens, groups, c.length, c.denominator)
 		if err != nil {

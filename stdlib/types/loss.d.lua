@@ -13,14 +13,21 @@
 ---It returns the loss, to be minimised, and its metrics.
 ---
 ---cross_entropy, importance_sampling, ppo, cispo and dro are the service's own
----formulas: summed over tokens, with absolute bounds on the ratio.
+---formulas: summed over tokens, with absolute bounds on the ratio. The others say
+---which aggregation is theirs; their bounds are absolute as well. In them a
+---log-ratio is held within 20 of 0 before it is exponentiated, and has no gradient
+---beyond. A sequence is one datum.
+---
+---Metrics: loss_tokens; where there are bounds clip_fraction; where the sampling
+---policy is looked at ratio_mean, ratio_max, ess (the share of the tokens that still
+---counts), and kl_k1, kl_k2, kl_k3, estimates of KL(sampling || current).
 ---@class hud.loss
 local M = {}
 
----@alias hud.Aggregation "sum"|"token_mean"|"seq_mean_token_mean"|"seq_mean_token_sum"|"seq_mean_token_sum_norm"|"prompt_mean"
+---@alias hud.Aggregation "sum"|"token_mean"|"seq_mean_token_mean"|"seq_mean_token_sum"|"seq_mean_token_sum_norm"|"prompt_mean"|"token_mean_legacy"
 
 ---@class hud.LossOptions
----@field aggregate hud.Aggregation? default "sum"
+---@field aggregate hud.Aggregation? default: the loss's own, "sum" where it names none
 ---@field max_length number? for seq_mean_token_sum_norm
 ---@field denominator number? in place of the batch's own count, so that chunks add up to the whole
 ---@field advantage (number|number[]|tensor)? one for each datum, in place of the data's
@@ -34,6 +41,55 @@ local M = {}
 
 ---@class hud.DROOptions: hud.LossOptions
 ---@field beta number? default 0.05
+
+---@class hud.DualClipOptions: hud.PPOOptions
+---@field dual_clip number? default 3
+
+---@class hud.DeltaOptions: hud.PPOOptions
+---@field delta number? default 4
+
+---@class hud.GRPOOptions: hud.PPOOptions
+---@field beta number? default 0: the weight of kl.k3, which needs a reference
+
+---@class hud.SAPOOptions: hud.LossOptions
+---@field tau_pos number? default 1
+---@field tau_neg number? default 1.05
+
+---@class hud.VAPOOptions: hud.PPOOptions
+---@field mu number? default 0.1
+
+---@class hud.GateOptions: hud.LossOptions
+---@field delta_low number?
+---@field delta_high number?
+
+---@class hud.PrimeOptions: hud.GateOptions
+---@field adv_tau number? default 1
+---@field kl_tau number? default 0.001
+
+---@class hud.PrimeIPOOptions: hud.LossOptions
+---@field delta number? default 0.2
+---@field adv_tau number? default 1
+---@field kl_tau number? default 0.001
+
+---@class hud.RefKLOptions: hud.LossOptions
+---@field delta_low number? default 0.2
+---@field kl_tau number? default 0.001
+
+---@class hud.GMPOOptions: hud.LossOptions
+---@field log_clip_low number? default -0.2
+---@field log_clip_high number? default 0.2
+
+---@class hud.VESPOOptions: hud.LossOptions
+---@field k_pos number? default 2
+---@field lambda_pos number? default 3
+---@field k_neg number? default 3
+---@field lambda_neg number? default 2
+
+---@class hud.TOPROptions: hud.LossOptions
+---@field reward_threshold number? default 0
+
+---@class hud.OPMDOptions: hud.LossOptions
+---@field tau number? default 0
 
 ---Per token -l. Advantages are not used.
 ---@param data table
@@ -80,6 +136,167 @@ function M.reinforce(data, opts) end
 ---@return tensor loss, table<string, number> metrics
 function M.glm_double_sided(data, opts) end
 
+---Per token -A*l, "token_mean", to be used with advantages.gpg_adv. Source: verl.
+---@param data table
+---@param opts hud.LossOptions?
+---@return tensor loss, table<string, number> metrics
+function M.gpg(data, opts) end
+
+---Per token -A*l/(1 + tau), "token_mean", to be used with advantages.opmd. Source:
+---Trinity-RFT.
+---@param data table
+---@param opts hud.OPMDOptions?
+---@return tensor loss, table<string, number> metrics
+function M.opmd_loss(data, opts) end
+
+---Per token -p*l with p = exp(l) held constant, "token_mean": supervised data, weighed
+---as if it were sampled. Advantages are not used. Source: TRL.
+---@param data table
+---@param opts hud.LossOptions?
+---@return tensor loss, table<string, number> metrics
+function M.dft(data, opts) end
+
+---ppo, where a token with A < 0 loses at most -dual_clip*A; thresholds 0.8 and 1.2,
+---"token_mean". Source: verl.
+---@param data table
+---@param opts hud.DualClipOptions?
+---@return tensor loss, table<string, number> metrics
+function M.ppo_dual_clip(data, opts) end
+
+---Per token -min(min(r, delta)*A, clip(r, low, high)*A); thresholds 0.8 and 1.2,
+---"token_mean". Source: TRL (delta).
+---@param data table
+---@param opts hud.DeltaOptions?
+---@return tensor loss, table<string, number> metrics
+function M.ppo_delta(data, opts) end
+
+---ppo with thresholds 0.8 and 1.28, "token_mean". Source: TRL, verl.
+---@param data table
+---@param opts hud.PPOOptions?
+---@return tensor loss, table<string, number> metrics
+function M.dapo(data, opts) end
+
+---ppo with thresholds 0.8 and 1.2, "token_mean". Source: TRL.
+---@param data table
+---@param opts hud.PPOOptions?
+---@return tensor loss, table<string, number> metrics
+function M.bnpo(data, opts) end
+
+---ppo with thresholds 0.8 and 1.2, "seq_mean_token_sum_norm": max_length is needed.
+---Source: TRL, which divides by the datums as well; verl divides by the length only.
+---@param data table
+---@param opts hud.PPOOptions?
+---@return tensor loss, table<string, number> metrics
+function M.dr_grpo(data, opts) end
+
+---ppo + beta*kl.k3; thresholds 0.8 and 1.2, "seq_mean_token_mean". To be used with
+---advantages.grpo. Source: TRL.
+---@param data table
+---@param opts hud.GRPOOptions?
+---@return tensor loss, table<string, number> metrics
+function M.grpo(data, opts) end
+
+---Per token -sigmoid(tau*(r - 1))*4/tau*A with tau_pos where A > 0, else tau_neg,
+---"seq_mean_token_mean": a smooth gate in place of bounds. Source: TRL.
+---@param data table
+---@param opts hud.SAPOOptions?
+---@return tensor loss, table<string, number> metrics
+function M.sapo(data, opts) end
+
+---Per token -r*A*l with r held constant where low < r < high (0.8 and 1.2), nothing
+---elsewhere, "token_mean": unlike cispo, a token outside has no gradient. Source: SkyRL.
+---@param data table
+---@param opts hud.PPOOptions?
+---@return tensor loss, table<string, number> metrics
+function M.rollout_is(data, opts) end
+
+---ppo - mu*l on datums with a reward above 0; thresholds 0.8 and 1.28, "token_mean"
+---for both terms. Source: NeMo RL.
+---@param data table
+---@param opts hud.VAPOOptions?
+---@return tensor loss, table<string, number> metrics
+function M.vapo_pos_nll(data, opts) end
+
+---Per token -r*A, dropped where A > 0 and p - p_sampling > delta_high, or A < 0 and
+---p_sampling - p > delta_low (0.2 and 0.2), "token_mean". Source: SkyRL.
+---@param data table
+---@param opts hud.GateOptions?
+---@return tensor loss, table<string, number> metrics
+function M.dppo_tv(data, opts) end
+
+---Per token -r*A, dropped where the divergence of {token, any other} between sampling
+---policy and current exceeds delta_high for A > 0 and a probability that rose, or
+---delta_low for A < 0 and one that fell (0.05 and 0.05), "token_mean". Source: SkyRL.
+---@param data table
+---@param opts hud.GateOptions?
+---@return tensor loss, table<string, number> metrics
+function M.dppo_kl(data, opts) end
+
+---dppo_tv (0.2 and 0.2) with A times adv_tau, + kl_tau*(l - q)^2 on every token.
+---Source: prime-rl.
+---@param data table
+---@param opts hud.PrimeOptions?
+---@return tensor loss, table<string, number> metrics
+function M.prime_default(data, opts) end
+
+---Per token -r*A*adv_tau where |p - p_sampling| <= delta, + kl_tau*(l - q)^2 on every
+---token. Not the preference loss IPO. Source: prime-rl.
+---@param data table
+---@param opts hud.PrimeIPOOptions?
+---@return tensor loss, table<string, number> metrics
+function M.prime_ipo(data, opts) end
+
+---Per token -(l_ref - l)*r with the difference held constant where
+---p - p_sampling >= -delta_low, + kl_tau*(l - q)^2 on every token. Needs a reference;
+---advantages are not used. Source: prime-rl.
+---@param data table
+---@param opts hud.RefKLOptions?
+---@return tensor loss, table<string, number> metrics
+function M.ref_kl_pg(data, opts) end
+
+---ppo with s = exp(mean of l - q over the sequence) in place of r; thresholds 0.9997
+---and 1.0004, "seq_mean_token_mean". Source: TRL.
+---@param data table
+---@param opts hud.PPOOptions?
+---@return tensor loss, table<string, number> metrics
+function M.gspo(data, opts) end
+
+---gspo with "seq_mean_token_sum", so that long answers count as their tokens do.
+---Source: TRL.
+---@param data table
+---@param opts hud.PPOOptions?
+---@return tensor loss, table<string, number> metrics
+function M.luspo(data, opts) end
+
+---gspo with the gradient of each token's own logprob, log s at most 10. Source: verl.
+---@param data table
+---@param opts hud.PPOOptions?
+---@return tensor loss, table<string, number> metrics
+function M.gspo_token(data, opts) end
+
+---Per sequence -A*exp(mean of l - q), each l - q held below log_clip_high for A > 0 and
+---above log_clip_low for A < 0, "seq_mean_token_mean". Source: verl (geo_mean).
+---@param data table
+---@param opts hud.GMPOOptions?
+---@return tensor loss, table<string, number> metrics
+function M.gmpo(data, opts) end
+
+---Per token -phi*A*l with phi = exp(lambda + k*log w - lambda*w) held constant and
+---w = exp(sum of l - q), log w within [log 1e-8, 20]; k_pos, lambda_pos for A >= 0, else
+---k_neg, lambda_neg; "token_mean". Source: TRL.
+---@param data table
+---@param opts hud.VESPOOptions?
+---@return tensor loss, table<string, number> metrics
+function M.vespo(data, opts) end
+
+---Per token -alpha*R*l with alpha = 1 where the reward R > reward_threshold, else
+---min(1, exp(sum of l - q)) held constant, "token_mean". Advantages are not used.
+---Source: Trinity-RFT.
+---@param data table
+---@param opts hud.TOPROptions?
+---@return tensor loss, table<string, number> metrics
+function M.topr(data, opts) end
+
 ---A loss by name as a function for forward_backward_custom, so that
 ---`loss.as_custom("ppo")` does what `loss_fn = "ppo"` does. What is wrong with the
 ---options shows here, before anything is spent.
@@ -87,6 +304,79 @@ function M.glm_double_sided(data, opts) end
 ---@param opts? table the loss's options
 ---@return hud.CustomLoss
 function M.as_custom(name, opts) end
+
+---Estimators of KL(current || reference) as losses, for tokens that the current
+---policy sampled: coef times a value per token, "token_mean". They need the
+---reference's logprobs: `reference =` on forward_backward_custom. x and l - q are held
+---within 20 of 0. Sources: verl; TRL and Trinity-RFT (ratio_cap = 2) for k3_is; NeMo
+---RL for k3_score. By name: `loss.as_custom("kl.k3")`.
+---@class hud.loss.kl
+local K = {}
+M.kl = K
+
+---@class hud.KLOptions: hud.LossOptions
+---@field coef number? default 1
+
+---@class hud.KLCapOptions: hud.KLOptions
+---@field ratio_cap number? default 0, which caps nothing
+
+---Per token l - l_ref. As a loss its gradient is 0 in the mean.
+---@param data table
+---@param opts hud.KLOptions?
+---@return tensor loss, table<string, number> metrics
+function K.k1(data, opts) end
+
+---Per token |l - l_ref|.
+---@param data table
+---@param opts hud.KLOptions?
+---@return tensor loss, table<string, number> metrics
+function K.abs(data, opts) end
+
+---Per token (l - l_ref)^2/2: its gradient is the divergence's.
+---@param data table
+---@param opts hud.KLOptions?
+---@return tensor loss, table<string, number> metrics
+function K.k2(data, opts) end
+
+---Per token e^x - x - 1 with x = l_ref - l, at most 10: the value is the divergence's, in
+---the mean; the gradient is that of the opposite direction.
+---@param data table
+---@param opts hud.KLOptions?
+---@return tensor loss, table<string, number> metrics
+function K.k3(data, opts) end
+
+---k3's value with k2's gradient.
+---@param data table
+---@param opts hud.KLOptions?
+---@return tensor loss, table<string, number> metrics
+function K.k3_st(data, opts) end
+
+---k3*r for tokens of another policy, r at most ratio_cap where that is above 0; the
+---gradient goes through both.
+---@param data table
+---@param opts hud.KLCapOptions?
+---@return tensor loss, table<string, number> metrics
+function K.k3_is(data, opts) end
+
+---k3 with the gradient of having sampled the token added: value and gradient are the
+---divergence's.
+---@param data table
+---@param opts hud.KLOptions?
+---@return tensor loss, table<string, number> metrics
+function K.k3_score(data, opts) end
+
+---@class hud.KLController
+---@field target number the divergence to keep
+---@field n number? samples since the last call, default 1
+---@field horizon number? default 10000
+
+---The next coefficient of a KL term: beta*(1 + clip(kl/target - 1, -0.2, 0.2)*n/horizon).
+---Source: verl's AdaptiveKLController.
+---@param beta number the coefficient so far
+---@param kl number the divergence measured
+---@param opts hud.KLController
+---@return number
+function K.controller_adaptive(beta, kl, opts) end
 
 ---Advantage estimators. Each takes the rewards as a list or a tensor and gives
 ---the same kind. Groups are equal numbers in group_idx, or consecutive stretches

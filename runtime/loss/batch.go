@@ -1,0 +1,141 @@
+package loss
+
+import (
+	"math"
+
+	"github.com/hudrl/hudrl/runtime/hud"
+	"github.com/hudrl/hudrl/runtime/tensor"
+)
+
+// Settings are what the losses of this package need beside the batch.
+type Settings struct {
+	Aggregate   Aggregation // "" is the loss's own
+	MaxLength   float64     // for seq_mean_token_sum_norm
+	Denominator float64     // see Aggregation.Scales; 0: the batch's own
+	Advantage   []float64   // [D] in place of the batch's
+}
+
+// aggregation is how s adds up the losses of t.
+func (t *TokenLoss) aggregation(s Settings) Aggregation {
+	if s.Aggregate == "" {
+		return t.aggregate
+	}
+	return s.Aggregate
+}
+
+// Check finds what is wrong with s whatever the batch is.
+func (t *TokenLoss) Check(s Settings) error {
+	_, err := t.aggregation(s).Scales(nil, nil, s.MaxLength, s.Denominator)
+	return err
+}
+
+// span is datum d.
+func (b *Batch) span(d int, advantage float64) Span {
+	lo, hi := b.Range(d)
+	s := Span{Logprobs: b.Logprobs.Data()[lo:hi], Sampling: b.Packed.SamplingLogprobs[lo:hi], Mask: b.Packed.Mask[lo:hi], Advantage: advantage}
+	if ref := b.Packed.RefLogprobs; ref != nil {
+		s.Reference = ref[lo:hi]
+	}
+	if b.Reward != nil {
+		s.Reward = b.Reward[d]
+	}
+	return s
+}
+
+// Loss is the loss of the batch as a tensor, with its metrics: loss_tokens,
+// and for losses with bounds clip_fraction (of the loss tokens); for
+// glm_double_sided trained_tokens and masked_tokens, and its denominators
+// count the trained ones; those of [Batch.Drift] for losses that look at the
+// sampling policy. The advantage is the batch's, reward minus the group's mean
+// with each trajectory counted once, unless s has another.
+func (t *TokenLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float64, error) {
+	advantage := b.Advantage
+	if s.Advantage != nil {
+		advantage = s.Advantage
+	}
+	if advantage == nil {
+		advantage = make([]float64, b.Len())
+	}
+	if len(advantage) != b.Len() {
+		return nil, nil, invalid(t.name, "advantage: got %d values for %d datums", len(advantage), b.Len())
+	}
+	if t.reference && b.Packed.RefLogprobs == nil {
+		return nil, nil, &hud.Error{Op: t.name, Code: hud.CodeValidation, Detail: "ref_logprobs: got none, want the reference's logprobs",
+			Hint: "name a checkpoint as the reference of forward_backward_custom"}
+	}
+	if t.reward && len(b.Reward) != b.Len() {
+		return nil, nil, invalid(t.name, "reward: got %d values for %d datums", len(b.Reward), b.Len())
+	}
+	grad := make([]float32, b.Logprobs.Len())
+	sums, counts := make([]Sums, b.Len()), make([]int, b.Len())
+	var all Sums
+	for d := range sums {
+		lo, hi := b.Range(d)
+		span := b.span(d, advantage[d])
+		sums[d] = t.EvalSpan(&span, grad[lo:hi])
+		all.add(sums[d])
+		counts[d] = sums[d].Tokens
+		if t.surviving {
+			counts[d] -= sums[d].Clipped
+		}
+	}
+	scales, err := t.aggregation(s).Scales(counts, b.GroupIdx, s.MaxLength, s.Denominator)
+	if err != nil {
+		return nil, nil, err
+	}
+	value := 0.0
+	for d, scale := range scales {
+		value += scale * sums[d].Loss
+		if scale == 1 {
+			continue
+		}
+		lo, hi := b.Range(d)
+		for i, g := range grad[lo:hi] {
+			grad[lo+i] = float32(float64(g) * scale)
+		}
+	}
+	metrics := map[string]float64{"loss_tokens": float64(all.Tokens)}
+	if t.sampling {
+		b.Drift(metrics)
+	}
+	if t.surviving {
+		metrics["trained_tokens"] = float64(all.Tokens - all.Clipped)
+		metrics["masked_tokens"] = float64(all.Clipped)
+	} else if t.Clips() {
+		metrics["clip_fraction"] = float64(all.Clipped) / max(1, float64(all.Tokens))
+	}
+	out := tensor.Fused(t.name, value, []*tensor.Tensor{b.Logprobs}, [][]float32{grad})
+	return out, metrics, out.Err()
+}
+
+// Drift adds to metrics how far the policy is from the one that sampled, over
+// the loss tokens: ratio_mean, ratio_max; kl_k1, kl_k2 and kl_k3, the means of
+// q − ℓ, ½(ℓ − q)² and e^(ℓ−q) − (ℓ−q) − 1, which estimate KL(sampling‖policy)
+// from the sampling policy's tokens; and ess, (Σr)²/(n·Σr²), the share of the
+// tokens that still counts. Log-ratios are held within ±20, so that one
+// extreme token leaves the others visible.
+func (b *Batch) Drift(metrics map[string]float64) {
+	var n, sum, squares, most, k1, k2, k3 float64
+	logprobs := b.Logprobs.Data()
+	for i, m := range b.Packed.Mask {
+		if m == 0 {
+			continue
+		}
+		d := limit(float64(logprobs[i]) - float64(b.Packed.SamplingLogprobs[i]))
+		e := math.Expm1(d)
+		r := e + 1
+		n++
+		sum += r
+		squares += r * r
+		most = max(most, r)
+		k1 -= d
+		k2 += d * d / 2
+		k3 += e - d
+	}
+	if n == 0 {
+		return
+	}
+	metrics["ratio_mean"], metrics["ratio_max"] = sum/n, most
+	metrics["kl_k1"], metrics["kl_k2"], metrics["kl_k3"] = k1/n, k2/n, k3/n
+	metrics["ess"] = sum * sum / (n * squares)
+}

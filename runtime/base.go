@@ -143,20 +143,22 @@ func (vm *VM) luaPcall(L *lua.LState) int {
 }
 
 // luaXpcall calls the handler after the stack has been unwound; the error
-// object has the traceback.
+// object has the traceback. When the handler fails itself, xpcall returns false
+// and what the handler raised.
 func (vm *VM) luaXpcall(L *lua.LState) int {
 	handler := L.Get(2)
 	if _, ok := handler.(*lua.LFunction); !ok {
 		vm.badArg(L, "xpcall", "handler", handler, "function")
 	}
-	top := L.GetTop()
 	out, _, err := vm.protect(L, false, L.Get(1), stackArgs(L, 3))
 	if err != nil {
+		out, _, bad := vm.protect(L, false, handler, []lua.LValue{vm.raisedValue(err)})
 		L.Push(lua.LFalse)
-		L.Push(handler)
-		L.Push(vm.raisedValue(err))
-		L.Call(1, lua.MultRet)
-		return L.GetTop() - top
+		if bad != nil {
+			L.Push(vm.raisedValue(bad))
+			return 2
+		}
+		return 1 + pushAll(L, out)
 	}
 	L.Push(lua.LTrue)
 	return 1 + pushAll(L, out)

@@ -75,7 +75,7 @@ func (l *loader) require(L *lua.LState, name string) (lua.LValue, error) {
 		if other.task == gateOf(L).task {
 			return nil, Faultf(CodeError, "require: module %q requires itself, directly or through others", name)
 		}
-		if err := l.vm.waitFor(L, other.task, other.done); err != nil {
+		if _, err := waitFor(l.vm, L, other.task, other.done); err != nil {
 			return nil, err
 		}
 	}

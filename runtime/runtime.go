@@ -292,11 +292,7 @@ func (rt *Runtime) enter(ctx context.Context, f func(L *lua.LState) ([]lua.LValu
 	c.group.Wait()
 
 	vm.baton.acquire()
-	for _, failed := range c.failures {
-		if !failed.observed && !errors.Is(failed.err, errFinished) && !errors.Is(failed.err, errTaskCanceled) {
-			err = joinTask(err, failed)
-		}
-	}
+	err = joinTasks(err, c.failures)
 	vm.call = nil
 	vm.root.G.CurrentThread = vm.root
 	vm.baton.release()
@@ -310,12 +306,31 @@ func (rt *Runtime) enter(ctx context.Context, f func(L *lua.LState) ([]lua.LValu
 	return out, nil
 }
 
-// joinTask adds the error of a task that nobody waited for.
-func joinTask(err error, t *Task) error {
-	if err != nil && errors.Is(err, errors.Unwrap(t.err)) && errors.Unwrap(t.err) != nil {
-		return err // the same stop reached both
+// maxFailures of tasks are listed one by one.
+const maxFailures = 8
+
+// joinTasks adds the errors of tasks that nobody waited for.
+func joinTasks(err error, failures []*Task) error {
+	errs := []error{err}
+	more := 0
+	for _, t := range failures {
+		cause := errors.Unwrap(t.err)
+		switch {
+		case t.observed || errors.Is(t.err, errFinished) || errors.Is(t.err, errTaskCanceled):
+		case err != nil && cause != nil && errors.Is(err, cause): // the same stop reached both
+		case len(errs) > maxFailures:
+			more++
+		default:
+			errs = append(errs, fmt.Errorf("task %s failed, and nobody waited for it: %w", t.name, t.err))
+		}
 	}
-	return errors.Join(err, fmt.Errorf("task %s failed, and nobody waited for it: %w", t.name, t.err))
+	if more > 0 {
+		errs = append(errs, fmt.Errorf("%d more tasks failed, and nobody waited for them", more))
+	}
+	if len(errs) == 1 {
+		return err
+	}
+	return errors.Join(errs...)
 }
 
 // enterAny is enter with Go values in and out.

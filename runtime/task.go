@@ -2,18 +2,21 @@ package runtime
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 
 	lua "github.com/yuin/gopher-lua"
 )
 
-// errFinished is the cause with which tasks end when the main chunk returns.
-var errFinished = errors.New("the main chunk returned")
-
-// errTaskCanceled is the cause of task:cancel.
-var errTaskCanceled = &Fault{Code: CodeCanceled, Message: "task: it was cancelled"}
+// The causes with which tasks end before their time: when the main chunk
+// returns, when the task or the hud.timeout that they were spawned in does, and
+// by task:cancel.
+var (
+	errFinished     = &Fault{Code: CodeCanceled, Message: "the main chunk returned"}
+	errSpawnerEnded = &Fault{Code: CodeCanceled, Message: "task: it was stopped when the task that spawned it returned", Hint: "wait for it there, or spawn it from the outer task"}
+	errTimeoutEnded = &Fault{Code: CodeCanceled, Message: "task: it was stopped when the hud.timeout that it was spawned in returned", Hint: "wait for it there, or spawn it outside"}
+	errTaskCanceled = &Fault{Code: CodeCanceled, Message: "task: it was cancelled"}
+)
 
 // A Task is a piece of script that takes turns with the others under the
 // interpreter lock, on a goroutine and a Lua thread of its own. Its fields
@@ -31,6 +34,7 @@ type Task struct {
 	results  []lua.LValue
 	err      error
 	observed bool // somebody has seen err
+	watchers []func()
 
 	waitsFor *Task // for the search of deadlocks
 	children uint64
@@ -75,9 +79,12 @@ func (t *Task) SetValue(key, value any) {
 
 // Spawn starts fn as a task of its own: fn gets a new thread L and the lock
 // whenever it runs. The task's context is a child of the one L has now.
-// Spawn raises when there are too many tasks.
-func (vm *VM) Spawn(L *lua.LState, name string, fn func(L *lua.LState) error) *Task {
-	t := vm.spawnable(L, name)
+// The error says that there are too many tasks.
+func (vm *VM) Spawn(L *lua.LState, name string, fn func(L *lua.LState) error) (*Task, error) {
+	t, err := vm.spawnable(L, name)
+	if err != nil {
+		return nil, err
+	}
 	body := func(L *lua.LState) int {
 		if err := fn(L); err != nil {
 			vm.Raise(L, err)
@@ -85,22 +92,29 @@ func (vm *VM) Spawn(L *lua.LState, name string, fn func(L *lua.LState) error) *T
 		return 0
 	}
 	vm.start(t, vm.NewFunction(body))
-	return t
+	return t, nil
 }
 
 // SpawnCall starts fn(args...) as a task; [Task.Results] has what it returns.
+// It raises when there are too many tasks.
 func (vm *VM) SpawnCall(L *lua.LState, name string, fn lua.LValue, args ...lua.LValue) *Task {
-	t := vm.spawnable(L, name)
+	t, err := vm.spawnable(L, name)
+	if err != nil {
+		vm.Raise(L, err)
+	}
 	vm.start(t, fn, args...)
 	return t
 }
 
-func (vm *VM) spawnable(L *lua.LState, name string) *Task {
+// SpareTasks is how many more tasks may be spawned now.
+func (vm *VM) SpareTasks() int { return vm.cfg.Limits.Tasks - vm.tasks }
+
+func (vm *VM) spawnable(L *lua.LState, name string) (*Task, error) {
 	if max := vm.cfg.Limits.Tasks; vm.tasks >= max {
-		vm.Raise(L, newLimit(ErrCount, "unfinished tasks", vm.tasks+1, max, "Limits.Tasks, or wait for some first"))
+		return nil, newLimit(ErrCount, "unfinished tasks", vm.tasks+1, max, "Limits.Tasks, or wait for some first")
 	}
 	parent := gateOf(L).task
-	return vm.newTask(parent.ctx, parent, name)
+	return vm.newTask(parent.ctx, parent, name), nil
 }
 
 // start queues t for the lock, so that tasks begin in the order of spawning.
@@ -150,7 +164,8 @@ func (t *Task) run(fn lua.LValue, args []lua.LValue) {
 	}
 }
 
-// finish ends t: its thread is let go, its context cancelled.
+// finish ends t: its thread is let go, its context cancelled. A task that was
+// stopped from outside has not failed: whoever stopped it knows.
 func (vm *VM) finish(t *Task) {
 	if t.finished {
 		return
@@ -159,12 +174,29 @@ func (vm *VM) finish(t *Task) {
 	if t != vm.call.main {
 		vm.tasks--
 	}
-	if t.err != nil && !t.observed && !errors.Is(t.err, errFinished) {
+	if t.err != nil && !t.observed && t.ctx.Err() == nil {
 		vm.call.failures = append(vm.call.failures, t)
 	}
 	t.thread = nil
-	t.cancel(errFinished)
+	if t == vm.call.main {
+		t.cancel(errFinished)
+	} else {
+		t.cancel(errSpawnerEnded)
+	}
 	close(t.done)
+	for _, f := range t.watchers {
+		f()
+	}
+	t.watchers = nil
+}
+
+// watch has f called, under the lock, when t has ended.
+func (t *Task) watch(f func()) {
+	if t.finished {
+		f()
+	} else {
+		t.watchers = append(t.watchers, f)
+	}
 }
 
 // Cancel has the task stop at its next instruction, or at once where it waits.
@@ -178,7 +210,7 @@ func (t *Task) Done() <-chan struct{} { return t.done }
 func (t *Task) Wait(L *lua.LState) error {
 	t.observed = true
 	if !t.finished {
-		if err := t.vm.waitFor(L, t, t.done); err != nil {
+		if _, err := waitFor(t.vm, L, t, t.done); err != nil {
 			return err
 		}
 	}
@@ -188,33 +220,30 @@ func (t *Task) Wait(L *lua.LState) error {
 // Results are what the function of an ended task returned.
 func (t *Task) Results() []lua.LValue { return t.results }
 
-// waitFor waits on done, which the task target will close.
-func (vm *VM) waitFor(L *lua.LState, target *Task, done <-chan struct{}) error {
+// waitFor receives from c, which the task target will send on or close.
+func waitFor[T any](vm *VM, L *lua.LState, target *Task, c <-chan T) (v T, err error) {
 	self := gateOf(L).task
 	names := []string{self.name}
 	for t := target; t != nil; t = t.waitsFor {
 		names = append(names, t.name)
 		if t == self {
-			return &Fault{Code: CodeError, Err: ErrDeadlock,
+			return v, &Fault{Code: CodeError, Err: ErrDeadlock,
 				Message: fmt.Sprintf("wait: deadlock: tasks wait for each other: %v", names)}
 		}
 	}
 	ctx := vm.Context(L)
 	self.waitsFor = target
-	err := vm.Wait(L, func() {
+	err = vm.Wait(L, func() {
 		select {
-		case <-done:
+		case v = <-c:
 		case <-ctx.Done():
 		}
 	})
 	self.waitsFor = nil
-	if err != nil {
-		return err
+	if err == nil && ctx.Err() != nil {
+		err = causeOf(ctx)
 	}
-	if ctx.Err() != nil {
-		return causeOf(ctx)
-	}
-	return nil
+	return v, err
 }
 
 // causeOf is why ctx ended.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -129,23 +130,50 @@ func (vm *VM) luaGather(L *lua.LState) int {
 	var own []*Task
 	tasks := make([]*Task, n)
 	defer cancelAll(&own)
+	ended := make(chan int, n)
 	for i, v := range items {
 		if ud, ok := v.(*lua.LUserData); ok {
 			tasks[i] = ud.Value.(*Task)
-			tasks[i].observed = true
-			continue
+		} else {
+			tasks[i] = vm.SpawnCall(L, taskName(v), v)
+			own = append(own, tasks[i])
 		}
-		tasks[i] = vm.SpawnCall(L, taskName(v), v)
 		tasks[i].observed = true
-		own = append(own, tasks[i])
+		tasks[i].watch(func() { ended <- i })
 	}
-	out := vm.root.CreateTable(n, 0)
-	if err := vm.collect(L, tasks, out); err != nil {
-		vm.joinCanceled(L, own)
-		vm.Raise(L, err)
+	for range tasks {
+		if err := vm.nextEnded(L, tasks, ended); err != nil {
+			vm.joinCanceled(L, own)
+			vm.Raise(L, firstFailure(tasks, err))
+		}
 	}
-	L.Push(out)
+	L.Push(vm.firstResults(tasks))
 	return 1
+}
+
+// nextEnded waits until one of tasks has ended, whose place comes through
+// ended, and returns its error.
+func (vm *VM) nextEnded(L *lua.LState, tasks []*Task, ended <-chan int) error {
+	at := slices.IndexFunc(tasks, func(t *Task) bool { return !t.finished })
+	if at < 0 {
+		return tasks[<-ended].err
+	}
+	i, err := waitFor(vm, L, tasks[at], ended)
+	if err != nil {
+		return err
+	}
+	return tasks[i].err
+}
+
+// firstResults is the list of what tasks returned first.
+func (vm *VM) firstResults(tasks []*Task) *lua.LTable {
+	out := vm.root.CreateTable(len(tasks), 0)
+	for i, t := range tasks {
+		if len(t.results) > 0 {
+			out.RawSetInt(i+1, t.results[0])
+		}
+	}
+	return out
 }
 
 // cancelAll stops the tasks of a gather or map that is left early.
@@ -167,24 +195,6 @@ func (vm *VM) joinCanceled(L *lua.LState, tasks []*Task) {
 	})
 }
 
-// collect waits for tasks in turn and puts the first result of each into out.
-// It returns early with the first error it meets.
-func (vm *VM) collect(L *lua.LState, tasks []*Task, out *lua.LTable) error {
-	for i, t := range tasks {
-		if err := t.Wait(L); err != nil {
-			return err
-		}
-		setFirst(out, i+1, t)
-	}
-	return nil
-}
-
-func setFirst(out *lua.LTable, i int, t *Task) {
-	if len(t.results) > 0 {
-		out.RawSetInt(i, t.results[0])
-	}
-}
-
 func (vm *VM) luaMap(L *lua.LState) int {
 	list, ok := L.Get(1).(*lua.LTable)
 	if !ok {
@@ -197,40 +207,23 @@ func (vm *VM) luaMap(L *lua.LState) int {
 	for i := range items {
 		items[i] = list.RawGetInt(i + 1)
 	}
-	out := vm.root.CreateTable(n, 0)
 	tasks := make([]*Task, 0, n)
 	defer cancelAll(&tasks)
 	ended := make(chan int, n)
-	finished := 0
-	for finished < n {
+	for finished := range n {
 		for len(tasks) < n && len(tasks)-finished < width {
 			i := len(tasks)
 			t := vm.SpawnCall(L, fmt.Sprintf("%s #%d", taskName(fn), i+1), fn, items[i], lua.LNumber(i+1))
 			t.observed = true
+			t.watch(func() { ended <- i })
 			tasks = append(tasks, t)
-			context.AfterFunc(t.ctx, func() { ended <- i })
 		}
-		ctx := vm.Context(L)
-		i := -1
-		_ = vm.Wait(L, func() {
-			select {
-			case i = <-ended:
-				<-tasks[i].done
-			case <-ctx.Done():
-			}
-		})
-		if i < 0 {
-			vm.joinCanceled(L, tasks)
-			vm.Raise(L, causeOf(ctx))
-		}
-		finished++
-		if err := tasks[i].err; err != nil {
+		if err := vm.nextEnded(L, tasks, ended); err != nil {
 			vm.joinCanceled(L, tasks)
 			vm.Raise(L, firstFailure(tasks, err))
 		}
-		setFirst(out, i+1, tasks[i])
 	}
-	L.Push(out)
+	L.Push(vm.firstResults(tasks))
 	return 1
 }
 
@@ -245,7 +238,7 @@ func firstFailure(tasks []*Task, seen error) error {
 }
 
 func (vm *VM) mapWidth(L *lua.LState, n int) int {
-	width := min(n, vm.cfg.Limits.Tasks-vm.tasks)
+	width := min(n, vm.SpareTasks())
 	switch opts := L.Get(3).(type) {
 	case *lua.LNilType:
 	case *lua.LTable:
@@ -335,8 +328,10 @@ func (vm *VM) CallTimeout(L *lua.LState, d time.Duration, fn lua.LValue, args ..
 	t := g.task
 	outer := t.ctx
 	passed := &timeoutError{d}
-	inner, cancel := context.WithTimeoutCause(outer, d, passed)
+	scope, leave := context.WithCancelCause(outer)
+	inner, cancel := context.WithTimeoutCause(scope, d, passed)
 	defer cancel()
+	defer leave(errTimeoutEnded) // before cancel: tasks that were spawned inside learn why they end
 	t.ctx = inner
 	g.enter(t)
 	defer func() {

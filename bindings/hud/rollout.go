@@ -286,6 +286,11 @@ func (l *library) runTaskset(L *lua.LState) int {
 		Spawner:       tasks{l.vm},
 		Warn:          l.warn,
 	}
+	// A VM with few tasks takes longer rather than fail.
+	if options.MaxConcurrent == 0 {
+		options.MaxConcurrent = rollout.DefaultMaxConcurrent
+	}
+	options.MaxConcurrent = max(1, min(options.MaxConcurrent, l.vm.SpareTasks()))
 	if options.Seed == nil && with.Seed == nil {
 		options.Seed = new(uint64(l.vm.Seed()))
 	}

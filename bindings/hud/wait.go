@@ -123,8 +123,21 @@ func (w *waiting) Tokenizer(ctx context.Context, model string) (hud.Tokenizer, e
 // tasks is the rollout.Spawner of a VM: every rollout is a Lua task.
 type tasks struct{ vm *runtime.VM }
 
-// Spawn starts f on a thread of its own. It is called with the lock held.
+// Spawn starts f on a thread of its own. It is called with the lock held, by
+// whichever task ended last, on behalf of the one that ctx was made for.
 func (s tasks) Spawn(ctx context.Context, f func(context.Context) error) func(context.Context) error {
-	t := s.vm.Spawn(thread(ctx), "rollout", func(L *lua.LState) error { return f(callContext(s.vm, L)) })
+	var t *runtime.Task
+	t, err := s.vm.Spawn(thread(ctx), "rollout", func(L *lua.LState) error {
+		// A task's context is a child of the spawning task's, and knows nothing
+		// of ctx, which ends when the crowd gives up.
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		defer context.AfterFunc(ctx, t.Cancel)()
+		return f(callContext(s.vm, L))
+	})
+	if err != nil {
+		return func(context.Context) error { return err }
+	}
 	return func(ctx context.Context) error { return t.Wait(thread(ctx)) }
 }

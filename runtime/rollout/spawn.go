@@ -45,9 +45,10 @@ type crowd struct {
 }
 
 func (c *crowd) run(limit int) error {
-	// A spawner may leave by a panic, as a script's error does; whoever ends
-	// after that must start nobody.
-	ctx, cancel := context.WithCancel(c.ctx)
+	// When a task cannot be run, or a spawner leaves by a panic, the others are
+	// stopped, and whoever ends after that starts nobody.
+	outer := c.ctx
+	ctx, cancel := context.WithCancel(outer)
 	defer cancel()
 	c.ctx = ctx
 	c.waits = make([]func(context.Context) error, c.n)
@@ -64,12 +65,13 @@ func (c *crowd) run(limit int) error {
 		if wait == nil {
 			break // cancelled, or a task before it never ran
 		}
-		if err := wait(c.ctx); err != nil && first == nil {
+		if err := wait(outer); err != nil && first == nil {
 			first = err
+			cancel()
 		}
 	}
-	if err := c.ctx.Err(); err != nil {
-		return context.Cause(c.ctx)
+	if outer.Err() != nil {
+		return context.Cause(outer)
 	}
 	return first
 }

@@ -14,6 +14,7 @@ type Entry struct {
 	Signature string // "hud.plot.line(series, options)"; the name where it is no function
 	Text      string // prose, then parameters and results, one a line
 	Function  bool
+	Value     bool // a table or a constant of a module
 }
 
 // String is the entry as a person reads it.
@@ -54,10 +55,40 @@ func Lookup(name string) []Entry {
 			ends = append(ends, e)
 		}
 	}
-	if exact != nil {
-		return exact
+	found := exact
+	if found == nil {
+		found = ends
 	}
-	return ends
+	// Somebody who asks for "step" means the function, not a field.
+	slices.SortStableFunc(found, func(x, y Entry) int { return rank(x) - rank(y) })
+	return found
+}
+
+func rank(e Entry) int {
+	if e.Function {
+		return 0
+	}
+	return 1
+}
+
+// Members are the names that a module or a class has, as they are written
+// behind it: functions, methods, and modules inside the module.
+func Members(name string) []string {
+	var names []string
+	seen := map[string]bool{}
+	for _, e := range Entries() {
+		rest, ok := strings.CutPrefix(e.Name, name)
+		if !ok || rest == "" || (rest[0] != '.' && rest[0] != ':') {
+			continue
+		}
+		first, _, _ := strings.Cut(rest[1:], ".")
+		if seen[first] || strings.Contains(first, ":") || !(e.Function || e.Value) {
+			continue // methods and fields of a class inside are not the module's
+		}
+		seen[first] = true
+		names = append(names, first)
+	}
+	return names
 }
 
 var (
@@ -110,10 +141,11 @@ func parse(text string) []Entry {
 			if class != "" {
 				classes[localLine.FindStringSubmatch(line)[1]] = class
 			}
+		case strings.Contains(line, " = require "): // has a file of its own
 		case fieldLine.MatchString(line) && class == "":
 			m := fieldLine.FindStringSubmatch(line)
 			full := name(m[1]) + "." + m[2]
-			entries = append(entries, Entry{Name: full, Signature: full, Text: prose(block)})
+			entries = append(entries, Entry{Name: full, Signature: full, Text: prose(block), Value: true})
 		}
 		block = nil
 	}

@@ -1,6 +1,7 @@
 package stdlib_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,5 +66,40 @@ func TestEveryFunctionIsDescribed(t *testing.T) {
 	}
 	if functions < 30 {
 		t.Errorf("got %d functions, want all of them", functions)
+	}
+}
+
+func TestMembers(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string][]string{
+		"hud":         {"TrainingClient", "BuiltinLoss", "models", "Job", "steps", "json", "tensor"},
+		"hud.models":  {"list", "fork", "checkpoints", "head", "set_head", "resolve"},
+		"hud.Trainer": {"forward_backward", "step", "set_head"},
+		"hud.loss":    {"ppo", "advantages"},
+		"tensor":      {"exp", "add_"},
+		"hud.Job":     {"start", "has_spread", "trainable"},
+		"hud.Run":     nil, // fields only
+		"nonsense":    nil,
+	} {
+		got := stdlib.Members(name)
+		for _, w := range want {
+			if !slices.Contains(got, w) {
+				t.Errorf("%s: got %v, want %s among them", name, got, w)
+			}
+		}
+		if want == nil && got != nil || len(got) != len(slices.Compact(slices.Sorted(slices.Values(got)))) {
+			t.Errorf("%s: got %v, want %v, each once", name, got, want)
+		}
+		for _, g := range got {
+			if strings.ContainsAny(g, ".:") || strings.HasPrefix(g, "Trainer") {
+				t.Errorf("%s: got %q among its members", name, g)
+			}
+		}
+	}
+	if got := stdlib.Lookup("step"); len(got) < 3 || !got[0].Function || got[len(got)-1].Function {
+		t.Errorf("got %v, want functions before fields", got)
+	}
+	if got := stdlib.Lookup("hud.tensor"); len(got) != 1 {
+		t.Errorf("got %d entries for hud.tensor, want 1", len(got))
 	}
 }

@@ -1,6 +1,5 @@
-// Package stdlib carries the text that ships with the runtime: Lua modules
-// that require finds, and the LuaCATS stubs in types/ that document every Lua
-// name for editors.
+// Package stdlib carries the LuaCATS stubs in types/ that document every Lua
+// name: for editors as they are, for hudrl doc and the REPL's :help as Entries.
 package stdlib
 
 import "embed"

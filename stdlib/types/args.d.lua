@@ -3,8 +3,8 @@
 ---Reads the script's command line. The table gives every flag its default,
 ---and with it its type: a number, a string or a boolean; or { default, help }
 ---with a line for --help. --learning-rate and --learning_rate are the same,
---- --flag and --no-flag set booleans, -- ends the flags. --help prints the flags
----and ends the script. An unknown flag or a wrong type raises.
+---a boolean has --flag and --no-flag, -- ends the flags. --help prints the
+---flags and ends the script. An unknown flag or a wrong type raises.
 ---
 ---    local args = hud.args{ steps = 10, learning_rate = { 1e-5, "peak rate" } }
 ---    print(args.steps, args[1])  -- hudrl run x.lua --steps 3 data.jsonl

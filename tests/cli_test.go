@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -134,9 +135,17 @@ func TestCommandLine(t *testing.T) {
 		{name: "completion", args: []string{"completion", "bash"}, out: []string{"__hudrl"}},
 		{name: "unknown command", args: []string{"rum"}, code: 2, err: []string{`unknown command "rum"`, "hint: did you mean hudrl run?"}},
 		{name: "unknown models command", args: []string{"models", "lisst"}, code: 2, err: []string{"hint: did you mean hudrl models list?"}},
-		{name: "unknown flag", args: []string{"run", "--sed", "3"}, code: 2, err: []string{"unknown flag: --sed", "hint: see hudrl run --help"}},
+		{name: "unknown flag", args: []string{"run", "--sed", "3"}, code: 2, err: []string{"error: hudrl run: unknown flag --sed\n", "hint: did you mean --seed?"}},
+		{name: "unknown short flag", args: []string{"run", "-z"}, code: 2, err: []string{"error: hudrl run: unknown flag -z\n", "hint: see hudrl run --help"}},
+		{name: "flag without a value", args: []string{"run", "--timeout"}, code: 2, err: []string{"error: hudrl run: --timeout: missing TIME\n"}},
+		{name: "bad seed", args: []string{"run", "--seed", "x", "-e", ""}, code: 2, err: []string{"error: hudrl run: --seed: got \"x\", want a whole number\n"}},
+		{name: "bad chat seed", args: []string{"chat", "--seed", "-1", "m"}, code: 2, err: []string{`--seed: got "-1", want a whole number of 0 or more`}},
+		{name: "bad temperature", args: []string{"chat", "--temperature", "hot", "m"}, code: 2, err: []string{`--temperature: got "hot", want a number`}},
+		{name: "bad choice", args: []string{"models", "list", "--keep", "some"}, code: 2, err: []string{`--keep: got "some", want recent or all`}},
+		{name: "help of nothing", args: []string{"help", "rum"}, code: 2, err: []string{`unknown command "rum"`, "hint: did you mean hudrl run?"}},
+		{name: "help of a subcommand", args: []string{"help", "models", "fork"}, out: []string{"hudrl models fork SOURCE --name NAME"}},
 		{name: "no file", args: []string{"run"}, code: 2, err: []string{"error: hudrl run: missing FILE", "hint: "}},
-		{name: "missing file", args: []string{"run", "nope.lua"}, code: 2, err: []string{"nope.lua"}},
+		{name: "missing file", args: []string{"run", "nope.lua"}, code: 2, err: []string{"error: cannot read nope.lua: no such file or directory\n"}},
 		{name: "bad size", args: []string{"run", "--max-memory", "lots", "-e", ""}, code: 2, err: []string{`got "lots", want a size such as 512MiB, or none`}},
 		{name: "bad steps", args: []string{"run", "--max-steps", "0", "-e", ""}, code: 2, err: []string{`got "0", want a whole number above 0`}},
 		{name: "bad timeout", args: []string{"run", "--timeout", "soon", "-e", ""}, code: 2, err: []string{`got "soon", want a time such as 30s or 5m`}},
@@ -153,13 +162,20 @@ func TestCommandLine(t *testing.T) {
 		{name: "steps", args: []string{"run", "--max-steps", "1e4", "-e", "while true do end"}, code: 3, err: []string{"step limit", "hint: raise it with --max-steps"}},
 		{name: "a pcall cannot hide it", args: []string{"run", "--max-steps", "10000", "-e", "pcall(function() while true do end end)"}, code: 3},
 		{name: "string", args: []string{"run", "--max-string", "1KiB", "-e", "print(#('x'):rep(2000))"}, code: 3, err: []string{"--max-string"}},
+		{name: "tensors", args: []string{"run", "--max-tensor", "100", "-e", "require('hud.tensor').zeros(1000)"}, code: 3, err: []string{"tensor memory limit"}},
 		{name: "deadline", args: []string{"run", "--timeout", "50ms", "-e", "while true do end"}, code: 124, err: []string{"time limit", "--timeout"}},
 		{name: "no model", args: []string{"models", "checkpoints", "hudrl/mimi"}, code: 1, err: []string{"hudrl/mimi", `hint: did you mean "hudrl/mini"?`}},
 		{name: "too many arguments", args: []string{"models", "head", "a", "b"}, code: 2, err: []string{`unexpected argument "b"`}},
 		{name: "fork without a name", args: []string{"models", "fork", "hudrl/mini"}, code: 2, err: []string{"missing --name"}},
 		{name: "create without a shape", args: []string{"models", "create", "x"}, code: 2, err: []string{"missing --shape"}},
-		{name: "create an unknown shape", args: []string{"models", "create", "x", "--shape", "huge"}, code: 1, err: []string{"huge"}},
+		{name: "create an unknown shape", args: []string{"models", "create", "x", "--shape", "huge"}, code: 2, err: []string{`--shape: got "huge", want nano or mini`}},
+		{name: "fork of nothing", args: []string{"models", "fork", "no", "--name", "x"}, code: 1, err: []string{"error: fork failed: model \"no\" not found\n"}},
+		{name: "no home", program: program{env: map[string]string{"HOME": ""}}, args: []string{"run", "-e", "print(1)"}, out: []string{"1\n"}},
+		{name: "no home for models", program: program{env: map[string]string{"HOME": ""}}, args: []string{"models", "list"}, code: 2, err: []string{"name one with --data or HUDRL_HOME"}},
+		{name: "no home for a script", program: program{env: map[string]string{"HOME": ""}}, args: []string{"run", "-e", "require('hud').models.list()"}, code: 2, err: []string{"name one with --data or HUDRL_HOME"}},
 		{name: "doc", args: []string{"doc", "plot.bar"}, out: []string{"hud.plot.bar(value, width, max)\n"}},
+		{name: "doc of a module", args: []string{"doc", "hud"}, out: []string{"  TrainingClient  BuiltinLoss  ", "  schedule  tensor\n"}},
+		{name: "doc of a class", args: []string{"doc", "Trainer"}, out: []string{"  step  available_losses  "}},
 		{name: "doc of nothing", args: []string{"doc", "plot.lin"}, code: 2, err: []string{"hint: did you mean plot.line?"}},
 		{name: "chat without a model", args: []string{"chat"}, code: 2, err: []string{"missing MODEL"}},
 		{name: "chat with nobody", args: []string{"chat", "nobody", "hi"}, code: 1, err: []string{"nobody"}},
@@ -317,6 +333,74 @@ func TestChatConversation(t *testing.T) {
 	r := p.run(t, "chat", "hudrl/nano", "--max-tokens", "4", "--seed", "5")
 	if r.code != 0 || strings.Count(r.out, "\n") != 2 {
 		t.Errorf("got %+v, want two answers", r)
+	}
+}
+
+// An observer types at a terminal: commands are answered, not sent.
+func TestChatCommands(t *testing.T) {
+	t.Parallel()
+	r := program{stdin: "/help\n/reset\n", terminal: &typist{}}.run(t, "chat", "hudrl/nano")
+	r.want(t, 0, nil, []string{"no such command: /help (/reset, Ctrl-D)\n", "(a new conversation)\n"})
+	if r.out != "" {
+		t.Errorf("got the answer %q, want none", r.out)
+	}
+}
+
+// Output that was asked for and could not be delivered is an error.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"version"}, {"models", "list", "--json"}, {"--help"}, {"doc", "hud"}, {"run", "-e", "print(1)"}} {
+		var errs output
+		code := cli.Run(context.Background(), cli.State{
+			Args: args, Dir: t.TempDir(), Stdin: strings.NewReader(""), Stdout: full{}, Stderr: &errs,
+			Getenv: func(name string) (string, bool) {
+				if name != "HOME" {
+					return "", false
+				}
+				return t.TempDir(), true
+			},
+			ReadFile: os.ReadFile, DirFS: os.DirFS,
+		})
+		if code != 1 || !strings.Contains(errs.buf.String(), "no space left on device") {
+			t.Errorf("%q: got exit %d, %q, want 1 and the reason", args, code, errs.buf.String())
+		}
+	}
+}
+
+// full is a device without space.
+type full struct{}
+
+func (full) Write([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "write", Path: "/dev/stdout", Err: errors.New("no space left on device")}
+}
+
+// What the shell completes, asked as its script asks.
+func TestCompletion(t *testing.T) {
+	t.Parallel()
+	p := program{dir: t.TempDir(), env: map[string]string{"HUDRL_HOME": "data"}}
+	p.run(t, "__complete", "chat", "").want(t, 0, []string{":4\n"}, nil) // no directory: nothing to offer
+	if _, err := os.Stat(filepath.Join(p.dir, "data")); err == nil {
+		t.Error("got a data directory, want completion to leave none")
+	}
+	p.run(t, "models", "fork", "hudrl/nano", "--name", "mine").want(t, 0, nil, nil)
+	p.run(t, "run", "-e", `
+		local hud = require "hud"
+		local payload = hud.sft{ { role = "user", content = "a" }, { role = "assistant", content = "b" } }
+		hud.TrainingClient("mine"):step({ payload }, { loss_fn = "cross_entropy", learning_rate = 1e-4 })
+	`).want(t, 0, nil, nil)
+	for line, want := range map[string]string{
+		"chat ":                         "\nmine\n",
+		"models head ":                  "\nmine\n",
+		"models head mine --set ":       "step-0001\n",
+		"chat mine --checkpoint ":       "step-0001\n",
+		"models list --keep ":           "recent\nall\n",
+		"models create --shape ":        "nano\nmini\n",
+		"models export mine x --dtype ": "f32\nbf16\n",
+		"run ":                          "lua\n:8\n",
+		"doc ":                          "\nhud.plot.bar\n",
+		"help models ":                  "fork\n",
+	} {
+		p.run(t, append([]string{"__complete"}, strings.Split(line, " ")...)...).want(t, 0, []string{want}, nil)
 	}
 }
 

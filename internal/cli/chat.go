@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -166,7 +167,12 @@ func (c *conversation) loop() error {
 			case "":
 			case "/reset":
 				c.reset()
+				c.note("(a new conversation)")
 			default:
+				if c.Terminal != nil && command.MatchString(text) {
+					c.note("no such command: " + text + " (/reset, Ctrl-D)")
+					break
+				}
 				if err := c.say(text); err != nil {
 					if c.ctx.Err() != nil || c.Terminal == nil {
 						return err
@@ -176,6 +182,16 @@ func (c *conversation) loop() error {
 			}
 			prompt()
 		}
+	}
+}
+
+// command is what looks like one: /help.
+var command = regexp.MustCompile(`^/[a-z]+$`)
+
+// note tells somebody who types something that is no answer.
+func (c *conversation) note(text string) {
+	if c.Terminal != nil {
+		fmt.Fprintln(c.Stderr, text)
 	}
 }
 

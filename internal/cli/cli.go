@@ -3,8 +3,10 @@
 //	state.go    what a command touches of the outside world
 //	cli.go      the root command, cancellation, exit codes
 //	limits.go   the flags that run and repl share
+//	flags.go    kinds of flags, and what is wrong with one
+//	complete.go what the shell completes
 //	service.go  the training service, opened when first needed
-//	run.go repl.go chat.go models.go manage.go version.go
+//	run.go repl.go chat.go models.go manage.go doc.go version.go
 //
 // Run is the whole program as a function of a State, so tests run it in
 // process.
@@ -14,6 +16,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"sync"
@@ -39,18 +43,19 @@ type app struct {
 func Run(ctx context.Context, s State) int {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	out := &sink{w: s.Stdout}
+	s.Stdout = out
 	a := &app{State: s, ctx: ctx, cancel: cancel}
 	defer a.watchInterrupts()()
 	root := a.rootCommand()
 	root.SetArgs(s.Args)
-	root.SetIn(s.Stdin)
-	root.SetOut(s.Stdout)
-	root.SetErr(s.Stderr)
 	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return exitOK
-	}
-	if !a.started && !errors.As(err, new(*usageError)) {
+	switch {
+	case err == nil:
+		if err = failed("standard output", out.failure()); err == nil {
+			return exitOK
+		}
+	case !a.started && !errors.As(err, new(*usageError)):
 		err = &usageError{message: err.Error(), hint: "see hudrl --help"}
 	}
 	if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.Canceled) {
@@ -59,6 +64,34 @@ func Run(ctx context.Context, s State) int {
 	}
 	report(s.Stderr, plot.Style{On: s.StderrColor}, err)
 	return exitCode(err)
+}
+
+// A sink remembers that a write failed, for those who cannot: what was asked
+// for and not delivered is no success.
+type sink struct {
+	w   io.Writer
+	mu  sync.Mutex
+	err error
+}
+
+func (s *sink) Write(p []byte) (int, error) {
+	n, err := s.w.Write(p)
+	if err != nil {
+		s.mu.Lock()
+		s.err = err
+		s.mu.Unlock()
+	}
+	return n, err
+}
+
+func (s *sink) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var path *fs.PathError
+	if errors.As(s.err, &path) {
+		return path.Err // it is called /dev/stdout whatever it is
+	}
+	return s.err
 }
 
 // watchInterrupts cancels the command at the first Ctrl-C and aborts at the
@@ -95,8 +128,7 @@ func (a *app) watchInterrupts() (stop func()) {
 const welcome = `hudrl trains language models from rewards with short Lua scripts.
 
 Everything runs here and offline: a small real language model, its trainer and
-its sampler are inside this program. The same script trains a large model on a
-remote service.`
+its sampler are inside this program.`
 
 const examples = `  hudrl run scripts/quickstart.lua        train a model to add, in about a minute
   hudrl chat hudrl/mini "What is 3 + 4?"  talk to a model
@@ -121,11 +153,12 @@ func (a *app) rootCommand() *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetIn(a.Stdin)
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
 	keepOrder()
 	root.SetUsageTemplate(usageTemplate)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{message: err.Error(), hint: "see " + cmd.CommandPath() + " --help"}
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.AddGroup(
 		&cobra.Group{ID: "work", Title: "Work:"},
 		&cobra.Group{ID: "more", Title: "More:"},
@@ -138,9 +171,47 @@ func (a *app) rootCommand() *cobra.Command {
 		cmd.GroupID = "more"
 		root.AddCommand(cmd)
 	}
+	root.SetHelpCommand(a.helpCommand(root))
 	root.SetHelpCommandGroupID("more")
 	root.SetCompletionCommandGroupID("more")
+	root.InitDefaultCompletionCmd("completion") // cobra's own, with our words in the list
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		completion.Short = "make the shell complete hudrl's commands"
+		for _, shell := range completion.Commands() {
+			shell.Short = "for " + shell.Name()
+		}
+	}
 	return root
+}
+
+// helpCommand is cobra's, which answers a name it does not know with success.
+func (a *app) helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "say more about a command",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil {
+				return a.subcommand(root, args)
+			}
+			if len(rest) > 0 {
+				return a.subcommand(cmd, rest)
+			}
+			cmd.InitDefaultHelpFlag()
+			return cmd.Help()
+		},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			var names []string
+			if cmd, _, err := root.Find(args); err == nil {
+				for _, sub := range cmd.Commands() {
+					if sub.IsAvailableCommand() {
+						names = append(names, sub.Name())
+					}
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
 }
 
 // subcommand refuses words that are no subcommand of cmd.

@@ -12,10 +12,11 @@ import (
 
 func (a *app) docCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "doc NAME",
-		Short:   "what a Lua name is",
-		Example: "  hudrl doc hud.plot.line\n  hudrl doc Trainer:step",
-		Args:    exactArgs("NAME"),
+		Use:               "doc NAME",
+		Short:             "what a Lua name is",
+		Example:           "  hudrl doc hud.plot.line\n  hudrl doc Trainer:step",
+		Args:              exactArgs("NAME"),
+		ValidArgsFunction: completeName,
 		RunE: func(_ *cobra.Command, args []string) error {
 			text, ok := describe(args[0])
 			if !ok {
@@ -23,7 +24,7 @@ func (a *app) docCommand() *cobra.Command {
 				for _, e := range stdlib.Entries() {
 					names = append(names, e.Name, strings.TrimPrefix(e.Name, "hud."))
 				}
-				hint := "hudrl doc hud lists what hud is"
+				hint := "hudrl doc hud lists the names in hud"
 				if near := runtime.Nearest(args[0], names); near != "" {
 					hint = "did you mean " + near + "?"
 				}

@@ -39,7 +39,14 @@ type commandError struct {
 	err  error
 }
 
-func (e *commandError) Error() string { return e.what + ": " + e.err.Error() }
+func (e *commandError) Error() string {
+	// what names the operation: a service's error need not say it again.
+	var service *hud.Error
+	if errors.As(e.err, &service) && service == e.err && service.Detail != "" {
+		return e.what + ": " + service.Detail
+	}
+	return e.what + ": " + e.err.Error()
+}
 func (e *commandError) Unwrap() error { return e.err }
 
 func failed(what string, err error) error {
@@ -81,6 +88,10 @@ func exitCode(err error) int {
 		}
 	case errors.Is(err, context.DeadlineExceeded):
 		return exitDeadline
+	}
+	var coded interface{ ErrorCode() string }
+	if errors.As(err, &coded) && coded.ErrorCode() == runtime.CodeLimit {
+		return exitLimit // of tensor memory
 	}
 	return exitScript
 }

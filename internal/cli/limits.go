@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
 	"github.com/hudrl/hudrl/runtime"
 )
@@ -130,19 +130,20 @@ type scriptFlags struct {
 	quiet, verbose                   bool
 }
 
-func (f *scriptFlags) register(flags *pflag.FlagSet) {
+func (f *scriptFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
 	flags.SortFlags = false
-	f.serviceFlags.register(flags)
+	f.serviceFlags.register(cmd)
 	flags.Int64Var(&f.seed, "seed", 0, "the `N` every random stream starts from")
 	flags.Var(&f.timeout, "timeout", "stop the script after this `TIME`, 30s say (default none)")
 	flags.Var(&f.steps, "max-steps", "stop after `N` VM instructions (default none)")
 	flags.Var(&f.memory, "max-memory", "stop when the heap passes this `SIZE` (default 2GiB)")
 	flags.Var(&f.tensor, "max-tensor", "largest `SIZE` of all tensors together (default 1GiB)")
 	flags.Var(&f.text, "max-string", "largest `SIZE` of one string (default 16MiB)")
-	flags.StringArrayVar(&f.readDirs, "allow-read", nil, "let the script read files under `DIR` (the working directory always)")
-	flags.StringArrayVar(&f.writeDirs, "allow-write", nil, "let the script write files under `DIR`")
-	flags.StringArrayVar(&f.hosts, "allow-net", nil, "let the script reach `HOST:PORT`")
-	flags.StringArrayVar(&f.envs, "allow-env", nil, "let the script read the environment variable `NAME`")
+	flags.StringArrayVar(&f.readDirs, "allow-read", nil, "let modules read files under `DIR` (the working directory always)")
+	flags.StringArrayVar(&f.writeDirs, "allow-write", nil, "let modules write files under `DIR`")
+	flags.StringArrayVar(&f.hosts, "allow-net", nil, "let modules reach `HOST:PORT`")
+	flags.StringArrayVar(&f.envs, "allow-env", nil, "let modules read the environment variable `NAME`")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no warnings, no progress")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say more on stderr")
 }

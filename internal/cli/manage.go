@@ -20,12 +20,14 @@ func (a *app) createCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	var o local.CreateOptions
-	flags.StringVar(&o.Shape, "shape", "", "`SHAPE`: nano (0.36 M parameters) or mini (0.84 M)")
+	shape := choice{want: []string{"nano", "mini"}}
+	flags.Var(&shape, "shape", "`SHAPE`: nano (0.36 M parameters) or mini (0.84 M)")
+	shape.complete(cmd, "shape")
 	flags.Float64Var(&o.GradClip, "grad-clip", 0, "scale gradients of a larger norm down to `X` before each step (default: never)")
 	flags.Uint64Var(&o.Seed, "seed", 0, "draw the weights from seed `N`")
 	asJSON := flags.Bool("json", false, "print JSON")
 	return a.withService(cmd, func(svc *lazyService, args []string) error {
-		if o.Shape == "" {
+		if o.Shape = shape.value; o.Shape == "" {
 			return &usageError{"hudrl models create: missing --shape", "nano or mini"}
 		}
 		o.Name = args[0]
@@ -49,21 +51,27 @@ func (a *app) exportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export MODEL DIR",
 		Short: "write a model for other tools",
-		Long: `Writes the weights of MODEL's head (or of a checkpoint, by id) as
+		Long: `Writes the weights of MODEL's head (or of a checkpoint: MODEL/step-0012) as
 model.safetensors beside a config.json of LlamaForCausalLM, which other tools
 read.`,
 		Example: "  hudrl models export mine ./mine --dtype bf16",
 		Args:    exactArgs("MODEL", "DIR"),
 	}
-	dtype := cmd.Flags().String("dtype", "f32", "`TYPE` of the numbers: f32 or bf16")
+	dtype := choice{"f32", []string{"f32", "bf16"}}
+	cmd.Flags().Var(&dtype, "dtype", "`TYPE` of the numbers: f32 or bf16")
+	dtype.complete(cmd, "dtype")
+	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	return a.withService(cmd, func(svc *lazyService, args []string) error {
 		embedded, err := svc.get()
 		if err != nil {
 			return err
 		}
 		dir := a.path(args[1])
-		if err := embedded.Export(a.ctx, args[0], dir, *dtype); err != nil {
+		if err := embedded.Export(a.ctx, args[0], dir, dtype.value); err != nil {
 			return failed("export failed", err)
+		}
+		if *asJSON {
+			return a.printJSON(map[string]string{"model": args[0], "dir": dir, "dtype": dtype.value})
 		}
 		fmt.Fprintf(a.Stdout, "Exported %s to %s\n", args[0], dir)
 		return nil

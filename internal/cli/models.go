@@ -18,7 +18,19 @@ import (
 // run.
 func (a *app) withService(cmd *cobra.Command, run func(svc *lazyService, args []string) error) *cobra.Command {
 	var flags serviceFlags
-	flags.register(cmd.Flags())
+	if strings.Contains(cmd.Use, " MODEL") || strings.Contains(cmd.Use, " SOURCE") {
+		then := cobra.ShellCompDirectiveNoFileComp
+		if strings.Contains(cmd.Use, " DIR") {
+			then = cobra.ShellCompDirectiveFilterDirs
+		}
+		cmd.ValidArgsFunction = a.completeModel(&flags, then)
+	}
+	for _, name := range []string{"checkpoint", "set"} {
+		if cmd.Flags().Lookup(name) != nil {
+			_ = cmd.RegisterFlagCompletionFunc(name, a.completeCheckpoint(&flags))
+		}
+	}
+	flags.register(cmd)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		svc, err := flags.open(a)
 		if err != nil {

@@ -27,7 +27,8 @@ that runs and keeps the session; :help NAME explains, Ctrl-D leaves.`,
 	var f scriptFlags
 	flags := cmd.Flags()
 	flags.SetInterspersed(false)
-	f.register(flags)
+	f.register(cmd)
+	cmd.ValidArgsFunction = completeScript
 	cmd.RunE = func(_ *cobra.Command, args []string) error { return a.repl(&f, args) }
 	return cmd
 }
@@ -91,7 +92,9 @@ func (a *app) converse(rt *runtime.Runtime, config runtime.Config, svc *lazyServ
 		defer terminal.Close()
 		o.Terminal = terminal
 		// A session without history is better than none.
-		o.History, _ = repl.OpenHistory(filepath.Join(svc.dir, "history.jsonl"))
+		if svc.dir != "" {
+			o.History, _ = repl.OpenHistory(filepath.Join(svc.dir, "history.jsonl"))
+		}
 		interrupts := make(chan os.Signal, 1)
 		o.Interrupts = interrupts
 		a.session.Store(&interrupts)
@@ -104,7 +107,24 @@ func (a *app) converse(rt *runtime.Runtime, config runtime.Config, svc *lazyServ
 func describe(name string) (string, bool) {
 	var texts []string
 	for _, e := range stdlib.Lookup(name) {
-		texts = append(texts, e.String())
+		texts = append(texts, e.String()+members(e))
 	}
 	return strings.Join(texts, "\n\n"), len(texts) > 0
+}
+
+// members lists what a module or a class has, in lines of a screen's width.
+func members(e stdlib.Entry) string {
+	names := stdlib.Members(e.Name)
+	if e.Function || len(names) == 0 {
+		return ""
+	}
+	const width = 78
+	text, line := "\n", ""
+	for _, name := range names {
+		if len(line)+len(name) > width-2 {
+			text, line = text+"\n"+line, ""
+		}
+		line += "  " + name
+	}
+	return text + "\n" + line
 }

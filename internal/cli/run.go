@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -17,8 +18,9 @@ func (a *app) runCommand() *cobra.Command {
 		Short: "run a script",
 		Long: `Runs a Lua script: a file, - for standard input, or the text after -e.
 What follows FILE belongs to the script, which sees it in arg and hud.args.
-A script may read files under the working directory, use the training service,
-and see its arguments; everything else needs a flag.`,
+A script may require the Lua files beside it, use the training service, and see
+its arguments. The --allow flags are for modules that reach further; this build
+has none.`,
 		Example: `  hudrl run scripts/quickstart.lua --steps 10
   hudrl run --seed 3 --timeout 5m train.lua
   hudrl run -e 'print(require "hud".models.list())'
@@ -29,7 +31,8 @@ and see its arguments; everything else needs a flag.`,
 	flags := cmd.Flags()
 	flags.SetInterspersed(false)
 	flags.StringVarP(&code, "execute", "e", "", "run this `CODE`")
-	f.register(flags)
+	f.register(cmd)
+	cmd.ValidArgsFunction = completeScript
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 && !flags.Changed("execute") {
 			return &usageError{"hudrl run: missing FILE", "a script's name, - for standard input, or -e CODE"}
@@ -61,7 +64,11 @@ func (a *app) readScript(file string) (name, source, dir string, err error) {
 	}
 	text, err := a.ReadFile(a.path(file))
 	if err != nil {
-		return "", "", "", &usageError{message: "run: " + err.Error()}
+		var failure *fs.PathError
+		if errors.As(err, &failure) {
+			err = failure.Err // the path is not what was typed
+		}
+		return "", "", "", usagef("cannot read %s: %v", file, err)
 	}
 	return file, string(text), filepath.Dir(a.path(file)), nil
 }

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
 	"github.com/hudrl/hudrl/runtime/hud"
 	"github.com/hudrl/hudrl/runtime/local"
@@ -15,13 +15,18 @@ import (
 
 // serviceFlags choose the training service.
 type serviceFlags struct {
-	service, data, keep string
+	service, data string
+	keep          choice
 }
 
-func (f *serviceFlags) register(flags *pflag.FlagSet) {
+func (f *serviceFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	f.keep = choice{"recent", []string{"recent", "all"}}
 	flags.StringVar(&f.service, "service", "", "the training `SERVICE`: local, the one inside this program [HUDRL_SERVICE]")
 	flags.StringVar(&f.data, "data", "", "keep models under `DIR` [HUDRL_HOME] (default: the user's data directory)")
-	flags.StringVar(&f.keep, "keep", "recent", "keep the weights and optimizer state of `WHICH` checkpoints: recent or all")
+	flags.Var(&f.keep, "keep", "keep the weights and optimizer state of `WHICH` checkpoints: recent or all")
+	f.keep.complete(cmd, "keep")
+	(&choice{want: []string{"local"}}).complete(cmd, "service")
 }
 
 // open checks the flags and returns the service, which does nothing before it
@@ -37,14 +42,8 @@ func (f *serviceFlags) open(a *app) (*lazyService, error) {
 			hint:    "want --service local, or none",
 		}
 	}
-	if f.keep != "recent" && f.keep != "all" {
-		return nil, &usageError{message: "--keep " + f.keep + ": want recent or all"}
-	}
 	dir, err := a.dataDir(f.data)
-	if err != nil {
-		return nil, err
-	}
-	return &lazyService{dir: dir, options: local.Options{KeepAll: f.keep == "all"}, opened: a.notePortable}, nil
+	return &lazyService{dir: dir, err: err, options: local.Options{KeepAll: f.keep.value == "all"}, opened: a.notePortable}, nil
 }
 
 // notePortable says what to expect where the fast kernels are missing.
@@ -57,7 +56,7 @@ func (a *app) notePortable() {
 // A lazyService opens the embedded service when it is first asked something:
 // a script that trains nothing starts at once and leaves no directory behind.
 type lazyService struct {
-	dir     string
+	dir     string // "" when there is none: err says why
 	options local.Options
 	opened  func() // called once, after the first Open
 

@@ -60,7 +60,7 @@ func system() State {
 	if err != nil {
 		dir = "."
 	}
-	_, plain := os.LookupEnv("NO_COLOR")
+	plain := os.Getenv("NO_COLOR") != "" // as no-color.org has it: empty is unset
 	dumb := os.Getenv("TERM") == "dumb"
 	var terminal func() (repl.Terminal, error)
 	if _, typed := plot.Terminal(os.Stdin); typed {

@@ -58,6 +58,9 @@ func (e *Error) Hint() string {
 	case ErrBusy:
 		return "wait for the other process, or stop it"
 	}
+	if errors.Is(e.Cause, syscall.ENOTDIR) || errors.Is(e.Cause, fs.ErrNotExist) {
+		return "choose another directory with --data DIR or HUDRL_HOME"
+	}
 	return ""
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/hudrl/hudrl/internal/store"
 	"github.com/hudrl/hudrl/runtime/hud"
@@ -47,7 +48,7 @@ func storeError(op string, err error) error {
 	if errors.As(err, &already) {
 		return err
 	}
-	e := failed(op, hud.CodeServer, http.StatusInternalServerError, "%v", err)
+	e := failed(op, hud.CodeServer, http.StatusInternalServerError, "%s", strings.TrimPrefix(err.Error(), op+": "))
 	e.Err = err
 	var se *store.Error
 	switch {

@@ -45,9 +45,9 @@ var absent = []struct {
 	re   *regexp.Regexp
 	hint string
 }{
-	{regexp.MustCompile(`\bio\.`), `there is no io: print writes, hud.fs reads and writes files where the host allows it`},
+	{regexp.MustCompile(`\bio\.`), `there is no io: print writes, and require reads Lua files`},
 	{regexp.MustCompile(`\bos\.(execute|remove|rename|tmpname|setenv|setlocale)\b`), `scripts cannot reach processes or files through os`},
-	{regexp.MustCompile(`\bos\.getenv\b`), `environment variables need the host's leave: hud.env with --allow-env NAME`},
+	{regexp.MustCompile(`\bos\.getenv\b`), `scripts cannot see the environment: pass values as arguments, in arg and hud.args`},
 	{regexp.MustCompile(`\bdebug\.`), `there is no debug library: error objects carry e.traceback`},
 	{regexp.MustCompile(`\bpackage\.`), `there is no package table: require finds built-ins and the host's own roots`},
 	{regexp.MustCompile(`\b(dofile|loadfile)\b`), `use require: it finds built-ins and the host's own roots`},

@@ -1,5 +1,5 @@
-// Package scripts carries the ready-to-run training scripts, so that the
-// hudrl binary can list, run and copy them without a checkout.
+// Package scripts embeds the ready-to-run training scripts, for programs that
+// run without a checkout.
 package scripts
 
 import "embed"

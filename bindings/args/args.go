@@ -25,7 +25,7 @@ func Open(vm *runtime.VM) (lua.LValue, error) {
 		rest, help, err := parse(flags, words)
 		if err != nil {
 			f := runtime.Faultf(runtime.CodeValidation, "%w", err)
-			f.Hint = "--help shows the flags"
+			f.Hint = "--help shows the flags; those of hudrl run itself come before the script's name"
 			vm.Raise(L, f)
 		}
 		if help {

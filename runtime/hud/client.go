@@ -3,6 +3,7 @@ package hud
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -100,10 +101,14 @@ func (c *TrainingClient) search(ctx context.Context, op string, cause error) (st
 		}
 		known = append(known, m.ModelName, m.Name)
 	}
+	hint := Suggest(c.model, known)
+	if refused := (*Error)(nil); hint == "" && errors.As(cause, &refused) {
+		hint = refused.Hint
+	}
 	return "", &Error{
 		Op: op, Code: CodeNotFound, Status: 404, Err: cause,
 		Detail: "Model '" + c.model + "' not found. Run `hud models` to list available models.",
-		Hint:   Suggest(c.model, known),
+		Hint:   hint,
 	}
 }
 

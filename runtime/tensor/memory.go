@@ -130,7 +130,7 @@ func (a *Allocator) reserve(op string, n int) error {
 	}
 	if err := a.budget.Reserve(4 * int64(n)); err != nil {
 		return &Error{Op: op, Detail: err.Error(), Err: err,
-			Hint: "drop tensors that are no longer needed, compute without gradients what needs none, or raise the limit"}
+			Hint: "drop tensors that are no longer needed, compute without gradients what needs none, or raise it with --max-tensor or Limits.TensorBytes"}
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package tensor
 import (
 	"math"
 	"slices"
+
+	"github.com/hudrl/hudrl/internal/kernel"
 )
 
 // A binaryOp combines elements pairwise. Its functions work on a stretch:
@@ -54,8 +56,15 @@ func (op *binaryOp) backward(p *pass, n *node, g []float32) {
 			continue
 		}
 		d := op.d[i]
-		if slices.Equal(ta.shape, tb.shape) {
+		switch {
+		case slices.Equal(ta.shape, tb.shape):
 			d(into, g, a, b, y, 1, 1)
+			continue
+		case i == 0 && tb.n == 1 && ta.n == n.n:
+			d(into, g, a, b, y, 1, 0)
+			continue
+		case i == 1 && ta.n == 1 && tb.n == n.n:
+			d(into, g, a, b, y, 0, 1)
 			continue
 		}
 		op.spread(d, i, n, into, g, a, b, y)
@@ -71,7 +80,8 @@ func (op *binaryOp) spread(d func(into, g, a, b, y []float32, sa, sb int), which
 	if len(into) != len(g) {
 		sums = make([]float64, len(into))
 	}
-	tile := make([]float32, min(len(g), tileLen))
+	tile := tiles.Get().(*[2][tileLen]float32)
+	defer tiles.Put(tile)
 	cut := func(x []float32, at, step, lo, hi int) []float32 {
 		switch {
 		case x == nil:
@@ -94,7 +104,7 @@ func (op *binaryOp) spread(d func(into, g, a, b, y []float32, sa, sb int), which
 				d(into[at+lo:at+hi], cg, ca, cb, cy, r.sa, r.sb)
 				continue
 			}
-			part := tile[:hi-lo]
+			part := tile[0][:hi-lo]
 			clear(part)
 			d(part, cg, ca, cb, cy, r.sa, r.sb)
 			if step == 1 {
@@ -103,7 +113,7 @@ func (op *binaryOp) spread(d func(into, g, a, b, y []float32, sa, sb int), which
 				}
 				continue
 			}
-			sums[at] += sum64(part)
+			sums[at] += kernel.Sum(part)
 		}
 	})
 	for i, s := range sums {
@@ -184,111 +194,47 @@ func pairwise(name string, readsForA, readsForB uint8, f func(a, b float64) floa
 	}, grad(da), grad(db))
 }
 
-func plus(into, g, _, _, _ []float32, _, _ int) {
-	g = g[:len(into)]
-	for i := range into {
-		into[i] += g[i]
-	}
+func plus(into, g, _, _, _ []float32, _, _ int) { kernel.AddTo(into, into, g) }
+
+func minus(into, g, _, _, _ []float32, _, _ int) { kernel.SubTo(into, into, g) }
+
+// combine is how a kernel that takes one value for many computes a binaryOp.
+func combine(f func(dst, a, b []float32)) func(dst, a, b []float32, sa, sb int) {
+	return func(dst, a, b []float32, _, _ int) { f(dst, a, b) }
 }
 
-func minus(into, g, _, _, _ []float32, _, _ int) {
-	g = g[:len(into)]
-	for i := range into {
-		into[i] -= g[i]
-	}
-}
-
-// times adds g·x, x being a stretch with step s.
-func times(into, g, x []float32, s int) {
-	if s == 0 {
-		v := x[0]
-		for i, gi := range g {
-			if gi != 0 {
-				into[i] += gi * v
+// wins is the gradient of minimum and maximum for the operand that is chosen
+// where better gives 1; equals share.
+func wins(better func(dst, a, b []float32)) func(into, g, a, b, y []float32, sa, sb int) {
+	return func(into, g, a, b, _ []float32, sa, sb int) {
+		t := tiles.Get().(*[2][tileLen]float32)
+		defer tiles.Put(t)
+		for lo := 0; lo < len(g); lo += tileLen {
+			hi := min(lo+tileLen, len(g))
+			d, ties := t[0][:hi-lo], t[1][:hi-lo]
+			x, y := a, b
+			if sa == 1 {
+				x = a[lo:hi]
 			}
-		}
-		return
-	}
-	into, x = into[:len(g)], x[:len(g)]
-	for i, gi := range g {
-		if gi != 0 {
-			into[i] += gi * x[i]
+			if sb == 1 {
+				y = b[lo:hi]
+			}
+			better(d, x, y)
+			kernel.EqTo(ties, x, y)
+			kernel.MulAdd(d, ties, half)
+			kernel.MulAdd(into[lo:hi], g[lo:hi], d)
 		}
 	}
 }
 
 var (
-	opAdd = binary("add", 0, 0, func(dst, a, b []float32, sa, sb int) {
-		switch {
-		case sa == 1 && sb == 1:
-			a, b = a[:len(dst)], b[:len(dst)]
-			for i := range dst {
-				dst[i] = a[i] + b[i]
-			}
-		case sb == 0:
-			v := b[0]
-			for i, x := range a {
-				dst[i] = x + v
-			}
-		default:
-			v := a[0]
-			for i, x := range b {
-				dst[i] = v + x
-			}
-		}
-	}, plus, plus)
-	opSub = binary("sub", 0, 0, func(dst, a, b []float32, sa, sb int) {
-		switch {
-		case sa == 1 && sb == 1:
-			a, b = a[:len(dst)], b[:len(dst)]
-			for i := range dst {
-				dst[i] = a[i] - b[i]
-			}
-		case sb == 0:
-			v := b[0]
-			for i, x := range a {
-				dst[i] = x - v
-			}
-		default:
-			v := a[0]
-			for i, x := range b {
-				dst[i] = v - x
-			}
-		}
-	}, plus, minus)
-	opMul = binary("mul", readsB, readsA, func(dst, a, b []float32, sa, sb int) {
-		switch {
-		case sa == 1 && sb == 1:
-			a, b = a[:len(dst)], b[:len(dst)]
-			for i := range dst {
-				dst[i] = a[i] * b[i]
-			}
-		case sb == 0:
-			v := b[0]
-			for i, x := range a {
-				dst[i] = x * v
-			}
-		default:
-			v := a[0]
-			for i, x := range b {
-				dst[i] = v * x
-			}
-		}
-	},
-		func(into, g, _, b, _ []float32, _, sb int) { times(into, g, b, sb) },
-		func(into, g, a, _, _ []float32, sa, _ int) { times(into, g, a, sa) })
-	opDiv = binary("div", readsB, readsA|readsB, func(dst, a, b []float32, sa, sb int) {
-		for i := range dst {
-			dst[i] = a[i*sa] / b[i*sb]
-		}
-	},
-		func(into, g, _, b, _ []float32, _, sb int) {
-			for i, gi := range g {
-				if gi != 0 {
-					into[i] += gi / b[i*sb]
-				}
-			}
-		},
+	opAdd = binary("add", 0, 0, combine(kernel.AddTo), plus, plus)
+	opSub = binary("sub", 0, 0, combine(kernel.SubTo), plus, minus)
+	opMul = binary("mul", readsB, readsA, combine(kernel.MulTo),
+		func(into, g, _, b, _ []float32, _, _ int) { kernel.MulAdd(into, g, b) },
+		func(into, g, a, _, _ []float32, _, _ int) { kernel.MulAdd(into, g, a) })
+	opDiv = binary("div", readsB, readsA|readsB, combine(kernel.DivTo),
+		func(into, g, _, b, _ []float32, _, _ int) { kernel.DivAdd(into, g, b) },
 		func(into, g, a, b, _ []float32, sa, sb int) {
 			for i, gi := range g {
 				if gi != 0 {
@@ -310,23 +256,12 @@ var (
 			}
 			return y * math.Log(a)
 		})
-	opMinimum = pairwise("minimum", readsA|readsB, readsA|readsB, func(a, b float64) float64 { return min(a, b) },
-		func(a, b, _ float64) float64 { return wins(a <= b, a, b) }, func(a, b, _ float64) float64 { return wins(b <= a, a, b) })
-	opMaximum = pairwise("maximum", readsA|readsB, readsA|readsB, func(a, b float64) float64 { return max(a, b) },
-		func(a, b, _ float64) float64 { return wins(a >= b, a, b) }, func(a, b, _ float64) float64 { return wins(b >= a, a, b) })
+	opMinimum = binary("minimum", readsA|readsB, readsA|readsB, combine(kernel.MinimumTo), wins(kernel.LtTo), wins(above))
+	opMaximum = binary("maximum", readsA|readsB, readsA|readsB, combine(kernel.MaximumTo), wins(above), wins(kernel.LtTo))
 )
 
-// wins is the slope of minimum and maximum for the operand that is at least as
-// good as the other: ties share.
-func wins(atLeast bool, a, b float64) float64 {
-	switch {
-	case a == b:
-		return 0.5
-	case atLeast:
-		return 1
-	}
-	return 0
-}
+// above is 1 where a is above b.
+func above(dst, a, b []float32) { kernel.LtTo(dst, b, a) }
 
 // power is a**b with the common exponents exact and quick.
 func power(a, b float64) float64 {

@@ -3,31 +3,26 @@ package tensor
 import (
 	"math"
 	"slices"
+
+	"github.com/hudrl/hudrl/internal/kernel"
 )
 
-// test is a binaryOp that gives 1 where f holds and 0 elsewhere, without
-// gradient.
-func test(name string, f func(a, b float32) bool) *binaryOp {
-	op := &binaryOp{f: func(dst, a, b []float32, sa, sb int) {
-		for i := range dst {
-			if f(a[i*sa], b[i*sb]) {
-				dst[i] = 1
-			}
-		}
-	}}
+// test is a binaryOp that gives 1 or 0, without gradient.
+func test(name string, f func(dst, a, b []float32)) *binaryOp {
+	op := &binaryOp{f: combine(f)}
 	op.name = name
 	return op
 }
 
 var (
-	opEq   = test("eq", func(a, b float32) bool { return a == b })
-	opNe   = test("ne", func(a, b float32) bool { return a != b })
-	opLt   = test("lt", func(a, b float32) bool { return a < b })
-	opLe   = test("le", func(a, b float32) bool { return a <= b })
-	opGt   = test("gt", func(a, b float32) bool { return a > b })
-	opGe   = test("ge", func(a, b float32) bool { return a >= b })
-	opLand = test("land", func(a, b float32) bool { return a != 0 && b != 0 })
-	opLor  = test("lor", func(a, b float32) bool { return a != 0 || b != 0 })
+	opEq   = test("eq", kernel.EqTo)
+	opNe   = test("ne", kernel.NeTo)
+	opLt   = test("lt", kernel.LtTo)
+	opLe   = test("le", kernel.LeTo)
+	opGt   = test("gt", above)
+	opGe   = test("ge", func(dst, a, b []float32) { kernel.LeTo(dst, b, a) })
+	opLand = test("land", kernel.AndTo)
+	opLor  = test("lor", kernel.OrTo)
 )
 
 // Eq is 1 where t equals u, 0 elsewhere. Like all comparisons it has no
@@ -99,18 +94,10 @@ func init() {
 	whereOp.back = func(p *pass, n *node, g []float32) {
 		keep := n.aux.([]float32)
 		if into := p.grad(n.in[0]); into != nil {
-			for i, m := range keep {
-				if m != 0 {
-					into[i] += g[i]
-				}
-			}
+			kernel.AddIf(into, g, keep)
 		}
 		if into := p.grad(n.in[1]); into != nil {
-			for i, m := range keep {
-				if m == 0 {
-					into[i] += g[i]
-				}
-			}
+			kernel.AddUnless(into, g, keep)
 		}
 	}
 }
@@ -149,14 +136,7 @@ func Where(mask, a, b *Tensor) *Tensor {
 	if err != nil {
 		return failure(err)
 	}
-	dst := out.st.data
-	for i := range dst {
-		if m[i] != 0 {
-			dst[i] = x[i]
-		} else {
-			dst[i] = y[i]
-		}
-	}
+	kernel.SelectTo(out.st.data, m, x, y)
 	if n := record(out, whereOp, a, b); n != nil {
 		// What the mask was at this moment is what counts.
 		keep, err := alloc2(a, b).floats("where", len(m))

@@ -3,6 +3,8 @@ package tensor
 import (
 	"math"
 	"slices"
+
+	"github.com/hudrl/hudrl/internal/kernel"
 )
 
 // A laneOp reduces a stretch of elements to one number.
@@ -136,26 +138,9 @@ func (t *Tensor) reduce(op *laneOp, dims []int) *Tensor {
 	return out
 }
 
-// sum64 is Σ x in float64, in four interleaved sums: one fixed order.
-func sum64(x []float32) float64 {
-	var s [4]float64
-	i := 0
-	for ; i+4 <= len(x); i += 4 {
-		x := (*[4]float32)(x[i:])
-		s[0] += float64(x[0])
-		s[1] += float64(x[1])
-		s[2] += float64(x[2])
-		s[3] += float64(x[3])
-	}
-	for ; i < len(x); i++ {
-		s[0] += float64(x[i])
-	}
-	return (s[0] + s[2]) + (s[1] + s[3])
-}
-
 // moments is the mean and the sum of squared distances from it.
 func moments(x []float32) (mean, m2 float64) {
-	mean = sum64(x) / float64(len(x))
+	mean = kernel.Sum(x) / float64(len(x))
 	for _, v := range x {
 		d := float64(v) - mean
 		m2 += d * d
@@ -163,11 +148,7 @@ func moments(x []float32) (mean, m2 float64) {
 	return mean, m2
 }
 
-func addAll(into []float32, g float32) {
-	for i := range into {
-		into[i] += g
-	}
-}
+func addAll(into []float32, g float32) { kernel.AddTo(into, into, []float32{g}) }
 
 // best adds g to the elements equal to y, evenly.
 func best(into, x []float32, y, g float32) {
@@ -219,9 +200,9 @@ func truth(b bool) float64 {
 }
 
 var (
-	opSum = lane("sum", true, 0, sum64, func(into, _ []float32, _, g float32) { addAll(into, g) })
+	opSum = lane("sum", true, 0, kernel.Sum, func(into, _ []float32, _, g float32) { addAll(into, g) })
 	// The gradient divides by the length of into.
-	opMean = lane("mean", true, 0, func(x []float32) float64 { return sum64(x) / float64(len(x)) },
+	opMean = lane("mean", true, 0, func(x []float32) float64 { return kernel.Sum(x) / float64(len(x)) },
 		func(into, _ []float32, _, g float32) { addAll(into, g/float32(len(into))) })
 	opVar = lane("var", true, readsA, func(x []float32) float64 {
 		_, m2 := moments(x)
@@ -246,7 +227,7 @@ var (
 			into[i] += float32(c * (float64(v) - mean))
 		}
 	})
-	opMax = lane("max", false, readsA|readsY, func(x []float32) float64 { return float64(x[extreme(x, 1)]) }, best)
+	opMax = lane("max", false, readsA|readsY, func(x []float32) float64 { return float64(kernel.Max(x)) }, best)
 	opMin = lane("min", false, readsA|readsY, func(x []float32) float64 { return float64(x[extreme(x, -1)]) }, best)
 	opLSE = lane("logsumexp", false, readsA, func(x []float32) float64 {
 		top, sum := logSumExp(x)
@@ -280,13 +261,7 @@ var (
 			after *= float64(x[i])
 		}
 	})
-	opNorm = lane("norm", true, readsA|readsY, func(x []float32) float64 {
-		s := 0.0
-		for _, v := range x {
-			s += float64(v) * float64(v)
-		}
-		return math.Sqrt(s)
-	}, func(into, x []float32, y, g float32) {
+	opNorm = lane("norm", true, readsA|readsY, func(x []float32) float64 { return math.Sqrt(kernel.SumSquares(x)) }, func(into, x []float32, y, g float32) {
 		if y == 0 {
 			return
 		}

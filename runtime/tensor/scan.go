@@ -2,6 +2,8 @@ package tensor
 
 import (
 	"math"
+
+	"github.com/hudrl/hudrl/internal/kernel"
 )
 
 // A scanOp maps a stretch of elements to as many.
@@ -112,7 +114,7 @@ var (
 			dst[i] = float32(float64(v) - lse)
 		}
 	}, func(into, y, g []float32) {
-		sum := sum64(g)
+		sum := kernel.Sum(g)
 		for i, v := range g {
 			into[i] = float32(float64(v) - math.Exp(float64(y[i]))*sum)
 		}

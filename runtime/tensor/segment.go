@@ -3,6 +3,8 @@ package tensor
 import (
 	"math"
 	"slices"
+
+	"github.com/hudrl/hudrl/internal/kernel"
 )
 
 // checkOffsets says why offsets do not split the first dimension of a tensor
@@ -114,18 +116,18 @@ func (t *Tensor) segment(op *segmentOp, offsets []int) *Tensor {
 }
 
 var (
-	opSegmentSum  = segment("segment_sum", 0, sum64, opSum.d)
+	opSegmentSum  = segment("segment_sum", 0, kernel.Sum, opSum.d)
 	opSegmentMean = segment("segment_mean", 0, func(x []float32) float64 {
 		if len(x) == 0 {
 			return 0
 		}
-		return sum64(x) / float64(len(x))
+		return kernel.Sum(x) / float64(len(x))
 	}, opMean.d)
 	opSegmentMax = segment("segment_max", readsA|readsY, func(x []float32) float64 {
 		if len(x) == 0 {
 			return math.Inf(-1)
 		}
-		return float64(x[extreme(x, 1)])
+		return float64(kernel.Max(x))
 	}, best)
 )
 
@@ -152,7 +154,7 @@ func init() {
 		for k := range s.count() {
 			lo, hi := s.offsets[k], s.offsets[k+1]
 			lanes([3]int{1, hi - lo, s.inner}, nil, g[lo*s.inner:hi*s.inner], func(at int, _, x []float32) {
-				into[k*s.inner+at] += float32(sum64(x))
+				into[k*s.inner+at] += float32(kernel.Sum(x))
 			})
 		}
 	}
@@ -189,6 +191,12 @@ func (t *Tensor) SegmentExpand(offsets []int) *Tensor {
 	dst := out.st.data
 	for k := range len(offsets) - 1 {
 		row := x[k*inner : (k+1)*inner]
+		if inner == 1 {
+			for at := offsets[k]; at < offsets[k+1]; at++ {
+				dst[at] = row[0]
+			}
+			continue
+		}
 		for at := offsets[k]; at < offsets[k+1]; at++ {
 			copy(dst[at*inner:], row)
 		}

@@ -2,6 +2,7 @@ package tensor
 
 import (
 	"math"
+	"sync"
 
 	"github.com/hudrl/hudrl/internal/kernel"
 )
@@ -39,6 +40,37 @@ func pointwise(name string, reads uint8, f func(x float64) float64, d func(x, y 
 				into[i] += float32(float64(gi) * d(v, w))
 			}
 		})
+}
+
+// direct is a unaryOp without parameters.
+func direct(name string, reads uint8, f func(dst, x []float32), d func(into, g, x, y []float32)) *unaryOp {
+	return unary(name, reads, func(dst, x []float32, _ [2]float64) { f(dst, x) },
+		func(into, g, x, y []float32, _ [2]float64) { d(into, g, x, y) })
+}
+
+// sloped is a unaryOp whose derivative slope writes to d, a tile at a time.
+func sloped(name string, reads uint8, f func(dst, x []float32), slope func(d, spare, x, y []float32)) *unaryOp {
+	return direct(name, reads, f, func(into, g, x, y []float32) {
+		t := tiles.Get().(*[2][tileLen]float32)
+		defer tiles.Put(t)
+		for lo := 0; lo < len(g); lo += tileLen {
+			hi := min(lo+tileLen, len(g))
+			d := t[0][:hi-lo]
+			slope(d, t[1][:hi-lo], part(x, lo, hi), part(y, lo, hi))
+			kernel.MulAdd(into[lo:hi], g[lo:hi], d)
+		}
+	})
+}
+
+// tiles are scratch for gradients.
+var tiles = sync.Pool{New: func() any { return new([2][tileLen]float32) }}
+
+// part is x[lo:hi], or nil.
+func part(x []float32, lo, hi int) []float32 {
+	if x == nil {
+		return nil
+	}
+	return x[lo:hi]
 }
 
 func unary(name string, reads uint8, f func(dst, x []float32, p [2]float64), d func(into, g, x, y []float32, p [2]float64)) *unaryOp {
@@ -86,97 +118,42 @@ func (t *Tensor) unary(op *unaryOp, p [2]float64) *Tensor {
 func zeroSlope(x, y float64) float64 { return 0 }
 
 var (
-	opNeg = unary("neg", 0,
-		func(dst, x []float32, _ [2]float64) {
-			for i, v := range x {
-				dst[i] = -v
-			}
-		},
-		func(into, g, _, _ []float32, _ [2]float64) {
-			for i, v := range g {
-				into[i] -= v
-			}
-		})
-	opExp = unary("exp", readsY,
-		func(dst, x []float32, _ [2]float64) { kernel.ExpTo(dst, x) },
-		func(into, g, _, y []float32, _ [2]float64) {
-			for i, v := range g {
-				if v != 0 {
-					into[i] += v * y[i]
-				}
-			}
-		})
-	opSquare = unary("square", readsA,
-		func(dst, x []float32, _ [2]float64) {
-			for i, v := range x {
-				dst[i] = v * v
-			}
-		},
-		func(into, g, x, _ []float32, _ [2]float64) {
-			for i, v := range g {
-				if v != 0 {
-					into[i] += 2 * v * x[i]
-				}
-			}
-		})
-	opAbs = unary("abs", readsA,
-		func(dst, x []float32, _ [2]float64) {
-			for i, v := range x {
-				dst[i] = math.Float32frombits(math.Float32bits(v) &^ (1 << 31))
-			}
-		},
-		func(into, g, x, _ []float32, _ [2]float64) {
-			for i, v := range g {
-				switch {
-				case x[i] > 0:
-					into[i] += v
-				case x[i] < 0:
-					into[i] -= v
-				}
-			}
-		})
-	opReLU = unary("relu", readsA,
-		func(dst, x []float32, _ [2]float64) {
-			for i, v := range x {
-				dst[i] = max(v, 0)
-			}
-		},
-		func(into, g, x, _ []float32, _ [2]float64) {
-			for i, v := range g {
-				if x[i] > 0 {
-					into[i] += v
-				}
-			}
+	opNeg = direct("neg", 0, kernel.NegTo, func(into, g, _, _ []float32) { kernel.SubTo(into, into, g) })
+	opExp = direct("exp", readsY, kernel.ExpTo, func(into, g, _, y []float32) { kernel.MulAdd(into, g, y) })
+	opAbs = direct("abs", readsA, kernel.AbsTo, func(into, g, x, _ []float32) { kernel.AddSigned(into, g, x) })
+	opLog = direct("log", readsA, kernel.LogTo, func(into, g, x, _ []float32) { kernel.DivAdd(into, g, x) })
+	// What is above 0 is at least the smallest number there is.
+	opReLU = direct("relu", readsA, func(dst, x []float32) { kernel.MaximumTo(dst, x, zero) },
+		func(into, g, x, _ []float32) {
+			kernel.AddWithin(into, g, x, math.SmallestNonzeroFloat32, float32(math.Inf(1)))
 		})
 	opClamp = unary("clamp", readsA,
-		func(dst, x []float32, p [2]float64) {
-			lo, hi := float32(p[0]), float32(p[1])
-			for i, v := range x {
-				dst[i] = min(max(v, lo), hi)
-			}
-		},
+		func(dst, x []float32, p [2]float64) { kernel.ClampTo(dst, x, float32(p[0]), float32(p[1])) },
 		func(into, g, x, _ []float32, p [2]float64) {
-			lo, hi := float32(p[0]), float32(p[1])
-			for i, v := range g {
-				if x[i] >= lo && x[i] <= hi {
-					into[i] += v
-				}
-			}
+			kernel.AddWithin(into, g, x, float32(p[0]), float32(p[1]))
 		})
 
-	opLog   = pointwise("log", readsA, math.Log, func(x, _ float64) float64 { return 1 / x })
-	opLog1p = pointwise("log1p", readsA, math.Log1p, func(x, _ float64) float64 { return 1 / (1 + x) })
-	opExpm1 = pointwise("expm1", readsA, math.Expm1, func(x, _ float64) float64 { return math.Exp(x) })
-	opSqrt  = pointwise("sqrt", readsY, math.Sqrt, func(_, y float64) float64 { return 0.5 / y })
-	opTanh  = pointwise("tanh", readsA, math.Tanh, func(x, _ float64) float64 {
-		c := math.Cosh(x)
-		return 1 / (c * c)
+	opSquare = sloped("square", readsA, func(dst, x []float32) { kernel.MulTo(dst, x, x) },
+		func(d, _, x, _ []float32) { kernel.AddTo(d, x, x) })
+	opSqrt  = sloped("sqrt", readsY, kernel.SqrtTo, func(d, _, _, y []float32) { kernel.DivTo(d, half, y) })
+	opLog1p = sloped("log1p", readsA, kernel.Log1pTo, func(d, _, x, _ []float32) {
+		kernel.AddTo(d, x, one)
+		kernel.DivTo(d, one, d)
 	})
-	opSigmoid = pointwise("sigmoid", readsA, sigmoid, func(x, _ float64) float64 { return sigmoid(x) * sigmoid(-x) })
+	opExpm1 = sloped("expm1", readsA, kernel.Expm1To, func(d, _, x, _ []float32) { kernel.ExpTo(d, x) })
+	// tanh x = 2·σ(2x) − 1.
+	opTanh = sloped("tanh", readsA, kernel.TanhTo, func(d, spare, x, _ []float32) {
+		kernel.AddTo(d, x, x)
+		sigmoidSlope(d, spare, d)
+		kernel.MulTo(d, d, four)
+	})
+	opSigmoid = sloped("sigmoid", readsA, kernel.SigmoidTo, func(d, spare, x, _ []float32) { sigmoidSlope(d, spare, x) })
 	// log σ(x) = −softplus(−x).
-	opLogSigmoid = pointwise("logsigmoid", readsA,
-		func(x float64) float64 { return -softplus(-x) }, func(x, _ float64) float64 { return sigmoid(-x) })
-	opSoftplus = pointwise("softplus", readsA, softplus, func(x, _ float64) float64 { return sigmoid(x) })
+	opLogSigmoid = sloped("logsigmoid", readsA, kernel.LogSigmoidTo, func(d, _, x, _ []float32) {
+		kernel.NegTo(d, x)
+		kernel.SigmoidTo(d, d)
+	})
+	opSoftplus = sloped("softplus", readsA, kernel.SoftplusTo, func(d, _, x, _ []float32) { kernel.SigmoidTo(d, x) })
 	opSign     = pointwise("sign", 0, func(x float64) float64 {
 		switch {
 		case x > 0:
@@ -190,18 +167,15 @@ var (
 	opRound = pointwise("round", 0, math.RoundToEven, zeroSlope)
 )
 
-// sigmoid is 1/(1+exp(−x)), without cancellation or overflow on either side.
-func sigmoid(x float64) float64 {
-	if x >= 0 {
-		return 1 / (1 + math.Exp(-x))
-	}
-	e := math.Exp(x)
-	return e / (1 + e)
-}
+// One value stands for as many as are needed.
+var zero, half, one, four = []float32{0}, []float32{0.5}, []float32{1}, []float32{4}
 
-// softplus is log(1+exp(x)), without overflow.
-func softplus(x float64) float64 {
-	return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x)))
+// sigmoidSlope is σ(x)·σ(−x): neither tail cancels.
+func sigmoidSlope(d, spare, x []float32) {
+	kernel.NegTo(spare, x)
+	kernel.SigmoidTo(spare, spare)
+	kernel.SigmoidTo(d, x)
+	kernel.MulTo(d, d, spare)
 }
 
 // Neg is −t.

@@ -2,6 +2,8 @@ package tensor
 
 import (
 	"slices"
+
+	"github.com/hudrl/hudrl/internal/kernel"
 )
 
 // viewOp is every view: element by element the same as some elements of its
@@ -82,10 +84,7 @@ func axpy(into, g []float32) {
 	if into == nil {
 		return
 	}
-	g = g[:len(into)]
-	for i := range into {
-		into[i] += g[i]
-	}
+	kernel.AddTo(into, into, g)
 }
 
 // Clone is a copy in storage of its own; gradients flow through.

@@ -16,6 +16,7 @@ local function questions(name, n, held_out) -- held-out sums are never trained o
   return hud.Taskset(name, tasks)
 end
 
+local schedule = hud.schedule.linear(args.learning_rate, 0, args.steps)
 local run, id = hud.state("quickstart", { step = 0 }), hud.rng.derive("quickstart") -- saved with every step
 if run.id ~= id or run.step >= args.steps then
   run.model, run.id, run.step, run.before = hud.models.fork("hudrl/mini", "quickstart").model_name, id, 0, nil
@@ -28,23 +29,22 @@ local trainer = hud.TrainingClient(run.model)
 local agent = hud.Agent(run.model, { max_tokens = 8, temperature = 1 })
 local exam = questions("exam", args.exam, true)
 run.before = run.before or exam:run(agent, { train = false }).reward
-local schedule = hud.schedule.linear(args.learning_rate, 0, args.steps)
 
 print("step  reward                        entropy  grad norm         KL  tokens/s  seconds")
 for step in hud.steps(args.steps, { after = run.step }) do
   local started, session = hud.now(), hud.Job.start("quickstart", { group = args.group })
   local batch = questions("step " .. step, args.prompts, false):run(agent, { job = session })
   run.step = step
-  if session:has_spread() then -- else every advantage is 0: nothing to learn
+  if session:has_spread() then -- else every advantage is 0
     local m = trainer:step(batch.runs, { learning_rate = schedule(step), group_size = args.group }).forward_backward.metrics
     print(("%4d  %.3f  %s  %7.3f  %9.2f  %9.6f  %8.0f  %7.2f"):format(step, batch.reward, hud.plot.bar(batch.reward, 20),
       m["entropy_sampled:mean"], trainer:head().metrics.grad_norm, m["kl_sample_train:mean"],
       batch.tokens / batch.seconds, hud.now() - started))
-  end
+  else print(("%4d  %.3f  nothing to learn: each question's answers are equally good"):format(step, batch.reward)) end
 end
 
 local rewards = {}
 for i, checkpoint in ipairs(trainer:checkpoints()) do rewards[i] = checkpoint.mean_reward end
 if #rewards > 0 then print(hud.plot.line(rewards, { title = "mean reward by step" })) end
 print(("held-out accuracy: %.3f before, %.3f after"):format(run.before, exam:run(agent, { train = false }).reward))
-print(("%s\nnext: hudrl chat %s 'What is 12 + 30?', or read scripts/custom_loss.lua"):format(trainer:head(), run.model))
+print(("%s\nnext: hudrl chat %s 'What is 12 + 30?', or read scripts/custom_loss.lua"):format(trainer:head() or "no step was taken", run.model))

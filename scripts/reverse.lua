@@ -5,6 +5,7 @@ local args = hud.args{
   model = "hudrl/nano", steps = 150, learning_rate = 2e-4, prompts = 32, group = 8, exam = 200,
   letters = 7, alphabet = 3, -- words of 7 letters, each a, b or c
 }
+assert(args.letters >= 1 and args.alphabet >= 2, "reverse: --letters must be 1 or more and --alphabet 2 or more")
 
 local function word(r)
   local s = {}

@@ -130,6 +130,18 @@ func TestPretrain(t *testing.T) {
 	runScript(t, l.Dir(), "pretrain.lua", "--steps", "1").want(t, 1, nil, []string{"--model is missing", "hudrl models create NAME"})
 }
 
+// A quickstart in which nothing can be learned says so, and one that cannot
+// begin leaves no model behind.
+func TestQuickstartWithoutSteps(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	args := []string{"--prompts", "2", "--exam", "4", "--group", "1"}
+	runScript(t, data, "quickstart.lua", append(args, "--steps", "0")...).want(t, 1, nil, []string{"linear: steps: got 0, want at least 1"})
+	runScript(t, data, "quickstart.lua", append(args, "--steps", "1")...).match(t,
+		`training quickstart, a fork of hudrl/mini\nstep .*\n   1  `+share+`  nothing to learn: .*\n`+
+			`held-out accuracy: (`+share+`) before, `+share+` after\nno step was taken\nnext: .*\n`)
+}
+
 // The Go program that embeds the runtime.
 func TestEmbed(t *testing.T) {
 	t.Parallel()

@@ -65,9 +65,13 @@ return fork.model_name, first, last
 `
 
 func main() {
-	steps := flag.Int("steps", 5, "training steps")
+	steps := flag.Int("steps", 30, "training steps, 1 or more")
 	data := flag.String("data", "", "keep models in this directory (default: a temporary one)")
 	flag.Parse()
+	log.SetFlags(0)
+	if *steps < 1 {
+		log.Fatalf("embed: -steps: got %d, want 1 or more", *steps)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, *data, *steps); err != nil {

@@ -27,6 +27,7 @@ func NewTerminal() (Terminal, error) {
 	}
 	t := &lineEditor{state: liner.NewLiner(), original: original}
 	t.state.SetCtrlCAborts(true)
+	t.state.SetWordCompleter(tab)
 	t.editing, err = liner.TerminalMode()
 	if err == nil {
 		err = t.original.ApplyMode()
@@ -35,6 +36,13 @@ func NewTerminal() (Terminal, error) {
 		return nil, errors.Join(fmt.Errorf("repl: %w", err), t.state.Close())
 	}
 	return t, nil
+}
+
+// tab is what the Tab key does: a tab, so that pasted text keeps those of its
+// strings. Without a completer liner drops them.
+func tab(line string, pos int) (head string, completions []string, tail string) {
+	runes := []rune(line)
+	return string(runes[:pos]), []string{"\t"}, string(runes[pos:])
 }
 
 func (t *lineEditor) Prompt(prompt string) (string, error) {

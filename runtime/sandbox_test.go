@@ -87,7 +87,7 @@ func TestHintsForWhatIsLeftOut(t *testing.T) {
 	t.Parallel()
 	for src, want := range map[string]string{
 		`io.open("x")`:           "there is no io",
-		`os.getenv("HOME")`:      "--allow-env",
+		`os.getenv("HOME")`:      "cannot see the environment",
 		`debug.traceback()`:      "e.traceback",
 		`table.unpack({})`:       "Lua 5.2",
 		`dofile("x")`:            "require",

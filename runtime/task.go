@@ -12,7 +12,7 @@ import (
 // returns, when the task or the hud.timeout that they were spawned in does, and
 // by task:cancel.
 var (
-	errFinished     = &Fault{Code: CodeCanceled, Message: "the main chunk returned"}
+	errFinished     = &Fault{Code: CodeCanceled, Message: "task: it was stopped when the main chunk returned", Hint: "wait for it there, which in a REPL is in the same line"}
 	errSpawnerEnded = &Fault{Code: CodeCanceled, Message: "task: it was stopped when the task that spawned it returned", Hint: "wait for it there, or spawn it from the outer task"}
 	errTimeoutEnded = &Fault{Code: CodeCanceled, Message: "task: it was stopped when the hud.timeout that it was spawned in returned", Hint: "wait for it there, or spawn it outside"}
 	errTaskCanceled = &Fault{Code: CodeCanceled, Message: "task: it was cancelled"}

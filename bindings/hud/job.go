@@ -19,7 +19,7 @@ type job struct {
 }
 
 func (j *job) String() string {
-	return fmt.Sprintf("Job %s: %d runs, mean reward %.3f", j.Name, len(j.Runs()), j.Reward())
+	return fmt.Sprintf("Job %s: %s, mean reward %.3f", j.Name, counted(len(j.Runs()), "run"), j.Reward())
 }
 
 // runTables keeps one table for each run, so that a run is the same table

@@ -34,11 +34,19 @@ type (
 	}
 )
 
+// counted writes a number of things.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 func (a *agent) String() string { return "Agent " + a.Model }
 func (s *session) String() string {
-	return fmt.Sprintf("session with %s, %d turns", s.Agent().Model, s.Steps())
+	return fmt.Sprintf("session with %s, %s", s.Agent().Model, counted(s.Steps(), "turn"))
 }
-func (t *taskset) String() string { return fmt.Sprintf("Taskset %s: %d tasks", t.name, t.tasks.Len()) }
+func (t *taskset) String() string { return fmt.Sprintf("Taskset %s: %s", t.name, counted(t.tasks.Len(), "task")) }
 
 func (l *library) defineRollouts() {
 	luax.Define(l.vm, luax.Class[*agent]{

@@ -3,16 +3,65 @@ package tensor
 import (
 	"math/bits"
 	"slices"
+	"sync"
 )
 
-// A pass is one run of a graph backwards.
+// A pass is one run of a graph backwards. Its buffers never leave it: what a
+// caller gets are the gradients of the leaves, which are tensors of their own.
+// So a pass is used again for another graph.
 type pass struct {
 	alloc *Allocator
 	order []*node // inputs before what is made of them
+	stack []frame
 	leafs []*Tensor
-	pool  [40][][]float32 // gradient buffers to use again; pool[k] holds capacities above 1<<(k−1), up to 1<<k
-	taken int             // elements reserved for buffers
+	pool  [40][]buffer // to use again; pool[k] holds capacities above 1<<(k−1), up to 1<<k
+	held  int          // weight of pool
+	run   uint64       // counts the graphs
+	taken int          // elements reserved for buffers
 	err   error
+}
+
+// A buffer holds gradients. The run that reserved it has it counted.
+type buffer struct {
+	g   []float32
+	run uint64
+}
+
+// A frame is a node whose inputs from next on are to be visited.
+type frame struct {
+	n    *node
+	next int
+}
+
+// passes keeps idle ones until the garbage collector finds them idle. Their
+// buffers are not counted against a budget meanwhile, hence heldLen.
+var passes = sync.Pool{New: func() any { return &pass{} }}
+
+const heldLen = 4 << 20 // elements an idle pass may hold
+
+// weight is a buffer's elements and what holds it.
+func weight(g []float32) int { return cap(g) + 16 }
+
+// emptied is s without elements, to be filled again unless it is long.
+func emptied[E any](s []E) []E {
+	if cap(s) > 1<<14 {
+		return nil
+	}
+	clear(s)
+	return s[:0]
+}
+
+// done makes the pass idle. The caller must not use it any more.
+func (p *pass) done() {
+	p.order, p.stack, p.leafs = emptied(p.order), emptied(p.stack[:cap(p.stack)]), emptied(p.leafs)
+	p.alloc, p.err = nil, nil
+	for k := len(p.pool) - 1; p.held > heldLen; k-- {
+		for _, b := range p.pool[k] {
+			p.held -= weight(b.g)
+		}
+		p.pool[k] = nil
+	}
+	passes.Put(p)
 }
 
 // Backward adds the gradient of t, which has one element, to every leaf it
@@ -28,6 +77,7 @@ func (t *Tensor) backward(retain bool) error {
 	if err != nil {
 		return err
 	}
+	defer p.done()
 	for _, x := range p.leafs {
 		l := x.leaf
 		if l.grad == nil {
@@ -66,6 +116,7 @@ func Gradients(t *Tensor, leaves ...*Tensor) ([]*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer p.done()
 	out := make([]*Tensor, len(leaves))
 	for i, x := range leaves {
 		out[i] = x.leaf.acc
@@ -87,8 +138,11 @@ func runBackward(t *Tensor, retain bool) (*pass, error) {
 		return nil, &Error{Op: "backward", Detail: "the tensor does not depend on anything that requires grad",
 			Hint: "comparisons, logic, detach and no_grad give constants"}
 	}
-	p := &pass{alloc: t.st.alloc}
+	p := passes.Get().(*pass)
+	p.alloc = t.st.alloc
+	p.run++
 	if err := p.sort(t); err != nil {
+		p.done()
 		return nil, err
 	}
 	if g := p.grad(t); g != nil {
@@ -102,6 +156,7 @@ func runBackward(t *Tensor, retain bool) (*pass, error) {
 		p.recycle(n)
 	}
 	p.alloc.release(p.taken)
+	p.taken = 0
 	for _, n := range p.order {
 		n.visit = nil
 		if !retain && p.err == nil {
@@ -110,7 +165,9 @@ func runBackward(t *Tensor, retain bool) (*pass, error) {
 	}
 	if p.err != nil {
 		p.discard()
-		return nil, p.err
+		err := p.err
+		p.done()
+		return nil, err
 	}
 	return p, nil
 }
@@ -120,11 +177,8 @@ func (p *pass) sort(t *Tensor) error {
 	if t.node == nil {
 		return nil
 	}
-	type frame struct {
-		n    *node
-		next int
-	}
-	stack := []frame{{n: t.node}}
+	stack := append(p.stack, frame{n: t.node})
+	defer func() { p.stack = stack }()
 	t.node.visit = p
 	var err error
 	for len(stack) > 0 && err == nil {
@@ -208,32 +262,48 @@ func (p *pass) take(n int) []float32 {
 	k := bits.Len(uint(max(n, 1) - 1)) // 1<<k is at least n
 	free := p.pool[k]
 	for i := len(free) - 1; i >= max(0, len(free)-8); i-- {
-		if cap(free[i]) >= n {
-			g := free[i][:n]
-			p.pool[k] = slices.Delete(free, i, i+1)
-			clear(g)
-			return g
+		b := free[i]
+		if cap(b.g) < n {
+			continue
 		}
+		if b.run != p.run && !p.reserve(cap(b.g)) {
+			return nil
+		}
+		p.pool[k] = slices.Delete(free, i, i+1)
+		p.held -= weight(b.g)
+		g := b.g[:n]
+		clear(g)
+		return g
 	}
 	size := n
 	if n <= slabItem {
 		size = 1 << k // the next one of about this length fits too
 	}
-	if n > smallLen {
-		if err := p.alloc.reserve("backward", size); err != nil {
-			p.err = err
-			return nil
-		}
-		p.taken += size
+	if !p.reserve(size) {
+		return nil
 	}
 	return make([]float32, n, size)
+}
+
+// reserve counts the elements of a buffer that this run did not count yet.
+func (p *pass) reserve(size int) bool {
+	if size <= smallLen {
+		return true
+	}
+	if err := p.alloc.reserve("backward", size); err != nil {
+		p.err = err
+		return false
+	}
+	p.taken += size
+	return true
 }
 
 // recycle takes back the buffer of a node that is done.
 func (p *pass) recycle(n *node) {
 	if n.g != nil {
 		k := bits.Len(uint(max(cap(n.g), 1) - 1))
-		p.pool[k] = append(p.pool[k], n.g)
+		p.pool[k] = append(p.pool[k], buffer{n.g, p.run})
+		p.held += weight(n.g)
 		n.g = nil
 	}
 }

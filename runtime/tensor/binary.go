@@ -67,15 +67,19 @@ func (op *binaryOp) backward(p *pass, n *node, g []float32) {
 			d(into, g, a, b, y, 0, 1)
 			continue
 		}
-		op.spread(d, i, n, into, g, a, b, y)
+		op.spread(p, d, i, n, into, g, a, b, y)
 	}
 }
 
 // spread is the gradient of one operand of a broadcast pair. What goes to one
 // element is summed in float64.
-func (op *binaryOp) spread(d func(into, g, a, b, y []float32, sa, sb int), which int, n *node, into, g, a, b, y []float32) {
+func (op *binaryOp) spread(p *pass, d func(into, g, a, b, y []float32, sa, sb int), which int, n *node, into, g, a, b, y []float32) {
 	ta, tb := n.in[0], n.in[1]
-	shape := n.aux.([]int)
+	shape, err := broadcast(op.name, ta.shape, tb.shape)
+	if err != nil {
+		p.err = err
+		return
+	}
 	var sums []float64
 	if len(into) != len(g) {
 		sums = make([]float64, len(into))
@@ -163,9 +167,7 @@ func (op *binaryOp) apply(a, b *Tensor) *Tensor {
 		})
 	}
 	if op.back != nil {
-		if n := record(out, &op.opDef, a, b); n != nil && !same {
-			n.aux = shape
-		}
+		record(out, &op.opDef, a, b)
 	}
 	return out
 }

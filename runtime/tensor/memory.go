@@ -114,14 +114,21 @@ const (
 // it. Storage of up to 2 KiB is cut from slabs of 16 KiB, counted as a whole
 // until everything in them is unreachable.
 type Allocator struct {
-	budget Budget
-	mu     sync.Mutex
-	slab   []float32
-	recent weak.Pointer[token] // what graphs that begin now share
+	budget   Budget
+	giveBack func(bytes int64) // budget.Release
+	mu       sync.Mutex
+	slab     []float32
+	recent   weak.Pointer[token] // what graphs that begin now share
 }
 
 // NewAllocator makes an Allocator; a nil budget is no limit.
-func NewAllocator(b Budget) *Allocator { return &Allocator{budget: b} }
+func NewAllocator(b Budget) *Allocator {
+	a := &Allocator{budget: b}
+	if b != nil {
+		a.giveBack = b.Release
+	}
+	return a
+}
 
 // reserve counts n elements, op being who asks.
 func (a *Allocator) reserve(op string, n int) error {
@@ -168,7 +175,7 @@ func (a *Allocator) counted(op string, n int) ([]float32, error) {
 		return nil, err
 	}
 	s := make([]float32, n)
-	runtime.AddCleanup(&s[0], a.budget.Release, 4*int64(n))
+	runtime.AddCleanup(&s[0], a.giveBack, 4*int64(n))
 	return s, nil
 }
 

@@ -40,7 +40,9 @@
 //
 // An Allocator counts storage against a Budget; what an operation makes
 // belongs to the allocator of its first operand that has one. Storage is given
-// back when the garbage collector finds it unreachable.
+// back when the garbage collector finds it unreachable, and only then used
+// again. What Backward computes with on the way is counted while it runs and
+// kept for the next run, up to 16 MiB for each that runs at the same time.
 //
 // A tensor, and all that is connected to it by a graph, belongs to one
 // goroutine at a time. Read-only tensors may be read by many.

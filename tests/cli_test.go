@@ -534,5 +534,5 @@ func TestForkCheckpoint(t *testing.T) {
 	program{}.run(t, "run", "--keep", "all", "--data", data, shipped(t, "quickstart.lua"), "--steps", "2", "--prompts", "2", "--exam", "2").want(t, 0, nil, nil)
 	program{}.run(t, "models", "fork", "quickstart/step-0001", "--name", "branch", "--data", data).want(t, 0, []string{"slug: branch"}, nil)
 	program{}.run(t, "models", "fork", "quickstart/step-0009", "--name", "branch", "--data", data).want(t, 1, nil, []string{`"quickstart/step-0009" not found`})
-	program{}.run(t, "models", "list", "--keep", "some", "--data", data).want(t, 2, nil, []string{"--keep some: want recent or all"})
+	program{}.run(t, "models", "list", "--keep", "some", "--data", data).want(t, 2, nil, []string{`--keep: got "some", want recent or all`})
 }

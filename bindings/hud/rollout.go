@@ -46,7 +46,9 @@ func (a *agent) String() string { return "Agent " + a.Model }
 func (s *session) String() string {
 	return fmt.Sprintf("session with %s, %s", s.Agent().Model, counted(s.Steps(), "turn"))
 }
-func (t *taskset) String() string { return fmt.Sprintf("Taskset %s: %s", t.name, counted(t.tasks.Len(), "task")) }
+func (t *taskset) String() string {
+	return fmt.Sprintf("Taskset %s: %s", t.name, counted(t.tasks.Len(), "task"))
+}
 
 func (l *library) defineRollouts() {
 	luax.Define(l.vm, luax.Class[*agent]{
@@ -294,11 +296,12 @@ func (l *library) runTaskset(L *lua.LState) int {
 		Spawner:       tasks{l.vm},
 		Warn:          l.warn,
 	}
-	// A VM with few tasks takes longer rather than fail.
+	// A VM with few tasks takes longer rather than fail. A rollout that ends
+	// starts the next while it still counts.
 	if options.MaxConcurrent == 0 {
 		options.MaxConcurrent = rollout.DefaultMaxConcurrent
 	}
-	options.MaxConcurrent = max(1, min(options.MaxConcurrent, l.vm.SpareTasks()))
+	options.MaxConcurrent = max(1, min(options.MaxConcurrent, l.vm.SpareTasks()-1))
 	if options.Seed == nil && with.Seed == nil {
 		options.Seed = new(uint64(l.vm.Seed()))
 	}

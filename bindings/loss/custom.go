@@ -171,13 +171,14 @@ func datum(vm *runtime.VM, d *loss.Datum, logprobs lua.LValue, wrap func(*tensor
 		}
 		t.RawSetString("extra", v)
 	}
-	return luax.Record(vm, "DatumTensors", t, func(_ *lua.LState, t *lua.LTable) string {
+	return luax.Record(vm, "DatumTensors", t, func(L *lua.LState, t *lua.LTable) string {
 		positions := 0
 		if l, ok := luax.To[*tensor.Tensor](t.RawGetString("logprobs")); ok {
 			positions = l.Len()
 		}
+		show := func(key string) string { return vm.Text(L, t.RawGetString(key)) }
 		return fmt.Sprintf("DatumTensors{positions=%d, reward=%s, advantage=%s, traj_idx=%s, group_idx=%s}", positions,
-			t.RawGetString("reward"), t.RawGetString("advantage"), t.RawGetString("traj_idx"), t.RawGetString("group_idx"))
+			show("reward"), show("advantage"), show("traj_idx"), show("group_idx"))
 	}), nil
 }
 

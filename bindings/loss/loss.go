@@ -52,13 +52,13 @@ func Open(vm *runtime.VM) (lua.LValue, error) {
 }
 
 // settings are the options every loss has beside its own.
-var settings = []string{"aggregate", "max_length", "denominator", "advantage"}
+var settings = []string{"aggregate", "max_length", "denominator", "advantage", "old_logprobs", "correction", "correction_low", "correction_high"}
 
-// options is a loss with its options read: the advantage is one of the data's
-// size, checked when it is used.
+// options is a loss with its options read: advantage and old logprobs are of
+// the data's size, checked when they are used.
 type options struct {
 	loss.Settings
-	advantage lua.LValue
+	advantage, old lua.LValue
 }
 
 // configured reads the option table of the loss of that name.
@@ -75,12 +75,26 @@ func configured(a *luax.Args, name string) (*loss.TokenLoss, options) {
 	if err != nil {
 		a.VM().Raise(a.L, err)
 	}
-	s := options{advantage: o.Value("advantage")}
+	s := options{advantage: o.Value("advantage"), old: o.Value("old_logprobs")}
 	s.Aggregate = loss.Aggregation(o.OneOf("aggregate", "", loss.Aggregations()...))
 	s.MaxLength, s.Denominator = o.Number("max_length", 0), o.Number("denominator", 0)
 	// What is wrong with the aggregation shows here, before anything is spent.
 	if err := t.Check(s.Settings); err != nil {
 		a.VM().Raise(a.L, err)
+	}
+	bounds := map[string]float64{}
+	for _, k := range []string{"correction_low", "correction_high"} {
+		if o.Has(k) {
+			bounds[k] = o.Number(k, 0)
+		}
+	}
+	switch name := o.String("correction", ""); {
+	case name != "":
+		if s.Correction, err = loss.NewCorrection(name, bounds); err != nil {
+			a.VM().Raise(a.L, err)
+		}
+	case len(bounds) > 0:
+		a.Fail("correction: got bounds without it, want one of %s", strings.Join(loss.Corrections(), ", "))
 	}
 	return t, s
 }
@@ -89,6 +103,13 @@ func configured(a *luax.Args, name string) (*loss.TokenLoss, options) {
 func compute(a *luax.Args, t *loss.TokenLoss, s options, data *lua.LTable) int {
 	b := batchOf(a, data)
 	s.Settings.Advantage = perDatum(a, "advantage", s.advantage, b.Len())
+	switch v := s.old.(type) {
+	case nil, *lua.LNilType:
+	case *lua.LTable:
+		s.Old = luax.Numbers[float32](a, "old_logprobs", v)
+	default:
+		s.Old = luax.As[*tensor.Tensor](a, "old_logprobs", v).Data()
+	}
 	out, metrics, err := t.Loss(b, s.Settings)
 	if err != nil {
 		a.VM().Raise(a.L, err)

@@ -307,6 +307,12 @@ func TestData(t *testing.T) {
 		{`loss.advantages.remax({1,2}, {greedy = {1}})`, "! remax: greedy: got 1 values for 2 datums"},
 		{`loss.advantages.overlong_penalty({1}, {buffer = 4})`, "! overlong_penalty: max_length: got nil, want number"},
 		{`loss.advantages.grpo({1,2}, {eps = -1})`, "! grpo: eps: got -1, want at least 0"},
+		// Ratios e and 1 as weights, the first at most 2; the loss's own ratios are 1.
+		{`local l, m = loss.ppo({logprobs = tensor{-1,-1}, sampling_logprobs = tensor{-2,-1}, mask = tensor{1,1}, advantage = 1}, {correction = "tis"}); return l:item(), m.correction_fraction, m.correction_weight`, "-3 0.5 1.5"},
+		{`return loss.importance_sampling({logprobs = tensor{-1}, sampling_logprobs = tensor{-2}, mask = tensor{1}, advantage = 1}, {old_logprobs = {-1}}):item()`, "-1"},
+		{`loss.as_custom("ppo", {correction = "tsi"})`, `! correction: unknown correction "tsi" (did you mean "tis"?)`},
+		{`loss.as_custom("ppo", {correction_high = 2})`, "! as_custom: correction: got bounds without it, want one of icepop, off_policy_seq_mask, seq_mask_tis, tis"},
+		{`loss.ppo({logprobs = tensor{-1}, sampling_logprobs = tensor{-2}, mask = tensor{1}}, {old_logprobs = tensor{1,2}})`, "! ppo: old_logprobs: got 2 positions, want 1 as logprobs has"},
 		{`loss.advantages.grpo({1,2,3}, {group_size = 2})`, "! grpo: group_size: got 2 for 3 rewards, want a divisor, and no group_idx beside it"},
 		{`loss.advantages.grpo(true)`, "! grpo: rewards: got boolean, want list of numbers or tensor"},
 		{`loss.advantages.opo({1,2})`, "! opo: length: got 0 lengths for 2 rewards"},

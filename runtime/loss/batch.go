@@ -13,6 +13,13 @@ type Settings struct {
 	MaxLength   float64     // for seq_mean_token_sum_norm
 	Denominator float64     // see Aggregation.Scales; 0: the batch's own
 	Advantage   []float64   // [D] in place of the batch's
+	// Correction weighs tokens; nil does not.
+	Correction *Correction
+	// Old is the logprobs of the policy before the first of several steps on the
+	// batch, [N]. Where given, ratios are to it instead of the sampling policy.
+	// Where it is not, a Correction takes the current policy for it, which makes
+	// the ratios 1: right for the first step.
+	Old []float32
 }
 
 // aggregation is how s adds up the losses of t.
@@ -47,7 +54,9 @@ func (b *Batch) span(d int, advantage float64) Span {
 // glm_double_sided trained_tokens and masked_tokens, and its denominators
 // count the trained ones; those of [Batch.Drift] for losses that look at the
 // sampling policy. The advantage is the batch's, reward minus the group's mean
-// with each trajectory counted once, unless s has another.
+// with each trajectory counted once, unless s has another. With a correction
+// also correction_weight, the mean weight, and correction_fraction, the share
+// of the tokens that it limited or dropped.
 func (t *TokenLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float64, error) {
 	advantage := b.Advantage
 	if s.Advantage != nil {
@@ -66,12 +75,33 @@ func (t *TokenLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float
 	if t.reward && len(b.Reward) != b.Len() {
 		return nil, nil, invalid(t.name, "reward: got %d values for %d datums", len(b.Reward), b.Len())
 	}
-	grad := make([]float32, b.Logprobs.Len())
+	n := b.Logprobs.Len()
+	if s.Old != nil && len(s.Old) != n {
+		return nil, nil, invalid(t.name, "old_logprobs: got %d positions, want %d as logprobs has", len(s.Old), n)
+	}
+	old := s.Old
+	if old == nil && s.Correction.onPolicy() {
+		old = b.Logprobs.Data()
+	}
+	grad := make([]float32, n)
+	var weights []float32
+	limited := 0
+	if s.Correction != nil {
+		weights = make([]float32, n)
+	}
 	sums, counts := make([]Sums, b.Len()), make([]int, b.Len())
 	var all Sums
 	for d := range sums {
 		lo, hi := b.Range(d)
 		span := b.span(d, advantage[d])
+		sampling := span.Sampling
+		if old != nil {
+			span.Sampling = old[lo:hi]
+		}
+		if s.Correction != nil {
+			span.Weight = weights[lo:hi]
+			limited += s.Correction.Weights(&span, span.Sampling, sampling, span.Weight)
+		}
 		sums[d] = t.EvalSpan(&span, grad[lo:hi])
 		all.add(sums[d])
 		counts[d] = sums[d].Tokens
@@ -103,6 +133,14 @@ func (t *TokenLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float
 		metrics["masked_tokens"] = float64(all.Clipped)
 	} else if t.Clips() {
 		metrics["clip_fraction"] = float64(all.Clipped) / max(1, float64(all.Tokens))
+	}
+	if s.Correction != nil {
+		sum := 0.0
+		for _, w := range weights {
+			sum += float64(w)
+		}
+		metrics["correction_weight"] = sum / max(1, float64(all.Tokens))
+		metrics["correction_fraction"] = float64(limited) / max(1, float64(all.Tokens))
 	}
 	out := tensor.Fused(t.name, value, []*tensor.Tensor{b.Logprobs}, [][]float32{grad})
 	return out, metrics, out.Err()

@@ -31,6 +31,20 @@ local M = {}
 ---@field max_length number? for seq_mean_token_sum_norm
 ---@field denominator number? in place of the batch's own count, so that chunks add up to the whole
 ---@field advantage (number|number[]|tensor)? one for each datum, in place of the data's
+---@field old_logprobs (number[]|tensor)? of the policy before the first of several steps on the batch, one for each position: ratios are to it
+---@field correction hud.Correction? weighs tokens for the difference between the sampling and the old policy
+---@field correction_low number?
+---@field correction_high number?
+
+---With w = exp(old - sampling logprob): "tis" is min(w, high), 2; "icepop" w within low
+---and high, 0.5 and 5, else 0; "seq_mask_tis" w where the sequence's geometric mean lies
+---within 0.999 and 1.002, else 0; "off_policy_seq_mask" 1 where A >= 0 or the
+---sequence's mean of sampling - current logprob is at most high (no default), else 0.
+---Weights are constants; a token of weight 0 still counts as one. Without old_logprobs
+---the first three take the current policy for the old one, which makes the loss's own
+---ratios 1: right for the first step. Metrics: correction_weight, correction_fraction.
+---Sources: TRL, NeMo RL.
+---@alias hud.Correction "tis"|"icepop"|"seq_mask_tis"|"off_policy_seq_mask"
 
 ---@class hud.ClipOptions: hud.LossOptions
 ---@field clip_low_threshold number?

@@ -23,7 +23,7 @@ its arguments. The --allow flags are for modules that reach further; this build
 has none.`,
 		Example: `  hudrl run scripts/quickstart.lua --steps 10
   hudrl run --seed 3 --timeout 5m train.lua
-  hudrl run -e 'print(require "hud".models.list())'
+  hudrl run -e 'print(require "hud".now())'
   hudrl run scripts/quickstart.lua --help     the script's own flags`,
 	}
 	var f scriptFlags

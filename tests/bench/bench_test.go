@@ -1,0 +1,163 @@
+// Package bench holds the benchmarks that are run beside a peer: run.sh here
+// runs them in turn with peer.py and writes one table.
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	lua "github.com/yuin/gopher-lua"
+
+	tensors "github.com/hudrl/hudrl/bindings/tensor"
+	"github.com/hudrl/hudrl/internal/kernel"
+	"github.com/hudrl/hudrl/runtime"
+	"github.com/hudrl/hudrl/runtime/hud"
+	"github.com/hudrl/hudrl/runtime/loss"
+	"github.com/hudrl/hudrl/runtime/tensor"
+)
+
+// sizes are datums × tokens each.
+var sizes = [][2]int{{64, 512}, {256, 1024}, {256, 4096}, {1024, 256}}
+
+// batch has ratios around 1, most of them within [0.8, 1.28].
+func batch(datums, tokens int) *hud.Packed {
+	r := rand.New(rand.NewPCG(1, 2))
+	p := &hud.Packed{Offsets: []int{0}}
+	for d := range datums {
+		for range tokens {
+			q := -r.ExpFloat64()
+			p.SamplingLogprobs = append(p.SamplingLogprobs, float32(q))
+			p.Logprobs = append(p.Logprobs, float32(q+0.1*r.NormFloat64()))
+			p.Mask = append(p.Mask, 1)
+		}
+		p.Offsets = append(p.Offsets, len(p.Logprobs))
+		p.TrajIdx, p.GroupIdx = append(p.TrajIdx, d), append(p.GroupIdx, d/8)
+		p.Reward = append(p.Reward, float64(d%2))
+		p.Advantage = append(p.Advantage, float64(d%2)-0.5)
+	}
+	return p
+}
+
+// script runs Lua over a batch, as tensors: lp and q packed, adv a number for
+// each datum.
+func script(b *testing.B, datums, tokens int, src string) {
+	p := batch(datums, tokens)
+	rt, err := runtime.New(runtime.Config{Modules: []runtime.Module{tensors.Module(), {Name: "batch", Open: func(vm *runtime.VM) (lua.LValue, error) {
+		return vm.NewFunction(func(L *lua.LState) int {
+			bind := tensors.Of(vm)
+			adv := make([]float32, datums)
+			for d, a := range p.Advantage {
+				adv[d] = float32(a)
+			}
+			L.Push(bind.Wrap(L, bind.Allocator().From(p.Logprobs, p.Tokens())))
+			L.Push(bind.Wrap(L, bind.Allocator().From(p.SamplingLogprobs, p.Tokens())))
+			L.Push(bind.Wrap(L, tensor.From(adv, datums)))
+			return 3
+		}), nil
+	}}}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = rt.Close() }()
+	run := func(src string) {
+		c, err := runtime.Compile("bench.lua", src)
+		if err == nil {
+			_, err = rt.Run(context.Background(), c)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	run(fmt.Sprintf(`D, T = %d, %d
+		base, q, advantage = require("batch")()
+		adv, qs, offsets = advantage:tolist(), {}, {}
+		for i = 1, D do qs[i] = q:narrow(1, (i - 1) * T + 1, T) end
+		for i = 0, D do offsets[i + 1] = i * T end
+		function step() %s end`, datums, tokens, src))
+	run("step()")
+	b.ReportAllocs()
+	for b.Loop() {
+		run("step()")
+	}
+}
+
+func each(b *testing.B, f func(b *testing.B, datums, tokens int)) {
+	for _, s := range sizes {
+		b.Run(fmt.Sprintf("%dx%d", s[0], s[1]), func(b *testing.B) { f(b, s[0], s[1]) })
+	}
+}
+
+// BenchmarkLoop is a loss in Lua, one datum after another: value and gradient.
+// Peer: the same loop in torch. Floor: 12 bytes in and 4 out a token, and 10
+// calls from Lua a datum.
+func BenchmarkLoop(b *testing.B) {
+	each(b, func(b *testing.B, datums, tokens int) {
+		script(b, datums, tokens, `
+			local leaf, total = base:detach():requires_grad_(), 0
+			for i = 1, D do
+				local r = (leaf:narrow(1, (i - 1) * T + 1, T) - qs[i]):exp()
+				local m = r:ge(0.8) * r:le(1.28)
+				total = total - (r * adv[i] * m):sum() / m:sum()
+			end
+			total:backward()`)
+	})
+}
+
+// BenchmarkPacked is the same loss in Lua on the packed batch, as plain tensor
+// arithmetic. Peer: torch on a padded batch.
+func BenchmarkPacked(b *testing.B) {
+	each(b, func(b *testing.B, datums, tokens int) {
+		script(b, datums, tokens, `
+			local leaf = base:detach():requires_grad_()
+			local r = (leaf - q):exp()
+			local m = r:ge(0.8) * r:le(1.28)
+			local s = (r * advantage:segment_expand(offsets) * m):segment_sum(offsets)
+			local total = -(s / m:segment_sum(offsets)):sum()
+			total:backward()`)
+	})
+}
+
+// BenchmarkFused is the same loss from runtime/loss, value and gradient. Peer:
+// torch's loop, and torch on a padded batch.
+func BenchmarkFused(b *testing.B) {
+	each(b, func(b *testing.B, datums, tokens int) {
+		p := batch(datums, tokens)
+		f, err := loss.AsCustom("glm_double_sided", nil, loss.Settings{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		weights := make([]float32, p.Tokens())
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := f(p, weights); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// BenchmarkExp is the exponential of a million values. Peer: torch.exp with
+// out=. Floor: about 20 vector instructions for 16 values.
+func BenchmarkExp(b *testing.B) {
+	const n = 1 << 20
+	r := rand.New(rand.NewPCG(1, 2))
+	x, y := make([]float32, n), make([]float32, n)
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+	}
+	b.Run("1M", func(b *testing.B) {
+		for b.Loop() {
+			kernel.ExpTo(y, x)
+		}
+	})
+}
+
+// BenchmarkTiny is ten thousand products of three elements from Lua; divide by
+// as many. Peer: the same in torch.
+func BenchmarkTiny(b *testing.B) {
+	b.Run("10000", func(b *testing.B) {
+		script(b, 1, 3, `local x, y = base, q; for _ = 1, 10000 do local _ = x * y end`)
+	})
+}

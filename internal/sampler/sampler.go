@@ -83,6 +83,7 @@ type Sampler struct {
 
 	mu      sync.Mutex
 	arrived []*sequence
+	forget  bool
 	closed  bool
 }
 
@@ -104,6 +105,15 @@ func (s *Sampler) Close() {
 	s.mu.Unlock()
 	s.signal()
 	<-s.done
+}
+
+// Forget lets go of prefills, and of the model they belong to, as soon as no
+// request is under way.
+func (s *Sampler) Forget() {
+	s.mu.Lock()
+	s.forget = true
+	s.mu.Unlock()
+	s.signal()
 }
 
 func (s *Sampler) signal() {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"weak"
 
 	"github.com/hudrl/hudrl/internal/policy"
 	"github.com/hudrl/hudrl/internal/sampler"
@@ -426,6 +427,25 @@ func TestCancel(t *testing.T) {
 	if got := submit(t, s, ask(m, "x", 1)); len(got.Tokens) == 0 {
 		t.Errorf("got %+v", got)
 	}
+}
+
+// TestForget: an idle sampler that was told to forget keeps no model alive.
+func TestForget(t *testing.T) {
+	t.Parallel()
+	s := open(t, sampler.Options{})
+	used := func() weak.Pointer[policy.Model] {
+		m := model(t, 1)
+		submit(t, s, ask(m, "x", 1))
+		return weak.Make(m)
+	}()
+	s.Forget()
+	for range 1000 { // the scheduler comes to it by itself
+		if runtime.GC(); used.Value() == nil {
+			return
+		}
+		runtime.Gosched()
+	}
+	t.Error("the model is still held")
 }
 
 func TestCloseEndsEverything(t *testing.T) {

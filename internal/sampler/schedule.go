@@ -50,12 +50,24 @@ func (s *Sampler) schedule() {
 			return context.Cause(q.ctx)
 		})
 		if len(c.waiting)+len(c.running) == 0 {
-			c.prompts.rest()
+			c.rest()
 			<-s.wake
 			continue
 		}
 		c.step()
 	}
+}
+
+// rest lets go of what an idle sampler should not hold on to.
+func (c *scheduler) rest() {
+	c.mu.Lock()
+	forget := c.forget
+	c.forget = false
+	c.mu.Unlock()
+	if forget {
+		c.prompts.clear()
+	}
+	c.prompts.rest()
 }
 
 // drop ends the sequences for which why gives an error.

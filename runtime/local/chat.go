@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/hudrl/hudrl/internal/policy"
@@ -232,6 +233,10 @@ func choiceSeed(seed uint64, i int) uint64 {
 	return v
 }
 
+// maxSamplers is how many samplers keep their prompts, and the weights these
+// belong to, between requests.
+const maxSamplers = 4
+
 // samplerOf is a model's sampler, started on first use.
 func (s *Service) samplerOf(op, modelID string) (*sampler.Sampler, error) {
 	s.mu.Lock()
@@ -244,6 +249,13 @@ func (s *Service) samplerOf(op, modelID string) (*sampler.Sampler, error) {
 		sm = sampler.New(s.tok, sampler.Options{})
 		s.samplers[modelID] = sm
 	}
+	if i := slices.Index(s.sampling, sm); i >= 0 {
+		s.sampling = slices.Delete(s.sampling, i, i+1)
+	} else if len(s.sampling) == maxSamplers {
+		s.sampling[0].Forget()
+		s.sampling = slices.Delete(s.sampling, 0, 1)
+	}
+	s.sampling = append(s.sampling, sm)
 	return sm, nil
 }
 

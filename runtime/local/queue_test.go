@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/hudrl/hudrl/runtime/hud"
@@ -22,7 +24,7 @@ func (q *queue) waiters() int {
 func TestQueueIsFirstComeFirstServed(t *testing.T) {
 	t.Parallel()
 	var q queue
-	if err := q.lock(bg); err != nil {
+	if err := q.lock(bg, nil); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(bg)
@@ -34,7 +36,7 @@ func TestQueueIsFirstComeFirstServed(t *testing.T) {
 			if i == 4 {
 				c = ctx
 			}
-			if err := q.lock(c); err != nil {
+			if err := q.lock(c, nil); err != nil {
 				if i != 4 || !errors.Is(err, context.Canceled) {
 					t.Errorf("waiter %d: %v", i, err)
 				}
@@ -61,12 +63,56 @@ func TestQueueIsFirstComeFirstServed(t *testing.T) {
 	}
 }
 
+// TestQueueRunsWhatWasAbandoned: who leaves something to be done has it done
+// at the turn, before whoever stood behind and after whoever stood before.
+func TestQueueRunsWhatWasAbandoned(t *testing.T) {
+	t.Parallel()
+	var q queue
+	var order []string // owned by whoever holds q
+	ended, cancel := context.WithCancel(bg)
+	cancel()
+	note := func(what string) func() { return func() { order = append(order, what) } }
+	if err := q.lock(ended, note("free")); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want context.Canceled", err)
+	}
+	if err := q.lock(bg, nil); err != nil {
+		t.Fatalf("the lock was kept: %v", err)
+	}
+	var wg sync.WaitGroup
+	enter := func(what string) {
+		n := q.waiters()
+		wg.Go(func() {
+			if err := q.lock(bg, nil); err != nil {
+				t.Error(err)
+			}
+			order = append(order, what)
+			q.unlock()
+		})
+		for q.waiters() == n {
+			runtime.Gosched()
+		}
+	}
+	enter("first")
+	if err := q.lock(ended, note("second")); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want context.Canceled", err)
+	}
+	if err := q.lock(ended, note("third")); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want context.Canceled", err)
+	}
+	enter("fourth")
+	q.unlock()
+	wg.Wait()
+	if want := []string{"free", "first", "second", "third", "fourth"}; !slices.Equal(order, want) {
+		t.Errorf("got %v, want %v", order, want)
+	}
+}
+
 // TestHammerQueue: cancelling at the moment a turn comes loses no turn.
 func TestHammerQueue(t *testing.T) {
 	t.Parallel()
 	var q queue
 	var wg sync.WaitGroup
-	entered := 0
+	entered, abandoned, refused := 0, 0, atomic.Int64{}
 	for range 8 {
 		wg.Go(func() {
 			for i := range 500 {
@@ -74,8 +120,18 @@ func TestHammerQueue(t *testing.T) {
 				if i%3 == 0 {
 					go cancel()
 				}
-				if q.lock(ctx) == nil {
+				var abandon func()
+				if i%2 == 0 {
+					abandon = func() { abandoned++ }
+				}
+				switch err := q.lock(ctx, abandon); {
+				case err == nil:
 					entered++
+					q.unlock()
+				case abandon != nil:
+					refused.Add(1)
+				}
+				if i%7 == 0 && q.tryLock() {
 					q.unlock()
 				}
 				cancel()
@@ -83,8 +139,11 @@ func TestHammerQueue(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if err := q.lock(bg); err != nil || entered == 0 {
+	if err := q.lock(bg, nil); err != nil || entered == 0 {
 		t.Fatalf("the queue is stuck: %v after %d turns", err, entered)
+	}
+	if int64(abandoned) != refused.Load() {
+		t.Errorf("%d of those who left had something to be done, %d were done", refused.Load(), abandoned)
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -74,7 +75,9 @@ type Service struct {
 	mu       sync.Mutex
 	closed   bool
 	trainers map[string]*trainer // by model id
+	loadedBy []*trainer          // that may hold memory, the latest used last
 	samplers map[string]*sampler.Sampler
+	sampling []*sampler.Sampler // that may hold prompts and weights, the latest used last
 }
 
 var (
@@ -131,7 +134,7 @@ func (s *Service) Close() error {
 	}
 	for _, t := range trainers {
 		// Nobody can enter any more; the last to have entered leaves.
-		if err := t.queue.lock(context.Background()); err == nil {
+		if err := t.queue.lock(context.Background(), nil); err == nil {
 			t.queue.unlock()
 		}
 	}
@@ -151,6 +154,31 @@ func (s *Service) trainer(op, modelID string) (*trainer, error) {
 		s.trainers[modelID] = t
 	}
 	return t, nil
+}
+
+// maxTrainers is how many models' training states stay in memory, beside those
+// with gradients or forward passes pending: 24 bytes a parameter.
+const maxTrainers = 4
+
+// used notes that the caller, whose turn it is, uses t, and releases what was
+// not used for longest.
+func (s *Service) used(t *trainer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.loadedBy = append(slices.DeleteFunc(s.loadedBy, func(o *trainer) bool { return o == t }), t)
+	for i := 0; i < len(s.loadedBy)-1 && len(s.loadedBy) > maxTrainers; {
+		old := s.loadedBy[i]
+		released := false
+		if old.queue.tryLock() {
+			released = old.release()
+			old.queue.unlock()
+		}
+		if released {
+			s.loadedBy = slices.Delete(s.loadedBy, i, i+1)
+		} else {
+			i++
+		}
+	}
 }
 
 // Tokenizer hands out the byte-level tokenizer every embedded model uses.

@@ -22,11 +22,11 @@ import (
 // in one atomic act. The step number is the model's: it never goes back, while
 // Adam's own count is the checkpoint's. Errors: CodeNoGradient when nothing
 // accumulated; CodeConflict when another process moved the head; a gradient or
-// update that is not finite is refused. Whatever fails after validation clears
-// what had accumulated and leaves the head, so the caller can repeat the step
-// from its first pass. An operation that reached the disk is finished even if
+// update that is not finite is refused. Whatever fails after validation, also
+// for ctx, clears what had accumulated and leaves the head, so the caller can
+// repeat the step from its first pass. An operation that reached the disk is finished even if
 // ctx ends.
-func (s *Service) OptimStep(ctx context.Context, modelID string, req *hud.OptimStepRequest) (*hud.OptimStepResult, error) {
+func (s *Service) OptimStep(ctx context.Context, modelID string, req *hud.OptimStepRequest) (res *hud.OptimStepResult, err error) {
 	const op = "optim_step"
 	h := optim.Hyper{LearningRate: req.LearningRate, Beta1: req.Beta1, Beta2: req.Beta2, Eps: req.Eps, WeightDecay: req.WeightDecay}
 	if err := checkHyper(op, h); err != nil {
@@ -37,7 +37,7 @@ func (s *Service) OptimStep(ctx context.Context, modelID string, req *hud.OptimS
 			return nil, invalid(op, "state %q: got %d bytes that are not JSON", name, len(v))
 		}
 	}
-	t, unlock, err := s.enter(ctx, op, modelID)
+	t, unlock, err := s.enterOr(ctx, op, modelID, func(t *trainer) { t.drop("an optim_step that was stopped") })
 	if err != nil {
 		return nil, err
 	}
@@ -45,8 +45,14 @@ func (s *Service) OptimStep(ctx context.Context, modelID string, req *hud.OptimS
 	if t.pending.grad == nil {
 		return nil, t.noGradient(op)
 	}
-	defer t.clear()
-	t.lost = ""
+	defer func() {
+		if err != nil {
+			t.drop("an optim_step that failed")
+			return
+		}
+		t.clear()
+		t.lost = ""
+	}()
 	if err := t.load(ctx, op); err != nil {
 		return nil, err
 	}
@@ -162,11 +168,18 @@ func describe(names []string) string {
 // passes that accumulated nothing.
 func (t *trainer) noGradient(op string) error {
 	why, hint := "no pass since the last step", "call forward_backward first"
-	switch {
-	case t.lost != "":
-		why, hint = t.lost, "repeat forward_backward under the new head"
-	case t.pending.passes > 0:
-		why = fmt.Sprintf("%d passes since the last step, none with a gradient: every advantage or weight was 0", t.pending.passes)
+	if t.lost != "" {
+		why, hint = t.lost, "repeat the step from its first forward_backward"
+	}
+	if t.pending.passes > 0 {
+		since := "the last step"
+		if t.lost != "" {
+			since = "then"
+			why += "; "
+		} else {
+			why = ""
+		}
+		why += fmt.Sprintf("%d passes since %s, none with a gradient: every advantage or weight was 0", t.pending.passes, since)
 		hint = ""
 	}
 	t.lost = ""

@@ -38,7 +38,17 @@ type pending struct {
 // enter waits for the model's turn and reads its head from the database: other
 // processes may have moved it. The caller must call unlock.
 func (s *Service) enter(ctx context.Context, op, modelID string) (*trainer, func(), error) {
-	row, err := s.trainable(ctx, op, modelID)
+	return s.enterOr(ctx, op, modelID, nil)
+}
+
+// enterOr is enter for an operation that must leave something done when ctx
+// ends first: abandon runs at its turn.
+func (s *Service) enterOr(ctx context.Context, op, modelID string, abandon func(*trainer)) (*trainer, func(), error) {
+	reading := ctx
+	if abandon != nil {
+		reading = context.WithoutCancel(ctx)
+	}
+	row, err := s.trainable(reading, op, modelID)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -46,13 +56,18 @@ func (s *Service) enter(ctx context.Context, op, modelID string) (*trainer, func
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := t.queue.lock(ctx); err != nil {
+	var leave func()
+	if abandon != nil {
+		leave = func() { abandon(t) }
+	}
+	if err := t.queue.lock(ctx, leave); err != nil {
 		return nil, nil, stopped(op, ctx)
 	}
-	if err := t.sync(ctx, op); err != nil {
+	if err := t.sync(reading, op); err != nil {
 		t.queue.unlock()
 		return nil, nil, err
 	}
+	s.used(t)
 	return t, t.queue.unlock, nil
 }
 
@@ -98,6 +113,12 @@ func (t *trainer) unload() { t.weights, t.opt = nil, nil }
 
 // discard drops pending gradients and forward passes, and remembers why.
 func (t *trainer) discard(why string) {
+	t.drop(why)
+	t.passes.invalidate(why)
+}
+
+// drop drops pending gradients, and remembers why for the next refusal.
+func (t *trainer) drop(why string) {
 	if t.pending.passes > 0 {
 		t.svc.log.Info("discarded accumulated gradients", "model", t.row.Slug, "passes", t.pending.passes, "reason", why)
 		if t.pending.grad != nil {
@@ -105,7 +126,6 @@ func (t *trainer) discard(why string) {
 		}
 	}
 	t.clear()
-	t.passes.invalidate(why)
 }
 
 // clear drops pending gradients.
@@ -115,6 +135,17 @@ func (t *trainer) clear() {
 		t.spare = t.pending.grad
 	}
 	t.pending = pending{}
+}
+
+// release gives back the memory of a trainer with nothing under way, and
+// reports whether it could.
+func (t *trainer) release() bool {
+	if t.pending.passes > 0 || len(t.passes.live) > 0 {
+		return false
+	}
+	t.unload()
+	t.idle, t.spare = nil, nil
+	return true
 }
 
 // load makes sure of the head's weights.

@@ -88,8 +88,17 @@ func (p program) run(t *testing.T, args ...string) result {
 		StdoutColor:    p.width > 0,
 		StderrColor:    p.width > 0,
 
-		Terminal:   terminal,
-		ReadFile:   os.ReadFile,
+		Terminal: terminal,
+		ReadFile: os.ReadFile,
+		WriteNew: func(name string, data []byte) error {
+			if _, err := os.Stat(name); err == nil {
+				return os.ErrExist
+			}
+			if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+				return err
+			}
+			return os.WriteFile(name, data, 0o666)
+		},
 		DirFS:      os.DirFS,
 		Interrupts: interrupts,
 		Abort:      func(code int) { r.aborted = append(r.aborted, code) },
@@ -535,4 +544,22 @@ func TestForkCheckpoint(t *testing.T) {
 	program{}.run(t, "models", "fork", "quickstart/step-0001", "--name", "branch", "--data", data).want(t, 0, []string{"slug: branch"}, nil)
 	program{}.run(t, "models", "fork", "quickstart/step-0009", "--name", "branch", "--data", data).want(t, 1, nil, []string{`"quickstart/step-0009" not found`})
 	program{}.run(t, "models", "list", "--keep", "some", "--data", data).want(t, 2, nil, []string{`--keep: got "some", want recent or all`})
+}
+
+// init copies a shipped script and never overwrites one.
+func TestInit(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	program{dir: dir}.run(t, "init", "mine").want(t, 0, []string{"Wrote " + filepath.Join("mine", "quickstart.lua")}, nil)
+	program{dir: dir}.run(t, "init", "custom_loss", "mine").want(t, 0, []string{"hudrl run " + filepath.Join("mine", "custom_loss.lua")}, nil)
+	for _, name := range []string{"quickstart.lua", "custom_loss.lua"} {
+		got, err := os.ReadFile(filepath.Join(dir, "mine", name))
+		want, wantErr := os.ReadFile(shipped(t, name))
+		if err != nil || wantErr != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: got %d bytes, %v; want %d, %v", name, len(got), err, len(want), wantErr)
+		}
+	}
+	program{dir: dir}.run(t, "init", "mine").want(t, 1, nil, []string{"init failed"})
+	program{dir: dir}.run(t, "init", "quickstrat", "mine").want(t, 2, nil, []string{"did you mean quickstart?"})
+	program{dir: dir}.run(t, "init").want(t, 2, nil, []string{"missing DIR"})
 }

@@ -163,7 +163,7 @@ func (a *app) rootCommand() *cobra.Command {
 		&cobra.Group{ID: "work", Title: "Work:"},
 		&cobra.Group{ID: "more", Title: "More:"},
 	)
-	for _, cmd := range []*cobra.Command{a.runCommand(), a.replCommand(), a.chatCommand(), a.modelsCommand()} {
+	for _, cmd := range []*cobra.Command{a.runCommand(), a.replCommand(), a.chatCommand(), a.modelsCommand(), a.initCommand()} {
 		cmd.GroupID = "work"
 		root.AddCommand(cmd)
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -33,8 +34,9 @@ type State struct {
 	// does.
 	Terminal func() (repl.Terminal, error)
 
-	ReadFile func(name string) ([]byte, error) // reads a script
-	DirFS    func(dir string) fs.FS            // where a script's own modules are
+	ReadFile func(name string) ([]byte, error)    // reads a script
+	WriteNew func(name string, data []byte) error // makes a file, and its directory; fails where there is one
+	DirFS    func(dir string) fs.FS               // where a script's own modules are
 
 	// Interrupts delivers one value for each Ctrl-C. The first cancels the
 	// command, the second calls Abort.
@@ -42,8 +44,8 @@ type State struct {
 	Abort      func(code int)
 }
 
-// Main runs the program on the real world and exits. It and system are the
-// only functions here that touch package os.
+// Main runs the program on the real world and exits. It, system and
+// writeNew are the only functions here that touch package os.
 func Main() {
 	// A training step makes its working set anew: collecting more often than
 	// Go's default saves a quarter of the memory and costs no time to speak of.
@@ -84,10 +86,24 @@ func system() State {
 		StderrColor:    stderr && !plain && !dumb,
 		Terminal:       terminal,
 		ReadFile:       os.ReadFile,
+		WriteNew:       writeNew,
 		DirFS:          os.DirFS,
 		Interrupts:     interrupts,
 		Abort:          os.Exit,
 	}
+}
+
+// writeNew makes a file that does not exist yet, and the directories above it.
+func writeNew(name string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
 }
 
 // outputs are where a script writes. At a terminal a status line stands below

@@ -4,6 +4,7 @@
 package loss
 
 import (
+	"slices"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -30,7 +31,7 @@ func Open(vm *runtime.VM) (lua.LValue, error) {
 	}
 	f := map[string]lua.LGFunction{"as_custom": asCustom}
 	kl := map[string]lua.LGFunction{"controller_adaptive": adaptiveKL}
-	for _, name := range loss.Names() {
+	for _, name := range append(loss.Names(), loss.PairNames()...) {
 		call := func(L *lua.LState) int {
 			a := luax.Read(L, name)
 			data := a.Table("data")
@@ -61,21 +62,46 @@ type options struct {
 	advantage, old lua.LValue
 }
 
+// fused is what the losses of tokens and of pairs have in common.
+type fused interface {
+	Check(s loss.Settings) error
+	Loss(b *loss.Batch, s loss.Settings) (*tensor.Tensor, map[string]float64, error)
+}
+
+// find is the loss of that name.
+func find(name string, config map[string]float64) (fused, error) {
+	if slices.Contains(loss.PairNames(), name) {
+		return loss.NewPair(name, config)
+	}
+	return loss.New(name, config)
+}
+
 // configured reads the option table of the loss of that name.
-func configured(a *luax.Args, name string) (*loss.TokenLoss, options) {
-	keys := loss.Options(name)
-	o := a.Options(append(append([]string(nil), keys...), settings...)...)
+func configured(a *luax.Args, name string) (fused, options) {
+	keys, others := loss.Options(name), settings
+	if slices.Contains(loss.PairNames(), name) {
+		others = []string{"denominator"}
+	}
+	o := a.Options(append(slices.Clone(keys), others...)...)
 	config := map[string]float64{}
 	for _, k := range keys {
 		if o.Has(k) {
 			config[k] = o.Number(k, 0)
 		}
 	}
-	t, err := loss.New(name, config)
+	t, err := find(name, config)
 	if err != nil {
 		a.VM().Raise(a.L, err)
 	}
-	s := options{advantage: o.Value("advantage"), old: o.Value("old_logprobs")}
+	var s options
+	if len(others) == 1 {
+		s.Denominator = o.Number("denominator", 0)
+		if err := t.Check(s.Settings); err != nil {
+			a.VM().Raise(a.L, err)
+		}
+		return t, s
+	}
+	s.advantage, s.old = o.Value("advantage"), o.Value("old_logprobs")
 	s.Aggregate = loss.Aggregation(o.OneOf("aggregate", "", loss.Aggregations()...))
 	s.MaxLength, s.Denominator = o.Number("max_length", 0), o.Number("denominator", 0)
 	// What is wrong with the aggregation shows here, before anything is spent.
@@ -100,7 +126,7 @@ func configured(a *luax.Args, name string) (*loss.TokenLoss, options) {
 }
 
 // compute pushes the loss of data and its metrics.
-func compute(a *luax.Args, t *loss.TokenLoss, s options, data *lua.LTable) int {
+func compute(a *luax.Args, t fused, s options, data *lua.LTable) int {
 	b := batchOf(a, data)
 	s.Settings.Advantage = perDatum(a, "advantage", s.advantage, b.Len())
 	switch v := s.old.(type) {
@@ -128,7 +154,7 @@ func compute(a *luax.Args, t *loss.TokenLoss, s options, data *lua.LTable) int {
 func asCustom(L *lua.LState) int {
 	a := luax.Read(L, "as_custom")
 	name := a.String("name")
-	if _, err := loss.New(name, nil); err != nil {
+	if _, err := find(name, nil); err != nil {
 		a.VM().Raise(L, err)
 	}
 	t, s := configured(&a, name)
@@ -191,10 +217,12 @@ func batchOf(a *luax.Args, data *lua.LTable) *loss.Batch {
 		p.Offsets = luax.Numbers[int](a, "data.offsets", list)
 		checkOffsets(a, p.Offsets, n)
 	}
-	if list, ok := data.RawGetString("group_idx").(*lua.LTable); ok {
-		p.GroupIdx = luax.Numbers[int](a, "data.group_idx", list)
-		if len(p.GroupIdx) != p.Len() {
-			a.Fail("data.group_idx: got %d values for %d datums", len(p.GroupIdx), p.Len())
+	for name, into := range map[string]*[]int{"group_idx": &p.GroupIdx, "traj_idx": &p.TrajIdx} {
+		if list, ok := data.RawGetString(name).(*lua.LTable); ok {
+			*into = luax.Numbers[int](a, "data."+name, list)
+			if len(*into) != p.Len() {
+				a.Fail("data.%s: got %d values for %d datums", name, len(*into), p.Len())
+			}
 		}
 	}
 	p.Advantage = perDatum(a, "data.advantage", data.RawGetString("advantage"), p.Len())

@@ -313,6 +313,14 @@ func TestData(t *testing.T) {
 		{`loss.as_custom("ppo", {correction = "tsi"})`, `! correction: unknown correction "tsi" (did you mean "tis"?)`},
 		{`loss.as_custom("ppo", {correction_high = 2})`, "! as_custom: correction: got bounds without it, want one of icepop, off_policy_seq_mask, seq_mask_tis, tis"},
 		{`loss.ppo({logprobs = tensor{-1}, sampling_logprobs = tensor{-2}, mask = tensor{1}}, {old_logprobs = tensor{1,2}})`, "! ppo: old_logprobs: got 2 positions, want 1 as logprobs has"},
+		// The better of each group's two trajectories is chosen. Sums of l − l_ref: −0.1
+		// against −0.1, and 0 against −0.1; the mean of log 2 and log(1 + exp(−0.01)).
+		{`local w, l, m = custom(loss.as_custom("dpo")); return string.format("%.4f", l), m.pairs, m.ties`, "0.6907 2 0"},
+		{`return string.format("%.4f", loss.simpo({logprobs = tensor{-1,-2}, sampling_logprobs = tensor{0,0}, mask = tensor{1,1}, offsets = {0,1,2}, reward = {0,1}, group_idx = {0,0}, traj_idx = {0,1}}, {beta = 1, gamma = 0}):item())`, "1.3133"},
+		{`loss.dpo({logprobs = tensor{-1}, ref_logprobs = tensor{-1}, sampling_logprobs = tensor{-1}, mask = tensor{1}, reward = 1})`, "! dpo: want a batch in groups, with group_idx, traj_idx and reward for each datum"},
+		{`loss.as_custom("dpo", {aggregate = "sum"})`, `! as_custom: unknown option "aggregate" (as_custom takes beta, denominator)`},
+		{`loss.as_custom("dop")`, `! loss: unknown loss "dop" (did you mean "dpo"?)`},
+		{`loss.as_custom("dpo", {denominator = -1})`, "! dpo: denominator: got -1, want above 0"},
 		{`loss.advantages.grpo({1,2,3}, {group_size = 2})`, "! grpo: group_size: got 2 for 3 rewards, want a divisor, and no group_idx beside it"},
 		{`loss.advantages.grpo(true)`, "! grpo: rewards: got boolean, want list of numbers or tensor"},
 		{`loss.advantages.opo({1,2})`, "! opo: length: got 0 lengths for 2 rewards"},

@@ -69,8 +69,7 @@ func (t *TokenLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float
 		return nil, nil, invalid(t.name, "advantage: got %d values for %d datums", len(advantage), b.Len())
 	}
 	if t.reference && b.Packed.RefLogprobs == nil {
-		return nil, nil, &hud.Error{Op: t.name, Code: hud.CodeValidation, Detail: "ref_logprobs: got none, want the reference's logprobs",
-			Hint: "name a checkpoint as the reference of forward_backward_custom"}
+		return nil, nil, noReference(t.name)
 	}
 	if t.reward && len(b.Reward) != b.Len() {
 		return nil, nil, invalid(t.name, "reward: got %d values for %d datums", len(b.Reward), b.Len())
@@ -176,4 +175,9 @@ func (b *Batch) Drift(metrics map[string]float64) {
 	metrics["ratio_mean"], metrics["ratio_max"] = sum/n, most
 	metrics["kl_k1"], metrics["kl_k2"], metrics["kl_k3"] = k1/n, k2/n, k3/n
 	metrics["ess"] = sum * sum / (n * squares)
+}
+
+func noReference(op string) error {
+	return &hud.Error{Op: op, Code: hud.CodeValidation, Detail: "ref_logprobs: got none, want the reference's logprobs",
+		Hint: "name a checkpoint as the reference of forward_backward_custom"}
 }

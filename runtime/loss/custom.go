@@ -127,7 +127,16 @@ func Custom(a *tensor.Allocator, f TensorLoss) hud.CustomLoss {
 // AsCustom is a loss of this package as what ForwardBackwardCustom takes, so
 // that AsCustom("ppo", …) does what the service's own ppo does.
 func AsCustom(name string, config map[string]float64, s Settings) (hud.CustomLoss, error) {
-	t, err := New(name, config)
+	var t interface {
+		Check(s Settings) error
+		Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float64, error)
+	}
+	var err error
+	if _, pair := pairSpecs[name]; pair {
+		t, err = NewPair(name, config)
+	} else {
+		t, err = New(name, config)
+	}
 	if err != nil {
 		return nil, err
 	}

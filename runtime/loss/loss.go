@@ -253,7 +253,7 @@ const (
 
 // What a key's value must be.
 var (
-	atLeast0 = []string{keyBeta, keyDeltaLo, keyDeltaHi, keyAdvTau, keyKLTau, keyKPos, keyKNeg, keyLamPos, keyLamNeg, keyMu, keyCoef, keyCap, keyTau}
+	atLeast0 = []string{keyBeta, keyDeltaLo, keyDeltaHi, keyAdvTau, keyKLTau, keyKPos, keyKNeg, keyLamPos, keyLamNeg, keyMu, keyCoef, keyCap, keyTau, keyAlpha}
 	above0   = []string{keyDual, keyDelta, keyTauPos, keyTauNeg}
 )
 
@@ -262,7 +262,7 @@ var builtins = []string{hud.LossCrossEntropy, hud.LossImportanceSampling, hud.Lo
 // Builtins lists the losses a service must offer, in the protocol's order.
 func Builtins() []string { return slices.Clone(builtins) }
 
-// Names lists every loss, sorted.
+// Names lists every loss of tokens, sorted; [PairNames] are those of pairs.
 func Names() []string { return slices.Sorted(maps.Keys(specs)) }
 
 // Builtin is the service's loss of that name. The config keys are
@@ -282,7 +282,7 @@ func Builtin(name string, config map[string]float64) (*TokenLoss, error) {
 // values that are not finite are refused.
 func New(name string, config map[string]float64) (*TokenLoss, error) {
 	if _, ok := specs[name]; !ok {
-		return nil, unknown("loss", "loss", name, Names())
+		return nil, unknown("loss", "loss", name, slices.Sorted(slices.Values(append(Names(), PairNames()...))))
 	}
 	return configured(name, name, config)
 }
@@ -313,7 +313,7 @@ func configured(op, name string, config map[string]float64) (*TokenLoss, error) 
 func complete(op, name string, config map[string]float64) (map[string]float64, error) {
 	known := Options(name)
 	c := map[string]float64{}
-	maps.Copy(c, specs[name].defaults)
+	maps.Copy(c, defaults(name))
 	for _, key := range slices.Sorted(maps.Keys(config)) {
 		v := config[key]
 		if !slices.Contains(known, key) {
@@ -358,9 +358,17 @@ func complete(op, name string, config map[string]float64) (map[string]float64, e
 	return c, nil
 }
 
+// defaults are those of a loss of tokens or pairs.
+func defaults(name string) map[string]float64 {
+	if sp, ok := pairSpecs[name]; ok {
+		return sp.defaults
+	}
+	return specs[name].defaults
+}
+
 // Options lists the config keys the loss of that name accepts.
 func Options(name string) []string {
-	keys := slices.Sorted(maps.Keys(specs[name].defaults))
+	keys := slices.Sorted(maps.Keys(defaults(name)))
 	if specs[name].short {
 		keys = append(keys, keyEpsilon)
 	}

@@ -1,0 +1,419 @@
+package loss
+
+import (
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/hudrl/hudrl/runtime/hud"
+	"github.com/hudrl/hudrl/runtime/tensor"
+)
+
+// A PairLoss compares two answers to one prompt. A pair is a group of two
+// trajectories, so that group_size = 2 pairs a batch; the one with the higher
+// reward is the chosen one. A trajectory's logprob is the sum over the loss
+// tokens of its datums.
+type PairLoss struct {
+	name      string
+	config    map[string]float64
+	reference bool
+	f         pairFunc
+}
+
+// side is one answer of a pair.
+type side struct {
+	l, ref float64 // Σ of the logprobs
+	n      float64 // loss tokens, at least 1
+}
+
+// x is how much likelier the policy finds the answer than the reference does.
+func (s side) x() float64 { return s.l - s.ref }
+
+// A pairFunc is the loss of a pair, and its derivatives with respect to the
+// sums of the logprobs.
+type pairFunc = func(chosen, rejected side) (value, dchosen, drejected float64)
+
+type pairSpec struct {
+	reference bool
+	defaults  map[string]float64
+	f         func(c map[string]float64) pairFunc
+}
+
+const (
+	keySmoothing = "label_smoothing"
+	keyAlpha     = "alpha"
+	keyGamma     = "gamma"
+)
+
+// logSigmoid is log σ(x) and σ(−x), its derivative.
+func logSigmoid(x float64) (value, slope float64) {
+	e := math.Exp(-math.Abs(x))
+	value = min(x, 0) - math.Log1p(e)
+	if x > 0 {
+		return value, e / (1 + e)
+	}
+	return value, 1 / (1 + e)
+}
+
+// sigmoid is σ(x) and its derivative.
+func sigmoid(x float64) (value, slope float64) {
+	e := math.Exp(-math.Abs(x))
+	value, slope = 1/(1+e), e/((1+e)*(1+e))
+	if x < 0 {
+		value = e / (1 + e)
+	}
+	return value, slope
+}
+
+// ofMargin is a loss of β·Δ, with Δ = x_c − x_r: f gives value and derivative.
+func ofMargin(defaults map[string]float64, f func(c map[string]float64) func(z float64) (value, slope float64)) pairSpec {
+	d := map[string]float64{keyBeta: 0.1}
+	maps.Copy(d, defaults)
+	return pairSpec{reference: true, defaults: d, f: func(c map[string]float64) pairFunc {
+		beta, g := c[keyBeta], f(c)
+		return func(chosen, rejected side) (float64, float64, float64) {
+			value, slope := g(beta * (chosen.x() - rejected.x()))
+			return value, beta * slope, -beta * slope
+		}
+	}}
+}
+
+// ofSides is a loss of β·x_c and β·x_r: f gives value and derivatives.
+func ofSides(f func(c, r float64) (value, dc, dr float64)) pairSpec {
+	return pairSpec{reference: true, defaults: map[string]float64{keyBeta: 0.1}, f: func(c map[string]float64) pairFunc {
+		beta := c[keyBeta]
+		return func(chosen, rejected side) (float64, float64, float64) {
+			value, dc, dr := f(beta*chosen.x(), beta*rejected.x())
+			return value, beta * dc, beta * dr
+		}
+	}}
+}
+
+// smoothed is a·(−log σ(z)) + b·(−log σ(−z)) and its derivative.
+func smoothed(z, a, b float64) (value, slope float64) {
+	up, dup := logSigmoid(z)
+	down, ddown := logSigmoid(-z)
+	return -a*up - b*down, -a*dup + b*ddown
+}
+
+// averaged is −log σ(β(f(mean ℓ_c) − f(mean ℓ_r)) − γ), where f gives value
+// and derivative.
+func averaged(beta, gamma float64, f func(l float64) (value, slope float64)) pairFunc {
+	return func(chosen, rejected side) (float64, float64, float64) {
+		c, dc := f(chosen.l / chosen.n)
+		r, dr := f(rejected.l / rejected.n)
+		value, slope := logSigmoid(beta*(c-r) - gamma)
+		return -value, -slope * beta * dc / chosen.n, slope * beta * dr / rejected.n
+	}
+}
+
+// logOdds is log p/(1−p) of p = exp l and its derivative; l is held below
+// −1e-6, as the odds of a certainty are infinite.
+func logOdds(l float64) (value, slope float64) {
+	const most = -1e-6
+	if l > most {
+		return most - math.Log(-math.Expm1(most)), 0
+	}
+	rest := -math.Expm1(l)
+	return l - math.Log(rest), 1 / rest
+}
+
+// pairSpecs are preference losses, with x = Σ(ℓ − ℓ_ref) of an answer, Δ = x_c
+// − x_r and n an answer's loss tokens. Sources: TRL's dpo_trainer.py; for cdpo
+// OpenRLHF; for cpo, simpo and alphapo TRL's experimental/cpo; for orpo its
+// experimental/orpo. NLL is the mean over a chosen answer's tokens, where TRL
+// takes that over all chosen answers of a batch.
+var pairSpecs = map[string]pairSpec{
+	// −log σ(βΔ).
+	"dpo": ofMargin(nil, func(map[string]float64) func(z float64) (float64, float64) {
+		return func(z float64) (float64, float64) { return smoothed(z, 1, 0) }
+	}),
+	// −(1−ε)·log σ(βΔ) − ε·log σ(−βΔ).
+	"cdpo": ofMargin(map[string]float64{keySmoothing: 0.1}, func(c map[string]float64) func(z float64) (float64, float64) {
+		e := c[keySmoothing]
+		return func(z float64) (float64, float64) { return smoothed(z, 1-e, e) }
+	}),
+	// (−(1−ε)·log σ(βΔ) + ε·log σ(−βΔ))/(1−2ε).
+	"dpo_robust": ofMargin(map[string]float64{keySmoothing: 0.1}, func(c map[string]float64) func(z float64) (float64, float64) {
+		e := c[keySmoothing]
+		return func(z float64) (float64, float64) { return smoothed(z, (1-e)/(1-2*e), -e/(1-2*e)) }
+	}),
+	// max(0, 1 − βΔ).
+	"slic_hinge": ofMargin(nil, func(map[string]float64) func(z float64) (float64, float64) {
+		return func(z float64) (float64, float64) {
+			if z >= 1 {
+				return 0, 0
+			}
+			return 1 - z, -1
+		}
+	}),
+	// σ(βΔ)(log σ(βΔ) − log(1−ε)) + σ(−βΔ)(log σ(−βΔ) − log ε).
+	"exo_pair": ofMargin(map[string]float64{keySmoothing: 1e-3}, func(c map[string]float64) func(z float64) (float64, float64) {
+		keep, flip := math.Log1p(-c[keySmoothing]), math.Log(c[keySmoothing])
+		return func(z float64) (float64, float64) {
+			p, dp := sigmoid(z)
+			q, _ := sigmoid(-z)
+			up, _ := logSigmoid(z)
+			down, _ := logSigmoid(-z)
+			// The derivatives of the logarithms cancel: p·q − q·p = 0.
+			return p*(up-keep) + q*(down-flip), dp * (up - keep - down + flip)
+		}
+	}),
+	// (1−g)·(−log σ(βΔ)) + g·exp(−βΔ) with g = σ(βΔ/τ); the exponent is at
+	// most 20.
+	"discopop": ofMargin(map[string]float64{keyTau: 0.05}, func(c map[string]float64) func(z float64) (float64, float64) {
+		tau := c[keyTau]
+		return func(z float64) (float64, float64) {
+			g, dg := sigmoid(z / tau)
+			up, dup := logSigmoid(z)
+			e := math.Exp(min(-z, maxLogRatio))
+			return -(1-g)*up + g*e, dg/tau*(up+e) - (1-g)*dup - g*flat(e, -z <= maxLogRatio)
+		}
+	}),
+	// (x_c/n_c − x_r/n_r − 1/(2β))².
+	"ipo": {reference: true, defaults: map[string]float64{keyBeta: 0.1}, f: func(c map[string]float64) pairFunc {
+		target := 1 / (2 * c[keyBeta])
+		return func(chosen, rejected side) (float64, float64, float64) {
+			d := chosen.x()/chosen.n - rejected.x()/rejected.n - target
+			return d * d, 2 * d / chosen.n, -2 * d / rejected.n
+		}
+	}},
+	// −log σ(β(x_c/n_c − x_r/n_r)).
+	"sigmoid_norm": {reference: true, defaults: map[string]float64{keyBeta: 0.1}, f: func(c map[string]float64) pairFunc {
+		beta := c[keyBeta]
+		return func(chosen, rejected side) (float64, float64, float64) {
+			value, slope := smoothed(beta*(chosen.x()/chosen.n-rejected.x()/rejected.n), 1, 0)
+			return value, beta * slope / chosen.n, -beta * slope / rejected.n
+		}
+	}},
+	// −log σ(βx_c) − ½·log σ(−βx_c) − ½·log σ(−βx_r).
+	"nca_pair": ofSides(func(c, r float64) (float64, float64, float64) {
+		vc, dc := smoothed(c, 1, 0.5)
+		vr, dr := smoothed(r, 0, 0.5)
+		return vc + vr, dc, dr
+	}),
+	// −log σ(βx_c) − log σ(−βx_r).
+	"bco_pair": ofSides(func(c, r float64) (float64, float64, float64) {
+		vc, dc := smoothed(c, 1, 0)
+		vr, dr := smoothed(r, 0, 1)
+		return vc + vr, dc, dr
+	}),
+	// (x_c − 1/(2β))² + (x_r + 1/(2β))².
+	"sppo_hard": {reference: true, defaults: map[string]float64{keyBeta: 0.1}, f: func(c map[string]float64) pairFunc {
+		target := 1 / (2 * c[keyBeta])
+		return func(chosen, rejected side) (float64, float64, float64) {
+			c, r := chosen.x()-target, rejected.x()+target
+			return c*c + r*r, 2 * c, 2 * r
+		}
+	}},
+	// 1 − σ(βx_c) + σ(βx_r).
+	"apo_zero": ofSides(func(c, r float64) (float64, float64, float64) {
+		_, dc := sigmoid(c)
+		vc, _ := sigmoid(-c)
+		vr, dr := sigmoid(r)
+		return vc + vr, -dc, dr
+	}),
+	// σ(βx_c) + 1 − σ(βΔ).
+	"apo_down": ofSides(func(c, r float64) (float64, float64, float64) {
+		vc, dc := sigmoid(c)
+		vd, dd := sigmoid(r - c)
+		return vc + vd, dc - dd, dd
+	}),
+	// −log σ(β(Σℓ_c − Σℓ_r)) + α·NLL(chosen).
+	"cpo": {defaults: map[string]float64{keyBeta: 0.1, keyAlpha: 1}, f: func(c map[string]float64) pairFunc {
+		beta, alpha := c[keyBeta], c[keyAlpha]
+		return func(chosen, rejected side) (float64, float64, float64) {
+			value, slope := smoothed(beta*(chosen.l-rejected.l), 1, 0)
+			return value - alpha*chosen.l/chosen.n, beta*slope - alpha/chosen.n, -beta * slope
+		}
+	}},
+	// −log σ(β(ℓ_c/n_c − ℓ_r/n_r) − γ).
+	"simpo": {defaults: map[string]float64{keyBeta: 0.1, keyGamma: 0.5}, f: func(c map[string]float64) pairFunc {
+		return averaged(c[keyBeta], c[keyGamma], func(l float64) (float64, float64) { return l, 1 })
+	}},
+	// simpo of (1 − p^−α)/α in place of log p, p = exp(ℓ/n); ℓ itself for α = 0.
+	// The exponent is at most 20.
+	"alphapo": {defaults: map[string]float64{keyBeta: 0.1, keyGamma: 0.5, keyAlpha: 0.25}, f: func(c map[string]float64) pairFunc {
+		alpha := c[keyAlpha]
+		return averaged(c[keyBeta], c[keyGamma], func(l float64) (float64, float64) {
+			if alpha == 0 {
+				return l, 1
+			}
+			z := limit(-alpha * l)
+			return -math.Expm1(z) / alpha, flat(math.Exp(z), z == -alpha*l)
+		})
+	}},
+	// NLL(chosen) − β·log σ(o_c − o_r) with o the log-odds of exp(ℓ/n).
+	"orpo": {defaults: map[string]float64{keyBeta: 0.1}, f: func(c map[string]float64) pairFunc {
+		odds := averaged(1, 0, logOdds)
+		beta := c[keyBeta]
+		return func(chosen, rejected side) (float64, float64, float64) {
+			value, dc, dr := odds(chosen, rejected)
+			return beta*value - chosen.l/chosen.n, beta*dc - 1/chosen.n, beta * dr
+		}
+	}},
+}
+
+// PairNames lists the losses of pairs, sorted.
+func PairNames() []string { return slices.Sorted(maps.Keys(pairSpecs)) }
+
+// NewPair is the preference loss of that name.
+func NewPair(name string, config map[string]float64) (*PairLoss, error) {
+	sp, ok := pairSpecs[name]
+	if !ok {
+		return nil, unknown("loss", "preference loss", name, PairNames())
+	}
+	c, err := complete(name, name, config)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range []string{keyBeta, keyTau} {
+		if v, ok := c[k]; ok && v == 0 {
+			return nil, invalid(name, "%s: got 0, want above 0", k)
+		}
+	}
+	if e, ok := c[keySmoothing]; ok && !(e > 0 && e < 0.5) {
+		return nil, invalid(name, "%s: got %v, want above 0 and below 0.5", keySmoothing, e)
+	}
+	return &PairLoss{name: name, config: c, reference: sp.reference, f: sp.f(c)}, nil
+}
+
+// Name is the loss's name.
+func (t *PairLoss) Name() string { return t.name }
+
+// Config is every option with its value.
+func (t *PairLoss) Config() map[string]float64 { return maps.Clone(t.config) }
+
+// UsesReference reports whether the loss looks at a reference's logprobs.
+func (t *PairLoss) UsesReference() bool { return t.reference }
+
+// Check finds what is wrong with s whatever the batch is: of the settings a
+// loss of pairs knows the denominator only.
+func (t *PairLoss) Check(s Settings) error {
+	switch {
+	case s.Aggregate != "" || s.MaxLength != 0 || s.Advantage != nil || s.Correction != nil || s.Old != nil:
+		return invalid(t.name, "got settings of a token loss, want at most a denominator: it is averaged over pairs")
+	case s.Denominator < 0 || math.IsNaN(s.Denominator):
+		return invalid(t.name, "denominator: got %v, want above 0", s.Denominator)
+	}
+	return nil
+}
+
+// answer is a trajectory of a batch.
+type answer struct {
+	side
+	reward float64
+	datums []int
+}
+
+// pairs are the batch's groups as pairs, chosen first, and the number of
+// groups left out because both rewards are equal.
+func (b *Batch) pairs(op string) (pairs [][2]*answer, ties int, err error) {
+	if b.GroupIdx == nil || len(b.TrajIdx) != b.Len() || len(b.Reward) != b.Len() {
+		return nil, 0, invalid(op, "want a batch in groups, with group_idx, traj_idx and reward for each datum")
+	}
+	var order []int
+	groups := map[int][]*answer{}
+	seen := map[[2]int]*answer{}
+	for d, g := range b.GroupIdx {
+		if g < 0 {
+			return nil, 0, &hud.Error{Op: op, Code: hud.CodeValidation, Detail: "the batch has no groups", Hint: "pass group_size = 2: a pair is a group"}
+		}
+		key := [2]int{g, b.TrajIdx[d]}
+		if seen[key] == nil {
+			if groups[g] == nil {
+				order = append(order, g)
+			}
+			seen[key] = &answer{reward: b.Reward[d]}
+			groups[g] = append(groups[g], seen[key])
+		}
+		seen[key].datums = append(seen[key].datums, d)
+	}
+	for _, g := range order {
+		two := groups[g]
+		if len(two) != 2 {
+			return nil, 0, invalid(op, "group %d: got %d trajectories, want 2: a pair", g, len(two))
+		}
+		if two[0].reward == two[1].reward {
+			ties++
+			continue
+		}
+		if two[0].reward < two[1].reward {
+			two[0], two[1] = two[1], two[0]
+		}
+		pairs = append(pairs, [2]*answer{two[0], two[1]})
+	}
+	return pairs, ties, nil
+}
+
+// sum fills in the sums of an answer.
+func (b *Batch) sum(x *answer) {
+	logprobs := b.Logprobs.Data()
+	for _, d := range x.datums {
+		lo, hi := b.Range(d)
+		for i := lo; i < hi; i++ {
+			m := float64(b.Packed.Mask[i])
+			if m == 0 {
+				continue
+			}
+			x.n++
+			x.l += m * float64(logprobs[i])
+			if b.Packed.RefLogprobs != nil {
+				x.ref += m * float64(b.Packed.RefLogprobs[i])
+			}
+		}
+	}
+	x.n = max(1, x.n)
+}
+
+// Loss is the mean over the batch's pairs, as a tensor, with metrics: pairs;
+// ties, groups whose rewards are equal and which are left out; and of the
+// pairs accuracy, the share with the chosen answer ahead, and margin, how far
+// it is ahead in the mean: Δ, or without a reference the difference of mean
+// logprobs. A denominator in s takes the place of the number of pairs.
+func (t *PairLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float64, error) {
+	if err := t.Check(s); err != nil {
+		return nil, nil, err
+	}
+	if t.reference && b.Packed.RefLogprobs == nil {
+		return nil, nil, noReference(t.name)
+	}
+	pairs, ties, err := b.pairs(t.name)
+	if err != nil {
+		return nil, nil, err
+	}
+	grad := make([]float32, b.Logprobs.Len())
+	whole := max(1, float64(len(pairs)))
+	if s.Denominator > 0 {
+		whole = s.Denominator
+	}
+	var value, ahead, margin float64
+	for _, p := range pairs {
+		b.sum(p[0])
+		b.sum(p[1])
+		v, dc, dr := t.f(p[0].side, p[1].side)
+		value += v / whole
+		for k, slope := range [2]float64{dc, dr} {
+			for _, d := range p[k].datums {
+				lo, hi := b.Range(d)
+				for i := lo; i < hi; i++ {
+					if m := b.Packed.Mask[i]; m != 0 {
+						grad[i] = float32(float64(m) * slope / whole)
+					}
+				}
+			}
+		}
+		delta := p[0].l/p[0].n - p[1].l/p[1].n
+		if t.reference {
+			delta = p[0].x() - p[1].x()
+		}
+		margin += delta
+		if delta > 0 {
+			ahead++
+		}
+	}
+	n := max(1, float64(len(pairs)))
+	metrics := map[string]float64{"pairs": float64(len(pairs)), "ties": float64(ties), "accuracy": ahead / n, "margin": margin / n}
+	out := tensor.Fused(t.name, value, []*tensor.Tensor{b.Logprobs}, [][]float32{grad})
+	return out, metrics, out.Err()
+}

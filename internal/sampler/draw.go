@@ -26,7 +26,8 @@ func (d *drawer) draw(req *Request, rng *rand.Rand, logits []float32) (id int32,
 		return 0, float32(math.NaN())
 	}
 	top := argmax(logits)
-	if req.Temperature == 0 {
+	scale := 1 / req.Temperature
+	if math.IsInf(scale, 0) { // 0, or as good as
 		if req.Processed {
 			return top, 0
 		}
@@ -36,7 +37,6 @@ func (d *drawer) draw(req *Request, rng *rand.Rand, logits []float32) (id int32,
 		d.prob = make([]float32, len(logits))
 	}
 	p := d.prob[:len(logits)]
-	scale := 1 / req.Temperature
 	for i, x := range logits {
 		p[i] = float32(float64(x-logits[top]) * scale)
 	}

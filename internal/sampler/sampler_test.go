@@ -546,3 +546,22 @@ func BenchmarkGroups(b *testing.B) {
 	}
 	b.ReportMetric(float64(tokens)/b.Elapsed().Seconds(), "tokens/s")
 }
+
+// TestTemperatureNextToZero: one whose reciprocal is not finite is greedy.
+func TestTemperatureNextToZero(t *testing.T) {
+	t.Parallel()
+	m := model(t, 1)
+	s := open(t, sampler.Options{})
+	for _, processed := range []bool{false, true} {
+		greedy := ask(m, "x", 1)
+		greedy.Temperature, greedy.Processed = 0, processed
+		want := submit(t, s, greedy)
+		for _, temperature := range []float64{5e-324, 1e-310, 1e-300} {
+			r := greedy
+			r.Temperature = temperature
+			if got := submit(t, s, r); !slices.Equal(got.Tokens, want.Tokens) || !slices.Equal(got.Logprobs, want.Logprobs) {
+				t.Errorf("temperature %v: got %v %v, want %v %v", temperature, got.Tokens, got.Logprobs, want.Tokens, want.Logprobs)
+			}
+		}
+	}
+}

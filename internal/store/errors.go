@@ -19,6 +19,7 @@ var (
 	ErrNewer    = errors.New("the store was made by a later version")     // unknown schema version
 	ErrReadOnly = errors.New("the data directory cannot be written")      // permissions, a read-only mount, or Options.ReadOnly
 	ErrFull     = errors.New("the disk is full")                          // no space, or a quota
+	ErrClosed   = errors.New("the store is closed")                       // Close was called
 	ErrBusy     = errors.New("another process holds the database's lock") // for longer than the busy timeout
 )
 
@@ -78,6 +79,9 @@ func (s *Store) classify(op string, err error) error {
 		if errors.Is(err, e) {
 			return err
 		}
+	}
+	if s.closed.Load() {
+		return fmt.Errorf("%s: %w", op, ErrClosed)
 	}
 	e := &Error{Op: op, Dir: s.dir, Cause: err}
 	var sq *sqlite.Error

@@ -28,6 +28,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite" // the database driver "sqlite"
@@ -77,6 +78,7 @@ type Store struct {
 	dir     string
 	opts    Options
 	db      *sql.DB // synchronous=FULL
+	closed  atomic.Bool
 	relaxed *sql.DB // synchronous=NORMAL: traces survive a killed process, not a power cut
 
 	// writing holds one token while a transaction of this process writes:
@@ -114,8 +116,9 @@ func Open(ctx context.Context, dir string, opts Options) (*Store, error) {
 	s.db.SetMaxIdleConns(4)
 	s.relaxed.SetMaxOpenConns(1)
 	if err := s.prepare(ctx); err != nil {
+		err = s.classify("open", err)
 		s.Close()
-		return nil, s.classify("open", err)
+		return nil, err
 	}
 	return s, nil
 }
@@ -221,8 +224,11 @@ func (s *Store) header(ctx context.Context, q querier) (app, version int, err er
 // Dir is the store's absolute directory.
 func (s *Store) Dir() string { return s.dir }
 
-// Close releases the database.
-func (s *Store) Close() error { return errors.Join(s.db.Close(), s.relaxed.Close()) }
+// Close releases the database. What is used afterwards fails with ErrClosed.
+func (s *Store) Close() error {
+	s.closed.Store(true)
+	return errors.Join(s.db.Close(), s.relaxed.Close())
+}
 
 // at runs the phase hook.
 func (s *Store) at(p Phase) error {

@@ -260,6 +260,11 @@ func slugOf(op, name string) (string, error) {
 	if strings.Trim(slug, "-_./") == "" {
 		return "", invalid(op, "name: got %q, want at least one letter or digit", name)
 	}
+	if _, last, ok := cutLast(slug, "/"); ok {
+		if _, ok := stepOf(last); ok {
+			return "", invalid(op, "name: got %q, which reads as a checkpoint; want a name", name)
+		}
+	}
 	if _, err := uuid.Parse(slug); err == nil {
 		return "", invalid(op, "name: got %q, which reads as an id; want a name", name)
 	}

@@ -91,7 +91,7 @@ func TestBadNamesAndShapes(t *testing.T) {
 	s, m := newTiny(t)
 	for name, part := range map[string]string{
 		"": "name: got \"\"", "  ": "want at least one letter or digit", "---": "want at least one letter or digit",
-		m.ID: "reads as an id", strings.Repeat("x", 300): "name: got 300 bytes, want at most 200",
+		m.ID: "reads as an id", "tiny/step-0001": "reads as a checkpoint", strings.Repeat("x", 300): "name: got 300 bytes, want at most 200",
 	} {
 		_, err := s.Fork(bg, m.ID, name)
 		wantError(t, err, "fork", hud.CodeValidation, part)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/hudrl/hudrl/internal/policy"
 	"github.com/hudrl/hudrl/internal/sampler"
@@ -53,7 +54,7 @@ func (s *Service) Chat(ctx context.Context, req *hud.ChatRequest) (*hud.ChatResp
 	resp := &hud.ChatResponse{ID: "chatcmpl-" + newID(), Model: r.slug(), CheckpointID: checkpoint, Usage: hud.Usage{PromptTokens: len(prompt)}}
 	for i, res := range results {
 		c := hud.Choice{
-			Message:      hud.Message{Role: "assistant", Content: strings.ToValidUTF8(res.Text, "\uFFFD")},
+			Message:      hud.Message{Role: "assistant", Content: strings.ToValidUTF8(res.Text, replacement)},
 			FinishReason: res.FinishReason,
 		}
 		output := toInts(res.Tokens)
@@ -201,7 +202,9 @@ func (s *Service) sample(ctx context.Context, op string, sm *sampler.Sampler, ba
 			results[i], errs[i] = sm.Submit(run, r)
 		}()
 	}
-	base.Stream = req.Stream
+	if req.Stream != nil {
+		base.Stream = validStream(req.Stream)
+	}
 	if results[0], errs[0] = sm.Submit(run, base); errs[0] != nil {
 		cancel()
 	}
@@ -220,6 +223,27 @@ func (s *Service) sample(ctx context.Context, op string, sm *sampler.Sampler, ba
 		}
 	}
 	return results, nil
+}
+
+// replacement stands for a run of bytes that are no UTF-8, which models of
+// bytes may well say.
+const replacement = "\uFFFD"
+
+// validStream makes of the pieces of a text what strings.ToValidUTF8 makes of
+// the whole. No piece cuts a character.
+func validStream(emit func(string)) func(string) {
+	broken := false // the text so far ends with such a run
+	return func(delta string) {
+		text := strings.ToValidUTF8(delta, replacement)
+		if r, size := utf8.DecodeRuneInString(delta); broken && r == utf8.RuneError && size == 1 {
+			text = text[len(replacement):]
+		}
+		r, size := utf8.DecodeLastRuneInString(delta)
+		broken = r == utf8.RuneError && size == 1
+		if text != "" {
+			emit(text)
+		}
+	}
 }
 
 // choiceSeed is the seed of choice i > 0: the i-th output of a generator

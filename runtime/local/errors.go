@@ -48,6 +48,9 @@ func storeError(op string, err error) error {
 	if errors.As(err, &already) {
 		return err
 	}
+	if errors.Is(err, store.ErrClosed) {
+		return errClosed(op)
+	}
 	e := failed(op, hud.CodeServer, http.StatusInternalServerError, "%s", strings.TrimPrefix(err.Error(), op+": "))
 	e.Err = err
 	var se *store.Error

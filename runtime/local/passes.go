@@ -64,7 +64,7 @@ func (s *Service) ForwardBackward(ctx context.Context, modelID string, req *hud.
 			return nil, invalid(op, "trajectory %d: advantage: got %v from reward %v and reward_scale %v, want a finite number", i+1, a, rewards[i], req.RewardScale)
 		}
 	}
-	stats.losses, stats.clips = []string{name}, fn.Clips()
+	stats.losses = []string{name}
 
 	// Contiguous parts of nearly equal numbers of trajectories.
 	n := max(1, min(req.NumSubsteps, len(payloads)))
@@ -118,6 +118,9 @@ func (b *batch) coefficients(fn *loss.TokenLoss, d int, adv float64, logprobs, d
 	q, mask := b.q[lo:hi], b.mask[lo:hi]
 	sums := fn.Eval(logprobs, q, mask, adv, dlogprobs)
 	stats.loss, stats.clipped = sums.Loss, sums.Clipped
+	if fn.Clips() {
+		stats.bounded = sums.Tokens
+	}
 	for i, lp := range logprobs {
 		if mask[i] == 0 {
 			continue
@@ -220,7 +223,6 @@ func (s *Service) reference(ctx context.Context, op, modelID string, req *hud.Fo
 	if err != nil {
 		return nil, err
 	}
-	row.Config = "" // the reference's shape counts, not the model's
 	if !finite(req.RewardScale) {
 		return nil, invalid(op, "reward_scale: got %v, want a finite number", req.RewardScale)
 	}

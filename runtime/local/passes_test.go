@@ -221,6 +221,14 @@ func TestPassMetrics(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", name, got, w)
 		}
 	}
+	// Tokens of a loss without bounds are no part of the fraction.
+	accumulate(t, s, m.ID, fb(hud.LossCrossEntropy, in))
+	stepWith(t, s, m.ID, 1e-3)
+	if got := head(t, s, m.ID).Metrics["clip_fraction"]; got != want[metricClipped] || got == 0 {
+		t.Errorf("clip_fraction of ppo and cross_entropy: got %v, want %v", got, want[metricClipped])
+	}
+	s, m = newTiny(t)
+	accumulate(t, s, m.ID, fb(hud.LossPPO, in))
 	stepWith(t, s, m.ID, 1e-3)
 	c := head(t, s, m.ID)
 	for name, w := range map[string]float64{

@@ -16,7 +16,7 @@ const (
 	metricTokens    = "tokens:sum"
 	metricKL        = "kl_sample_train:mean" // mean q − p: KL(q‖π) estimated on samples from q
 	metricRatio     = "ratio:max"            // largest exp(p − q)
-	metricClipped   = "clip_fraction:mean"   // tokens whose ratio the loss clipped
+	metricClipped   = "clip_fraction:mean"   // tokens whose ratio the loss clipped, of those of losses that clip
 	metricEntropy   = "entropy_sampled:mean" // mean −q
 	metricAdvantage = "advantage_abs:mean"   // mean |A|
 	metricNoSpread  = "groups_no_spread:sum" // groups whose rewards are all equal
@@ -28,6 +28,7 @@ type datumStats struct {
 	loss      float64 // sum
 	absAdv    float64 // sum over action tokens
 	clipped   int
+	bounded   int     // action tokens of a loss with bounds on the ratio
 	known     int     // action tokens with q
 	q, kl     float64 // sums over known: q, and q − p
 	maxRatio  float64
@@ -62,7 +63,6 @@ type stepStats struct {
 	datums   int
 	inputs   int // tokens of all model inputs
 	total    datumStats
-	clips    bool // some pass used a loss that clips
 	losses   []string
 }
 
@@ -89,6 +89,7 @@ func (s *datumStats) add(d datumStats) {
 	s.loss += d.loss
 	s.absAdv += d.absAdv
 	s.clipped += d.clipped
+	s.bounded += d.bounded
 	s.known += d.known
 	s.q += d.q
 	s.kl += d.kl
@@ -103,7 +104,6 @@ func (s *stepStats) merge(o stepStats) {
 	s.datums += o.datums
 	s.inputs += o.inputs
 	s.total.add(o.total)
-	s.clips = s.clips || o.clips
 	for _, name := range o.losses {
 		if !slices.Contains(s.losses, name) {
 			s.losses = append(s.losses, name)
@@ -121,8 +121,8 @@ func (s *stepStats) metrics() map[string]float64 {
 		metricAdvantage: t.absAdv / n,
 		metricNoSpread:  float64(s.noSpread),
 	}
-	if s.clips {
-		m[metricClipped] = float64(t.clipped) / n
+	if t.bounded > 0 {
+		m[metricClipped] = float64(t.clipped) / float64(t.bounded)
 	}
 	if t.known > 0 {
 		m[metricKL] = t.kl / float64(t.known)
@@ -147,8 +147,8 @@ func (s *stepStats) checkpointMetrics() map[string]float64 {
 		m["kl_sample_train"] = t.kl / float64(t.known)
 		m["entropy_sampled"] = -t.q / float64(t.known)
 	}
-	if s.clips && t.tokens > 0 {
-		m["clip_fraction"] = float64(t.clipped) / float64(t.tokens)
+	if t.bounded > 0 {
+		m["clip_fraction"] = float64(t.clipped) / float64(t.bounded)
 	}
 	return m
 }

@@ -96,6 +96,47 @@ func TestAsCustom(t *testing.T) {
 			r := l.Sub(q).Exp()
 			return r.Mul(r.Ge(s(.8))).Mul(r.Le(s(1.28))).Mul(s(-a))
 		},
+		"gpg": func(l, _ *tensor.Tensor, a float64) *tensor.Tensor { return l.Mul(s(-a)) },
+		"dft": func(l, _ *tensor.Tensor, _ float64) *tensor.Tensor { return l.Exp().Detach().Mul(l).Neg() },
+		"dapo": func(l, q *tensor.Tensor, a float64) *tensor.Tensor {
+			r := l.Sub(q).Exp()
+			return r.Mul(s(a)).Minimum(r.Clamp(.8, 1.28).Mul(s(a))).Neg()
+		},
+		"ppo_dual_clip": func(l, q *tensor.Tensor, a float64) *tensor.Tensor {
+			r := l.Sub(q).Exp()
+			v := r.Mul(s(a)).Minimum(r.Clamp(.8, 1.2).Mul(s(a))).Neg()
+			if a < 0 {
+				v = v.Minimum(s(-3 * a))
+			}
+			return v
+		},
+		"ppo_delta": func(l, q *tensor.Tensor, a float64) *tensor.Tensor {
+			r := l.Sub(q).Exp()
+			return r.Clamp(0, 4).Mul(s(a)).Minimum(r.Clamp(.8, 1.2).Mul(s(a))).Neg()
+		},
+		"sapo": func(l, q *tensor.Tensor, a float64) *tensor.Tensor {
+			tau := 1.05
+			if a > 0 {
+				tau = 1
+			}
+			return l.Sub(q).Exp().Sub(s(1)).Mul(s(tau)).Sigmoid().Mul(s(-4 / tau * a))
+		},
+		"rollout_is": func(l, q *tensor.Tensor, a float64) *tensor.Tensor {
+			r := l.Sub(q).Exp().Detach()
+			return r.Mul(r.Gt(s(.8))).Mul(r.Lt(s(1.2))).Mul(l).Mul(s(-a))
+		},
+		"dppo_tv": func(l, q *tensor.Tensor, a float64) *tensor.Tensor {
+			diff := l.Exp().Sub(q.Exp()).Mul(s(a)).Detach()
+			return l.Sub(q).Exp().Mul(diff.Le(s(.2 * math.Abs(a)))).Mul(s(-a))
+		},
+		"prime_default": func(l, q *tensor.Tensor, a float64) *tensor.Tensor {
+			diff := l.Exp().Sub(q.Exp()).Mul(s(a)).Detach()
+			return l.Sub(q).Exp().Mul(diff.Le(s(.2 * math.Abs(a)))).Mul(s(-a)).Add(l.Sub(q).Square().Mul(s(1e-3)))
+		},
+		"prime_ipo": func(l, q *tensor.Tensor, a float64) *tensor.Tensor {
+			diff := l.Exp().Sub(q.Exp()).Abs().Detach()
+			return l.Sub(q).Exp().Mul(diff.Le(s(.2))).Mul(s(-a)).Add(l.Sub(q).Square().Mul(s(1e-3)))
+		},
 	}
 	for name := range forms {
 		p := batch()
@@ -135,6 +176,58 @@ func TestAsCustom(t *testing.T) {
 			for i, v := range service {
 				if fused[lo+i] != -v {
 					t.Errorf("%s: weight %d: got %v, want the bits of %v", name, lo+i, fused[lo+i], -v)
+				}
+			}
+		}
+	}
+}
+
+// TestChunks adds up the gradients of two chunks of a batch, each with the
+// whole batch's denominator, for every loss in every aggregation.
+func TestChunks(t *testing.T) {
+	t.Parallel()
+	full := batch()
+	for i, l := range full.Logprobs {
+		full.RefLogprobs = append(full.RefLogprobs, l+float32(i%3-1)*.2)
+	}
+	cut := func(from, to int) *hud.Packed {
+		lo, hi := full.Offsets[from], full.Offsets[to]
+		p := &hud.Packed{Logprobs: full.Logprobs[lo:hi], SamplingLogprobs: full.SamplingLogprobs[lo:hi], Mask: full.Mask[lo:hi], RefLogprobs: full.RefLogprobs[lo:hi],
+			Reward: full.Reward[from:to], Advantage: full.Advantage[from:to], TrajIdx: full.TrajIdx[from:to], GroupIdx: full.GroupIdx[from:to]}
+		for _, o := range full.Offsets[from : to+1] {
+			p.Offsets = append(p.Offsets, o-lo)
+		}
+		return p
+	}
+	run := func(name string, s loss.Settings, p *hud.Packed) ([]float32, float64) {
+		f, err := loss.AsCustom(name, nil, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		weights := make([]float32, p.Tokens())
+		out, err := f(p, weights)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return weights, out.Loss
+	}
+	for _, name := range loss.Names() {
+		for _, c := range []struct {
+			aggregate loss.Aggregation
+			whole     float64
+		}{{loss.Sum, 0}, {loss.SeqMeanTokenMean, 4}, {loss.SeqMeanTokenSum, 4}, {loss.SeqMeanTokenSumNorm, 4}, {loss.PromptMean, 2}} {
+			s := loss.Settings{Aggregate: c.aggregate, MaxLength: 10}
+			want, value := run(name, s, full)
+			s.Denominator = c.whole
+			// The cut lies between the groups.
+			first, a := run(name, s, cut(0, 3))
+			second, b := run(name, s, cut(3, 4))
+			if math.Abs(a+b-value) > 1e-6*math.Max(1, math.Abs(value)) {
+				t.Errorf("%s, %s: got %v + %v, want %v", name, c.aggregate, a, b, value)
+			}
+			for i, v := range append(first, second...) {
+				if math.Abs(float64(v-want[i])) > 1e-6*math.Max(1, math.Abs(float64(want[i]))) {
+					t.Errorf("%s, %s: weight %d: got %v, want %v", name, c.aggregate, i, v, want[i])
 				}
 			}
 		}

@@ -55,19 +55,18 @@ func (op *binaryOp) backward(p *pass, n *node, g []float32) {
 		if into == nil {
 			continue
 		}
-		d := op.d[i]
 		switch {
 		case slices.Equal(ta.shape, tb.shape):
-			d(into, g, a, b, y, 1, 1)
+			op.slopes(i, into, g, a, b, y, 1, 1)
 			continue
 		case i == 0 && tb.n == 1 && ta.n == n.n:
-			d(into, g, a, b, y, 1, 0)
+			op.slopes(i, into, g, a, b, y, 1, 0)
 			continue
 		case i == 1 && ta.n == 1 && tb.n == n.n:
-			d(into, g, a, b, y, 0, 1)
+			op.slopes(i, into, g, a, b, y, 0, 1)
 			continue
 		}
-		op.spread(p, d, i, n, into, g, a, b, y)
+		op.spread(p, op.d[i], i, n, into, g, a, b, y)
 	}
 }
 
@@ -156,11 +155,11 @@ func (op *binaryOp) apply(a, b *Tensor) *Tensor {
 	switch {
 	case n == 0:
 	case same:
-		op.f(dst, x, y, 1, 1)
+		op.values(dst, x, y, 1, 1)
 	case b.n == 1 && a.n == n:
-		op.f(dst, x, y, 1, 0)
+		op.values(dst, x, y, 1, 0)
 	case a.n == 1 && b.n == n:
-		op.f(dst, x, y, 0, 1)
+		op.values(dst, x, y, 0, 1)
 	default:
 		runs(shape, a.shape, b.shape, func(r run) {
 			op.f(dst[r.at:r.at+r.n], x[r.a:r.a+1+(r.n-1)*r.sa], y[r.b:r.b+1+(r.n-1)*r.sb], r.sa, r.sb)

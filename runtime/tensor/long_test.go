@@ -76,3 +76,49 @@ func TestLongGradients(t *testing.T) {
 		}
 	}
 }
+
+// TestShared: elementwise operations long enough to be split over the cores
+// give, bit for bit, what they give for a piece.
+func TestShared(t *testing.T) {
+	t.Parallel()
+	const n, lo, hi = 600_001, 131_000, 131_200
+	fill := func(n, from int) (x, y T) {
+		a, b := make([]float32, n), make([]float32, n)
+		for i := range a {
+			a[i], b[i] = float32((i+from)%997)/200-2, float32((i+from)%331)/100+0.5
+		}
+		return tensor.From(a, n).RequireGrad(), tensor.From(b, n).RequireGrad()
+	}
+	for _, tt := range []struct {
+		name string
+		op   func(x, y T) T
+	}{
+		{"tanh", func(x, _ T) T { return x.Tanh() }},
+		{"exp", func(x, _ T) T { return x.Exp() }},
+		{"mul", T.Mul},
+		{"div", T.Div},
+		{"pow", func(x, y T) T { return y.Pow(x) }},
+		{"scalars", func(x, y T) T { return tensor.Scalar(2).Sub(x).Mul(tensor.Scalar(3)).Add(y) }},
+	} {
+		run := func(n, from int) (x, y, z T) {
+			x, y = fill(n, from)
+			z = tt.op(x, y)
+			if err := z.Mul(x).Add(y).Sum().Backward(); err != nil {
+				t.Fatal(err)
+			}
+			return x.Grad(), y.Grad(), z.Detach()
+		}
+		x, y, z := run(n, 0)
+		px, py, pz := run(hi-lo, lo)
+		for _, c := range [][2]T{{x, px}, {y, py}, {z, pz}} {
+			if got := c[0].Narrow(0, lo, hi-lo); !got.Equal(c[1]) {
+				t.Errorf("%s: a piece differs", tt.name)
+			}
+		}
+		last, _ := x.At(n - 1)
+		qx, _, _ := run(1, n-1)
+		if want, _ := qx.At(0); last != want {
+			t.Errorf("%s: last gradient: got %v, want %v", tt.name, last, want)
+		}
+	}
+}

@@ -65,14 +65,6 @@ func sloped(name string, reads uint8, f func(dst, x []float32), slope func(d, sp
 // tiles are scratch for gradients.
 var tiles = sync.Pool{New: func() any { return new([2][tileLen]float32) }}
 
-// part is x[lo:hi], or nil.
-func part(x []float32, lo, hi int) []float32 {
-	if x == nil {
-		return nil
-	}
-	return x[lo:hi]
-}
-
 func unary(name string, reads uint8, f func(dst, x []float32, p [2]float64), d func(into, g, x, y []float32, p [2]float64)) *unaryOp {
 	u := &unaryOp{f: f, d: d}
 	u.name, u.reads[0] = name, reads
@@ -91,7 +83,7 @@ func unary(name string, reads uint8, f func(dst, x []float32, p [2]float64), d f
 		if p.err != nil {
 			return
 		}
-		u.d(into, g, x, y, n.param)
+		u.slopes(into, g, x, y, n.param)
 	}
 	return u
 }
@@ -108,7 +100,7 @@ func (t *Tensor) unary(op *unaryOp, p [2]float64) *Tensor {
 	if err != nil {
 		return failure(err)
 	}
-	op.f(out.st.data, x, p)
+	op.values(out.st.data, x, p)
 	if n := record(out, &op.opDef, t, nil); n != nil {
 		n.param = p
 	}

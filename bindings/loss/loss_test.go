@@ -321,6 +321,10 @@ func TestData(t *testing.T) {
 		{`loss.as_custom("dpo", {aggregate = "sum"})`, `! as_custom: unknown option "aggregate" (as_custom takes beta, denominator)`},
 		{`loss.as_custom("dop")`, `! loss: unknown loss "dop" (did you mean "dpo"?)`},
 		{`loss.as_custom("dpo", {denominator = -1})`, "! dpo: denominator: got -1, want above 0"},
+		// Both components say the same, ±1/√2 each; S = ±√2 has the deviation 2.
+		{`local a = loss.advantages.gdpo({{1,0}, {100,0}}, {eps = 0}); return string.format("%.6f %.6f", a[1], a[2])`, "0.707107 -0.707107"},
+		{`loss.advantages.gdpo({{1,0}, 5})`, "! gdpo: components[2]: got 5, want list of numbers or tensor"},
+		{`loss.advantages.gdpo({})`, "! gdpo: components: got none, want at least one list of rewards"},
 		{`loss.advantages.grpo({1,2,3}, {group_size = 2})`, "! grpo: group_size: got 2 for 3 rewards, want a divisor, and no group_idx beside it"},
 		{`loss.advantages.grpo(true)`, "! grpo: rewards: got boolean, want list of numbers or tensor"},
 		{`loss.advantages.opo({1,2})`, "! opo: length: got 0 lengths for 2 rewards"},

@@ -335,3 +335,41 @@ func OverlongPenalty(length []float64, maxLength, buffer, factor float64) ([]flo
 		return 0 - min(max(n-(maxLength-buffer), 0), buffer)/buffer*factor
 	}), nil
 }
+
+// GDPO normalises each component of a reward on its own before they are added
+// up, so that one with a wide range does not drown the others: A = (S − mean
+// S)/(σ_S + eps) over the batch, with S = Σ_k w_k·(R_k − μ_g)/(σ_g + eps) and
+// standard deviations divided by n−1. components is [K][D]; weights [K], nil
+// is 1 each; r.Reward is not read. A group of one has S = 0. Source: TRL's
+// normalize_then_sum, eps 1e-4.
+func GDPO(r Rewards, components [][]float64, weights []float64, eps float64) ([]float64, error) {
+	const op = "gdpo"
+	switch {
+	case len(components) == 0:
+		return nil, invalid(op, "components: got none, want at least one list of rewards")
+	case weights != nil && len(weights) != len(components):
+		return nil, invalid(op, "weights: got %d for %d components", len(weights), len(components))
+	case !(eps >= 0) || math.IsInf(eps, 0):
+		return nil, invalid(op, "eps: got %v, want at least 0", eps)
+	}
+	sum := make([]float64, len(components[0]))
+	for k, x := range components {
+		if len(x) != len(sum) {
+			return nil, invalid(op, "components: got %d rewards in the first and %d in number %d", len(sum), len(x), k+1)
+		}
+		w := 1.0
+		if weights != nil {
+			w = weights[k]
+		}
+		for i, z := range GRPOTRL(Rewards{Reward: x, Group: r.Group, Traj: r.Traj}, "group", eps) {
+			sum[i] += w * z
+		}
+	}
+	return Rewards{Reward: sum, Traj: r.Traj}.each(func(x, _ []float64) []float64 {
+		if len(x) < 2 {
+			return make([]float64, len(x))
+		}
+		mean, std := meanStd(x)
+		return apply(x, func(v float64) float64 { return ratioOf(v-mean, std+eps) })
+	}), nil
+}

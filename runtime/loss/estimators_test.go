@@ -26,6 +26,12 @@ func TestEstimatorsGolden(t *testing.T) {
 			Reward, Values, Advantage []float64
 			Group, Length             []int
 		}
+		GDPO []struct {
+			Components         [][]float64
+			Weights, Advantage []float64
+			Group              []int
+			Eps                float64
+		}
 	}
 	if err := json.Unmarshal(data, &golden); err != nil {
 		t.Fatal(err)
@@ -41,6 +47,20 @@ func TestEstimatorsGolden(t *testing.T) {
 		for k, want := range c.Advantage {
 			if !(math.Abs(got[k]-want) <= 1e-9*math.Max(1, math.Abs(want))) {
 				t.Errorf("case %d, %s %v %s: advantage %d: got %v, want %v", i, c.Estimator, c.Options, c.Choice, k, got[k], want)
+			}
+		}
+	}
+	if len(golden.GDPO) < 40 {
+		t.Errorf("gdpo: got %d golden cases, want at least 40", len(golden.GDPO))
+	}
+	for i, c := range golden.GDPO {
+		got, err := loss.GDPO(loss.Rewards{Group: c.Group}, c.Components, c.Weights, c.Eps)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, want := range c.Advantage {
+			if !(math.Abs(got[k]-want) <= 1e-9*math.Max(1, math.Abs(want))) {
+				t.Errorf("gdpo case %d: advantage %d: got %v, want %v", i, k, got[k], want)
 			}
 		}
 	}
@@ -82,6 +102,19 @@ func TestEstimateRefuses(t *testing.T) {
 		"overlong_penalty: max_length: got NaN, want above 0":          {math.NaN(), 4, 1},
 	} {
 		_, err := loss.OverlongPenalty([]float64{1}, c[0], c[1], c[2])
+		refused(t, err, want)
+	}
+	for want, c := range map[string]struct {
+		components [][]float64
+		weights    []float64
+		eps        float64
+	}{
+		"gdpo: components: got none, want at least one list of rewards":  {nil, nil, 1},
+		"gdpo: weights: got 1 for 2 components":                          {[][]float64{{1}, {2}}, []float64{1}, 1},
+		"gdpo: components: got 1 rewards in the first and 2 in number 2": {[][]float64{{1}, {2, 3}}, nil, 1},
+		"gdpo: eps: got -1, want at least 0":                             {[][]float64{{1}}, nil, -1},
+	} {
+		_, err := loss.GDPO(loss.Rewards{}, c.components, c.weights, c.eps)
 		refused(t, err, want)
 	}
 	// From 6 tokens on by 1/4 for each, times 2.

@@ -711,4 +711,16 @@ function A.drop_constant_groups(rewards, opts) end
 ---@return V
 function A.overlong_penalty(lengths, opts) end
 
+---@class hud.GDPOOptions: hud.ScaledAdvantageOptions
+---@field weights number[]? of the components, default 1 each
+
+---Advantages from several rewards of each answer: the weighted sum of every component's
+---(R - mean)/(std + eps) within its group, normalised in the same way over the batch;
+---eps 1e-4. Source: TRL (normalize_then_sum).
+---@generic V: number[]|tensor
+---@param components V[] one list of rewards for each component
+---@param opts hud.GDPOOptions?
+---@return V
+function A.gdpo(components, opts) end
+
 return M

@@ -101,4 +101,20 @@ for name, (fn, others) in ESTIMATORS.items():
         lines.append(json.dumps({"estimator": name, "options": numbers, "choice": choice, "reward": reward, "group": group, "length": length, "values": values,
                                  "advantage": fn(x, config).tolist()}, separators=(",", ":")))
 
-print('{"torch":"%s","cases":[\n%s\n]}' % (torch.__version__, ",\n".join(lines)))
+def gdpo(parts, weights, x, eps):
+    z = lambda p: per_group(SimpleNamespace(r=p, g=x.g, len=x.len), lambda r, n: torch.zeros_like(r) if len(r) == 1 else (r - r.mean()) / (r.std() + eps))
+    total = sum(w * z(p) for p, w in zip(parts, weights))
+    return (total - total.mean()) / (total.std() + eps)
+
+gdpos = []
+for k in range(42):
+    n, parts = [8, 6, 12, 4][k % 4], 1 + k % 3
+    components = [[random.gauss(0, 100.0 ** j) if j else float(random.random() < 0.5) for _ in range(n)] for j in range(parts)]
+    weights = [1.0] * parts if k % 2 else [random.random() for _ in range(parts)]
+    group = [random.randrange(3) if k % 5 == 0 else i // 2 for i in range(n)]
+    eps = [1e-4, 0.1][k // 2 % 2]
+    x = SimpleNamespace(g=torch.tensor(group), len=torch.ones(n))
+    a = gdpo([torch.tensor(c, dtype=torch.float64) for c in components], weights, x, eps)
+    gdpos.append(json.dumps({"components": components, "weights": weights, "group": group, "eps": eps, "advantage": a.tolist()}, separators=(",", ":")))
+
+print('{"torch":"%s","cases":[\n%s\n],"gdpo":[\n%s\n]}' % (torch.__version__, ",\n".join(lines), ",\n".join(gdpos)))

@@ -15,6 +15,10 @@
 //     hud.TrainingClient.ForwardBackwardCustom takes, and [AsCustom] does so
 //     with a loss of this package.
 //
+// A [PairLoss] compares the two trajectories of a group instead; [Estimate]
+// makes advantages of rewards; a [Correction] weighs the tokens of any loss;
+// an [Aggregation] says what they are divided by.
+//
 // # Conventions of the names
 //
 // cross_entropy, importance_sampling, ppo, cispo and dro are those of the
@@ -29,6 +33,25 @@
 // ±20 before it is exponentiated, and has no gradient beyond, so that value and
 // gradient are finite wherever ℓ and q are; the services' five and
 // glm_double_sided follow their services and limit nothing.
+//
+// # Where libraries agree about a name and not about the formula
+//
+//   - cispo: verl, SkyRL and NeMo RL bound the ratio by offsets from 1, TRL only
+//     from above and by an absolute number, Tinker and this package by absolute
+//     numbers, 0 and 4.
+//   - dr_grpo: TRL, and this package, divide by the number of datums times the
+//     longest answer, verl by the longest answer only.
+//   - grpo's advantage: eps is 1e-6 in verl (grpo) and 1e-4 in TRL (grpo_trl); a
+//     group of one has A = R in verl and 0 in TRL.
+//   - rollout_is: SkyRL describes its gradient as cispo's; it drops tokens
+//     outside, which cispo bounds.
+//   - gspo: TRL, and this package, differentiate through the sequence's ratio;
+//     verl's form is gspo_token. With one advantage per sequence they agree.
+//   - ipo is the preference loss, prime_ipo prime-rl's symmetric trust region.
+//   - dro is the services' direct reward optimisation, not the distributionally
+//     robust one.
+//   - kl.k3: verl holds x within ±20 and the value below 10, as here; TRL
+//     neither.
 //
 // A sequence is one datum. A loss with one ratio per sequence gives all its
 // tokens the same value, so that the aggregations mean the same for all losses.

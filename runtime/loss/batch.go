@@ -159,15 +159,14 @@ func (b *Batch) Drift(metrics map[string]float64) {
 			continue
 		}
 		d := limit(float64(logprobs[i]) - float64(b.Packed.SamplingLogprobs[i]))
-		e := math.Expm1(d)
-		r := e + 1
+		r := math.Exp(d)
 		n++
 		sum += r
 		squares += r * r
 		most = max(most, r)
 		k1 -= d
 		k2 += d * d / 2
-		k3 += e - d
+		k3 += r - 1 - d
 	}
 	if n == 0 {
 		return

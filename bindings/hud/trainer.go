@@ -131,7 +131,9 @@ func (l *library) passTable(res *hud.ForwardBackwardResult) *lua.LTable {
 	return luax.Record(l.vm, "ForwardBackwardResult", t, func(L *lua.LState, t *lua.LTable) string {
 		text := "forward_backward: " + l.vm.Text(L, t.RawGetString("num_datums")) + " datums"
 		if m, ok := t.RawGetString("metrics").(*lua.LTable); ok {
-			m.ForEach(func(k, v lua.LValue) { text += fmt.Sprintf(", %s %s", l.vm.Text(L, k), l.vm.Text(L, v)) })
+			for k, v := m.Next(lua.LNil); k != lua.LNil; k, v = m.Next(k) { // in order, which ForEach is not
+				text += fmt.Sprintf(", %s %s", l.vm.Text(L, k), l.vm.Text(L, v))
+			}
 		}
 		return text
 	})

@@ -125,7 +125,7 @@ type tasks struct{ vm *runtime.VM }
 
 // Spawn starts f on a thread of its own. It is called with the lock held, by
 // whichever task ended last, on behalf of the one that ctx was made for.
-func (s tasks) Spawn(ctx context.Context, f func(context.Context) error) func(context.Context) error {
+func (s tasks) Spawn(ctx context.Context, f func(context.Context) error) (func(context.Context) error, error) {
 	var t *runtime.Task
 	t, err := s.vm.Spawn(thread(ctx), "rollout", func(L *lua.LState) error {
 		// A task's context is a child of the spawning task's, and knows nothing
@@ -137,7 +137,7 @@ func (s tasks) Spawn(ctx context.Context, f func(context.Context) error) func(co
 		return f(callContext(s.vm, L))
 	})
 	if err != nil {
-		return func(context.Context) error { return err }
+		return nil, err
 	}
-	return func(ctx context.Context) error { return t.Wait(thread(ctx)) }
+	return func(ctx context.Context) error { return t.Wait(thread(ctx)) }, nil
 }

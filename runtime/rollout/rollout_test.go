@@ -424,7 +424,7 @@ func (b *baton) wait(f func()) {
 }
 
 // Spawn runs f under the lock.
-func (b *baton) Spawn(ctx context.Context, f func(context.Context) error) func(context.Context) error {
+func (b *baton) Spawn(ctx context.Context, f func(context.Context) error) (func(context.Context) error, error) {
 	done := make(chan struct{})
 	var err error
 	go func() {
@@ -436,7 +436,7 @@ func (b *baton) Spawn(ctx context.Context, f func(context.Context) error) func(c
 	return func(context.Context) error {
 		b.wait(func() { <-done })
 		return err
-	}
+	}, nil
 }
 
 // released is a service whose chats release the lock while they wait.
@@ -492,21 +492,21 @@ func TestSpawnerThatRefuses(t *testing.T) {
 	t.Parallel()
 	full := errors.New("too many tasks")
 	n := 0
-	_, err := sums(6).Run(t.Context(), hudtest.NewFake(), agent, rollout.Options{MaxConcurrent: 2, Spawner: spawnFunc(func(ctx context.Context, f func(context.Context) error) func(context.Context) error {
+	_, err := sums(6).Run(t.Context(), hudtest.NewFake(), agent, rollout.Options{MaxConcurrent: 2, Spawner: spawnFunc(func(ctx context.Context, f func(context.Context) error) (func(context.Context) error, error) {
 		if n++; n > 3 {
-			return func(context.Context) error { return full }
+			return nil, full
 		}
 		err := f(ctx)
-		return func(context.Context) error { return err }
+		return func(context.Context) error { return err }, nil
 	})})
 	if !errors.Is(err, full) {
 		t.Errorf("got %v, want %v", err, full)
 	}
 }
 
-type spawnFunc func(context.Context, func(context.Context) error) func(context.Context) error
+type spawnFunc func(context.Context, func(context.Context) error) (func(context.Context) error, error)
 
-func (s spawnFunc) Spawn(ctx context.Context, f func(context.Context) error) func(context.Context) error {
+func (s spawnFunc) Spawn(ctx context.Context, f func(context.Context) error) (func(context.Context) error, error) {
 	return s(ctx, f)
 }
 
@@ -517,7 +517,7 @@ func TestSpawnerThatPanics(t *testing.T) {
 	var tasks sync.WaitGroup
 	var spawned atomic.Int32
 	release := make(chan struct{})
-	spawner := spawnFunc(func(ctx context.Context, f func(context.Context) error) func(context.Context) error {
+	spawner := spawnFunc(func(ctx context.Context, f func(context.Context) error) (func(context.Context) error, error) {
 		if spawned.Add(1) == 3 {
 			panic("raised")
 		}
@@ -525,7 +525,7 @@ func TestSpawnerThatPanics(t *testing.T) {
 			<-release
 			_ = f(ctx)
 		})
-		return func(context.Context) error { return nil }
+		return func(context.Context) error { return nil }, nil
 	})
 	func() {
 		defer func() {

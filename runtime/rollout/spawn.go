@@ -6,10 +6,10 @@ import (
 )
 
 // A Spawner runs f as a task of its own and returns a function that waits for
-// it to end. f gets a context that ends no later than ctx. A spawner that
-// cannot run f says why from wait.
+// it to end. f gets a context that ends no later than ctx. The error says why
+// f cannot be run.
 type Spawner interface {
-	Spawn(ctx context.Context, f func(ctx context.Context) error) (wait func(ctx context.Context) error)
+	Spawn(ctx context.Context, f func(ctx context.Context) error) (wait func(ctx context.Context) error, err error)
 }
 
 // Goroutines is the Spawner of plain Go programs.
@@ -17,7 +17,7 @@ type Goroutines struct{}
 
 // Spawn starts a goroutine. Its wait always waits to the end: what f calls is
 // expected to honour its context.
-func (Goroutines) Spawn(ctx context.Context, f func(ctx context.Context) error) func(ctx context.Context) error {
+func (Goroutines) Spawn(ctx context.Context, f func(ctx context.Context) error) (func(context.Context) error, error) {
 	var err error
 	done := make(chan struct{})
 	go func() {
@@ -27,7 +27,7 @@ func (Goroutines) Spawn(ctx context.Context, f func(ctx context.Context) error) 
 	return func(context.Context) error {
 		<-done
 		return err
-	}
+	}, nil
 }
 
 // A crowd runs body(0..n-1), each as a task, at most so many at once. Nothing
@@ -35,22 +35,23 @@ func (Goroutines) Spawn(ctx context.Context, f func(ctx context.Context) error) 
 // order and the only waiting is in the spawner's wait.
 type crowd struct {
 	ctx     context.Context
+	cancel  context.CancelFunc
 	spawner Spawner
 	n       int
 	body    func(ctx context.Context, i int)
 
-	mu    sync.Mutex
-	next  int
-	waits []func(context.Context) error
+	mu      sync.Mutex
+	next    int
+	waits   []func(context.Context) error
+	refused error // why a task could not be run
 }
 
 func (c *crowd) run(limit int) error {
 	// When a task cannot be run, or a spawner leaves by a panic, the others are
 	// stopped, and whoever ends after that starts nobody.
 	outer := c.ctx
-	ctx, cancel := context.WithCancel(outer)
-	defer cancel()
-	c.ctx = ctx
+	c.ctx, c.cancel = context.WithCancel(outer)
+	defer c.cancel()
 	c.waits = make([]func(context.Context) error, c.n)
 	for range min(limit, c.n) {
 		c.start()
@@ -63,15 +64,20 @@ func (c *crowd) run(limit int) error {
 		wait := c.waits[i]
 		c.mu.Unlock()
 		if wait == nil {
-			break // cancelled, or a task before it never ran
+			continue // cancelled, or refused
 		}
 		if err := wait(outer); err != nil && first == nil {
 			first = err
-			cancel()
+			c.cancel()
 		}
 	}
 	if outer.Err() != nil {
 		return context.Cause(outer)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refused != nil {
+		return c.refused
 	}
 	return first
 }
@@ -86,12 +92,16 @@ func (c *crowd) start() {
 	}
 	c.next++
 	c.mu.Unlock()
-	wait := c.spawner.Spawn(c.ctx, func(ctx context.Context) error {
+	wait, err := c.spawner.Spawn(c.ctx, func(ctx context.Context) error {
 		defer c.start()
 		c.body(ctx, i)
 		return nil
 	})
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.waits[i] = wait
-	c.mu.Unlock()
+	if err != nil {
+		c.refused = err
+		c.cancel()
+	}
 }

@@ -54,17 +54,6 @@ func (vm *VM) Raise(L *lua.LState, err error) {
 	L.Error(vm.ErrorValue(L, err), 0)
 }
 
-// AsError is the Go error behind a raised Lua value, or nil when v is no error
-// object.
-func AsError(v lua.LValue) error {
-	if ud, ok := v.(*lua.LUserData); ok {
-		if o, ok := ud.Value.(*errorObject); ok {
-			return o.err
-		}
-	}
-	return nil
-}
-
 // wrapped is the error of e:wrap.
 type wrapped struct {
 	context string

@@ -221,9 +221,6 @@ func (rt *Runtime) Close() error {
 	return nil
 }
 
-// Now is the monotonic time since the Runtime was made.
-func (rt *Runtime) Now() time.Duration { return rt.vm.Now() }
-
 // begin claims the Runtime for one call.
 func (rt *Runtime) begin(ctx context.Context) (*callState, error) {
 	rt.mu.Lock()

@@ -25,9 +25,6 @@ func (s Style) Dim(text string) string { return s.wrap("2", text) }
 // Red is for what went wrong.
 func (s Style) Red(text string) string { return s.wrap("31", text) }
 
-// Green is for what is active or went well.
-func (s Style) Green(text string) string { return s.wrap("32", text) }
-
 // Yellow is for warnings.
 func (s Style) Yellow(text string) string { return s.wrap("33", text) }
 

@@ -37,7 +37,7 @@ func TestReadmeTranscript(t *testing.T) {
 		t.Fatal(err)
 	}
 	shown := regexp.MustCompile(`(?s)\$ go run ./cmd/hudrl run scripts/quickstart.lua\n(.*?)\n` +
-		`\$ go run ./cmd/hudrl chat quickstart 'What is 12 \+ 30\?'\n(.*?)\n` + "```").FindStringSubmatch(string(text))
+		`\$ go run ./cmd/hudrl chat quickstart 'What is 12 \+ 30\?' --temperature 0\n(.*?)\n` + "```").FindStringSubmatch(string(text))
 	if shown == nil {
 		t.Fatal("the README shows no quickstart with a chat after it")
 	}
@@ -65,5 +65,5 @@ func TestReadmeTranscript(t *testing.T) {
 	if before, after := parse(t, accuracy[0]), parse(t, accuracy[1]); after < before+0.15 {
 		t.Errorf("held-out accuracy: got %v, then %v, want a rise by at least 0.15", before, after)
 	}
-	program{}.run(t, "chat", "--data", data, "quickstart", "What is 12 + 30?").want(t, 0, []string{shown[2]}, nil)
+	program{}.run(t, "chat", "--data", data, "quickstart", "What is 12 + 30?", "--temperature", "0").want(t, 0, []string{shown[2]}, nil)
 }

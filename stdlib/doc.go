@@ -95,14 +95,14 @@ var (
 	functionLine = regexp.MustCompile(`^function (\w+(?:\.\w+)*)([.:])(\w+)(\(.*?\)) end`)
 	localLine    = regexp.MustCompile(`^local (\w+) = `)
 	fieldLine    = regexp.MustCompile(`^(\w+)\.(\w+) = `)
-	classTag     = regexp.MustCompile(`^@(?:class|alias) ([\w.]+)`)
+	classTag     = regexp.MustCompile(`^@(?:class|alias) (\(partial\) )?([\w.]+)`)
 	fieldTag     = regexp.MustCompile(`^@field (\w+)\??\s+(.*)`)
 	paramTag     = regexp.MustCompile(`^@param (\S+)\s+(.*)`)
 	returnTag    = regexp.MustCompile(`^@return (.*)`)
 )
 
 // parse reads one stub file. A local that follows a @class is that class under
-// another name.
+// another name; a (partial) class goes on with one described elsewhere.
 func parse(text string) []Entry {
 	var entries []Entry
 	var block []string
@@ -118,14 +118,16 @@ func parse(text string) []Entry {
 			block = append(block, comment)
 			continue
 		}
-		class := ""
+		class, partial := "", false
 		for _, c := range block {
 			if m := classTag.FindStringSubmatch(c); m != nil {
-				class = m[1]
+				class, partial = m[2], m[1] != ""
 			}
 		}
 		if class != "" {
-			entries = append(entries, Entry{Name: class, Signature: class, Text: prose(block)})
+			if !partial {
+				entries = append(entries, Entry{Name: class, Signature: class, Text: prose(block)})
+			}
 			for _, c := range block {
 				if m := fieldTag.FindStringSubmatch(c); m != nil {
 					entries = append(entries, Entry{Name: class + "." + m[1], Signature: class + "." + m[1], Text: "  " + m[2]})

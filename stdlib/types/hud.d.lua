@@ -110,8 +110,8 @@ function Error:wrap(context) end
 
 ---Trains one model: accumulate gradients with any number of passes, then step.
 ---
----    > trainer = hud.TrainingClient("my-fork")
----    > trainer:step(runs, {learning_rate = 3e-4, group_size = 8})
+---    trainer = hud.TrainingClient("my-fork")
+---    trainer:step(runs, {learning_rate = 3e-4, group_size = 8})
 ---@class hud.Trainer
 ---@field model string the name it was made with
 local Trainer = {}

@@ -1,0 +1,79 @@
+---@meta _
+
+---@class (partial) hud.loss
+local M = {}
+
+---Estimators of KL(current || reference) as losses, for tokens that the current
+---policy sampled: coef times a value per token, "token_mean". They need the
+---reference's logprobs: `reference =` on forward_backward_custom. x and l - q are held
+---within 20 of 0. Sources: verl; TRL and Trinity-RFT (ratio_cap = 2) for k3_is; NeMo
+---RL for k3_score. By name: `loss.as_custom("kl.k3")`.
+---@class hud.loss.kl
+local K = {}
+M.kl = K
+
+---@class hud.KLOptions: hud.LossOptions
+---@field coef number? default 1
+
+---@class hud.KLCapOptions: hud.KLOptions
+---@field ratio_cap number? default 0, which caps nothing
+
+---Per token l - l_ref. As a loss its gradient is 0 in the mean.
+---@param data table
+---@param opts hud.KLOptions?
+---@return tensor loss, table<string, number> metrics
+function K.k1(data, opts) end
+
+---Per token |l - l_ref|.
+---@param data table
+---@param opts hud.KLOptions?
+---@return tensor loss, table<string, number> metrics
+function K.abs(data, opts) end
+
+---Per token (l - l_ref)^2/2: its gradient is the divergence's.
+---@param data table
+---@param opts hud.KLOptions?
+---@return tensor loss, table<string, number> metrics
+function K.k2(data, opts) end
+
+---Per token e^x - x - 1 with x = l_ref - l, at most 10: the value is the divergence's, in
+---the mean; the gradient is that of the opposite direction.
+---@param data table
+---@param opts hud.KLOptions?
+---@return tensor loss, table<string, number> metrics
+function K.k3(data, opts) end
+
+---k3's value with k2's gradient.
+---@param data table
+---@param opts hud.KLOptions?
+---@return tensor loss, table<string, number> metrics
+function K.k3_st(data, opts) end
+
+---k3*r for tokens of another policy, r at most ratio_cap where that is above 0; the
+---gradient goes through both.
+---@param data table
+---@param opts hud.KLCapOptions?
+---@return tensor loss, table<string, number> metrics
+function K.k3_is(data, opts) end
+
+---k3 with the gradient of having sampled the token added: value and gradient are the
+---divergence's.
+---@param data table
+---@param opts hud.KLOptions?
+---@return tensor loss, table<string, number> metrics
+function K.k3_score(data, opts) end
+
+---@class hud.KLController
+---@field target number the divergence to keep
+---@field n number? samples since the last call, default 1
+---@field horizon number? default 10000
+
+---The next coefficient of a KL term: beta*(1 + clip(kl/target - 1, -0.2, 0.2)*n/horizon).
+---Source: verl's AdaptiveKLController.
+---@param beta number the coefficient so far
+---@param kl number the divergence measured
+---@param opts hud.KLController
+---@return number
+function K.controller_adaptive(beta, kl, opts) end
+
+return M

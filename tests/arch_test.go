@@ -60,18 +60,18 @@ var rooms = []room{
 	{"runtime/serve/...", []string{"runtime/hud", "internal/httpjson"}},
 	{"runtime/tinker/...", []string{"runtime/hud", "internal/httpjson", "internal/tokenizer"}},
 	{"runtime/metrics/...", []string{"internal/plot", "internal/tfevents"}},
-	{"runtime/local", []string{"runtime/hud", "runtime/loss", "internal/kernel", "internal/optim", "internal/policy", "internal/policy/safetensors",
-		"internal/sampler", "internal/store", "internal/tokenizer"}},
+	{"runtime/local", []string{"runtime/hud", "runtime/loss", "internal/kernel", "internal/optim", "internal/policy",
+		"internal/safetensors", "internal/sampler", "internal/store", "internal/tokenizer"}},
 	{"runtime/rollout", []string{"runtime/hud", "runtime/rng"}},
 	{"runtime/loss", []string{"runtime/hud", "runtime/tensor", "internal/kernel"}},
-	{"runtime/tensor", []string{"internal/kernel"}},
+	{"runtime/tensor", []string{"internal/kernel", "internal/safetensors"}},
 	{"runtime/hud/hudtest", []string{"runtime/hud"}},
 	{"runtime/hud", []string{"internal/httpjson"}}, // no tensors
 	{"runtime/rng", nil},
 	{"runtime/schedule", nil},
 	{"internal/kernel", nil},
-	{"internal/policy/safetensors", nil},
-	{"internal/policy", []string{"internal/kernel", "internal/policy/safetensors"}}, // calls kernels directly, never the autograd
+	{"internal/safetensors", nil},
+	{"internal/policy", []string{"internal/kernel", "internal/safetensors"}}, // calls kernels directly, never the autograd
 	{"internal/optim", []string{"internal/kernel"}},
 	{"internal/sampler", []string{"internal/kernel", "internal/policy", "internal/tokenizer"}},
 	{"internal/tokenizer", []string{"runtime/hud"}}, // for hud.Message

@@ -15,7 +15,7 @@ import (
 
 	"github.com/hudrl/hudrl/bindings"
 	"github.com/hudrl/hudrl/internal/policy"
-	"github.com/hudrl/hudrl/internal/policy/safetensors"
+	"github.com/hudrl/hudrl/internal/safetensors"
 	"github.com/hudrl/hudrl/internal/store"
 	"github.com/hudrl/hudrl/runtime"
 	"github.com/hudrl/hudrl/runtime/hud"

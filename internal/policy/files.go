@@ -7,7 +7,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/hudrl/hudrl/internal/policy/safetensors"
+	"github.com/hudrl/hudrl/internal/safetensors"
 )
 
 // Encode writes a parameter slab as safetensors, F32 or BF16, under the names

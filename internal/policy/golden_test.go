@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/hudrl/hudrl/internal/policy"
-	"github.com/hudrl/hudrl/internal/policy/safetensors"
+	"github.com/hudrl/hudrl/internal/safetensors"
 )
 
 // golden is what testdata/llama.py wrote with the versions it names, in

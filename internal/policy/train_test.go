@@ -16,7 +16,7 @@ import (
 	"testing"
 
 	"github.com/hudrl/hudrl/internal/policy"
-	"github.com/hudrl/hudrl/internal/policy/safetensors"
+	"github.com/hudrl/hudrl/internal/safetensors"
 )
 
 // The same batch gives the same bits with one core, with two, and while other

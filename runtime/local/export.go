@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/hudrl/hudrl/internal/policy"
-	"github.com/hudrl/hudrl/internal/policy/safetensors"
+	"github.com/hudrl/hudrl/internal/safetensors"
 	"github.com/hudrl/hudrl/runtime/hud"
 )
 

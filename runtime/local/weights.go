@@ -13,7 +13,7 @@ import (
 
 	"github.com/hudrl/hudrl/internal/optim"
 	"github.com/hudrl/hudrl/internal/policy"
-	"github.com/hudrl/hudrl/internal/policy/safetensors"
+	"github.com/hudrl/hudrl/internal/safetensors"
 	"github.com/hudrl/hudrl/internal/store"
 )
 

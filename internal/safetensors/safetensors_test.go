@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hudrl/hudrl/internal/policy/safetensors"
+	"github.com/hudrl/hudrl/internal/safetensors"
 )
 
 // file puts a header and a body together by hand, as the format's description

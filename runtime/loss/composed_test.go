@@ -1,0 +1,136 @@
+package loss_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/hudrl/hudrl/runtime/hud"
+	"github.com/hudrl/hudrl/runtime/loss"
+)
+
+// drawn is a random batch: groups of two trajectories, the first of which has
+// two datums in places; log-ratios of all sizes. With extremes the log-ratios
+// are also ±20, ±88 and ±1e3, and what must never be read lies under the mask.
+func drawn(seed uint64, extremes bool) *hud.Packed {
+	r := rand.New(rand.NewPCG(seed, 1))
+	p := &hud.Packed{Offsets: []int{0}}
+	traj := 0
+	for g := range 2 + r.IntN(3) {
+		for k := range 2 {
+			reward := float64(r.IntN(5)-2) + float64(k)/2
+			for range 1 + r.IntN(2)*(1-k) {
+				p.Offsets = append(p.Offsets, p.Offsets[len(p.Offsets)-1]+r.IntN(9))
+				p.Reward = append(p.Reward, reward)
+				p.TrajIdx = append(p.TrajIdx, traj)
+				p.GroupIdx = append(p.GroupIdx, g)
+			}
+			traj++
+		}
+	}
+	p.Advantage = loss.MeanOnly(loss.Rewards{Reward: p.Reward, Group: p.GroupIdx, Traj: p.TrajIdx})
+	bad := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 1e30}
+	for range p.Offsets[len(p.Offsets)-1] {
+		l := -4 * r.Float64() * r.Float64()
+		d := r.NormFloat64() * math.Pow(10, -3+4*r.Float64())
+		if extremes && r.IntN(3) == 0 {
+			d = []float64{1e3, -1e3, 88, -88, 20.5, -20.5, 19.5, -19.5}[r.IntN(8)]
+		}
+		ref := l + r.NormFloat64()*math.Pow(10, -3+3*r.Float64())
+		m := float32(1)
+		switch r.IntN(8) {
+		case 0, 1:
+			m = 0
+		case 2:
+			m = 0.5
+		}
+		values := [3]float32{float32(l), float32(l - d), float32(ref)}
+		if m == 0 && extremes {
+			for i := range values {
+				values[i] = bad[r.IntN(len(bad))]
+			}
+		}
+		p.Logprobs, p.SamplingLogprobs, p.RefLogprobs = append(p.Logprobs, values[0]), append(p.SamplingLogprobs, values[1]), append(p.RefLogprobs, values[2])
+		p.Mask = append(p.Mask, m)
+	}
+	return p
+}
+
+// variants are the configurations under which every loss is tried, where it
+// knows the key.
+var variants = []map[string]float64{nil, {"beta": 0.5}, {"ratio_cap": 2}, {"epsilon": 0.3}, {"coef": 2}, {"tau": 0.5}, {"dual_clip": 1.5}, {"delta": 1.1}}
+
+// tolerance is what the two forms of a loss may differ by, where ref is the
+// value and a sum has n terms.
+func tolerance(ref float64, n int) float64 {
+	return 1e-6 * math.Max(1, math.Abs(ref)) * math.Sqrt(float64(max(1, n)))
+}
+
+// differs reports whether two values are further apart than that; what both
+// call infinite, or beyond float32, is the same.
+func differs(a, b float64, n int) bool {
+	a, b = float64(float32(a)), float64(float32(b))
+	return a != b && !(math.Abs(a-b) <= tolerance(b, n)) && !(math.IsNaN(a) && math.IsNaN(b))
+}
+
+// TestComposed holds the tensor form of each loss against the fused one: per
+// token where a token's loss is its own, per datum, and every gradient.
+func TestComposed(t *testing.T) {
+	t.Parallel()
+	for _, name := range loss.Names() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(40) {
+				config := variants[seed%uint64(len(variants))]
+				l, err := loss.New(name, config)
+				if err != nil {
+					continue // another loss's key
+				}
+				p := drawn(seed, seed%2 == 1)
+				compare(t, fmt.Sprintf("seed %d %v", seed, config), l, p)
+			}
+		})
+	}
+}
+
+func compare(t *testing.T, what string, l *loss.TokenLoss, p *hud.Packed) {
+	t.Helper()
+	b, err := loss.NewBatch(nil, p, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens, err := l.Tokens(b, loss.Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := tokens.Data()
+	if err := tokens.Sum().Backward(); err != nil {
+		t.Fatal(err)
+	}
+	var slopes []float32
+	if g := b.Logprobs.Grad(); g != nil {
+		slopes = g.Data()
+	} else {
+		slopes = make([]float32, p.Tokens())
+	}
+	for d := range p.Len() {
+		lo, hi := p.Range(d)
+		grad := make([]float32, hi-lo)
+		want := l.EvalSpan(&loss.Span{Logprobs: p.Logprobs[lo:hi], Sampling: p.SamplingLogprobs[lo:hi], Reference: p.RefLogprobs[lo:hi],
+			Mask: p.Mask[lo:hi], Advantage: p.Advantage[d], Reward: p.Reward[d]}, grad)
+		sum := 0.0
+		for i := lo; i < hi; i++ {
+			sum += float64(values[i])
+			if differs(float64(slopes[i]), float64(grad[i-lo]), want.Tokens) {
+				t.Errorf("%s: gradient %d of datum %d, l=%v q=%v ref=%v A=%v: got %v, want %v", what, i-lo, d, p.Logprobs[i], p.SamplingLogprobs[i], p.RefLogprobs[i], p.Advantage[d], slopes[i], grad[i-lo])
+			}
+			if p.Mask[i] == 0 && (values[i] != 0 || slopes[i] != 0) {
+				t.Errorf("%s: masked token %d of datum %d: got %v with gradient %v, want 0", what, i-lo, d, values[i], slopes[i])
+			}
+		}
+		if differs(sum, want.Loss, want.Tokens) {
+			t.Errorf("%s: datum %d: got %v, want %v", what, d, sum, want.Loss)
+		}
+	}
+}

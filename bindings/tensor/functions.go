@@ -78,6 +78,8 @@ func (b *Binding) functions() *lua.LTable {
 		return 1
 	}
 	f["gradcheck"] = b.gradcheck
+	f["save"] = b.save
+	f["load"] = b.load
 
 	m := luax.Module(b.vm, "tensor", f)
 	m.Metatable.(*lua.LTable).RawSetString("__call", b.vm.NewFunction(func(L *lua.LState) int {

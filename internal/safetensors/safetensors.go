@@ -2,8 +2,10 @@
 // format: the header's length as a little-endian uint64, a JSON header that
 // gives each tensor's element type, shape and byte range, then the bytes.
 //
-// Elements are float32 in memory. F32 and BF16 can be written, and F32, BF16
-// and F16 read. The same tensors always encode to the same bytes.
+// Elements are float32 in memory. F32 and BF16 can be written. All of the
+// format's floating-point types of 16 bits and more, whole numbers and booleans
+// can be read: F64 rounds to nearest, a whole number that float32 cannot hold is
+// refused. The same tensors always encode to the same bytes.
 //
 // Source: the format's description in github.com/huggingface/safetensors.
 package safetensors
@@ -14,32 +16,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"slices"
-	"strings"
 )
 
 // A DType is how elements are stored.
 type DType string
 
-// The element types.
+// The element types that can be written.
 const (
 	F32  DType = "F32"
 	BF16 DType = "BF16"
-	F16  DType = "F16" // read only
 )
-
-// size is the number of bytes of an element, 0 when the type is unknown.
-func (d DType) size() int {
-	switch d {
-	case F32:
-		return 4
-	case BF16, F16:
-		return 2
-	}
-	return 0
-}
 
 // A Tensor is a named array, row-major.
 type Tensor struct {
@@ -48,7 +36,7 @@ type Tensor struct {
 	Data  []float32
 }
 
-// A File is what Decode found.
+// A File is what Decode or Read found.
 type File struct {
 	Tensors  []Tensor // in the order of their bytes
 	Metadata map[string]string
@@ -69,12 +57,6 @@ const (
 	maxHeader   = 100 << 20 // the format's own limit
 )
 
-type entry struct {
-	DType   DType     `json:"dtype"`
-	Shape   []int     `json:"shape"`
-	Offsets [2]uint64 `json:"data_offsets"`
-}
-
 // Encode writes tensors in the given order, their elements as dtype (F32 or
 // BF16, which rounds to nearest even). Metadata may be nil.
 func Encode(w io.Writer, tensors []Tensor, dtype DType, metadata map[string]string) error {
@@ -89,7 +71,7 @@ func Encode(w io.Writer, tensors []Tensor, dtype DType, metadata map[string]stri
 	if _, err := w.Write(append(head, header...)); err != nil {
 		return fmt.Errorf("safetensors: %w", err)
 	}
-	size := dtype.size()
+	size := kinds[dtype].size
 	buf := make([]byte, size*chunk)
 	for _, t := range tensors {
 		for part := range slices.Chunk(t.Data, chunk) {
@@ -151,12 +133,12 @@ func encodeHeader(tensors []Tensor, dtype DType, metadata map[string]string) ([]
 			return nil, fmt.Errorf("safetensors: %q: data does not fill the shape: got %d elements, want %d for %v", t.Name, len(t.Data), n, t.Shape)
 		}
 		seen[t.Name] = true
-		end := at + uint64(n*dtype.size())
+		end := at + uint64(n*kinds[dtype].size)
 		shape := t.Shape
 		if shape == nil {
 			shape = []int{}
 		}
-		if err := put(t.Name, entry{dtype, shape, [2]uint64{at, end}}); err != nil {
+		if err := put(t.Name, entry{dtype, shape, []uint64{at, end}}); err != nil {
 			return nil, err
 		}
 		at = end
@@ -166,116 +148,4 @@ func encodeHeader(tensors []Tensor, dtype DType, metadata map[string]string) ([]
 		b.WriteByte(' ') // the data then starts at a multiple of 8
 	}
 	return b.Bytes(), nil
-}
-
-// Decode reads a whole file. It refuses one that is cut short, has bytes that
-// no tensor owns, or tensors that overlap.
-func Decode(data []byte) (*File, error) {
-	if len(data) < 8 {
-		return nil, fmt.Errorf("safetensors: file is cut short: got %d bytes, want at least 8", len(data))
-	}
-	n := binary.LittleEndian.Uint64(data)
-	if n > maxHeader || n > uint64(len(data)-8) {
-		return nil, fmt.Errorf("safetensors: header does not fit the file: got a header of %d bytes in a file of %d", n, len(data))
-	}
-	header, body := data[8:8+n], data[8+n:]
-	var raw map[string]json.RawMessage
-	if err := json.Unmarshal(header, &raw); err != nil {
-		return nil, fmt.Errorf("safetensors: header is not a JSON object: %w", err)
-	}
-	f := &File{}
-	if meta, ok := raw[metadataKey]; ok {
-		if err := json.Unmarshal(meta, &f.Metadata); err != nil {
-			return nil, fmt.Errorf("safetensors: metadata: %w", err)
-		}
-		delete(raw, metadataKey)
-	}
-	entries := make(map[string]entry, len(raw))
-	for _, name := range slices.Sorted(maps.Keys(raw)) {
-		var e entry
-		if err := json.Unmarshal(raw[name], &e); err != nil {
-			return nil, fmt.Errorf("safetensors: %q: %w", name, err)
-		}
-		entries[name] = e
-	}
-	names := slices.SortedFunc(maps.Keys(entries), func(a, b string) int {
-		x, y := entries[a].Offsets, entries[b].Offsets
-		if x != y {
-			return slices.Compare(x[:], y[:])
-		}
-		return strings.Compare(a, b)
-	})
-	var at uint64
-	for _, name := range names {
-		e := entries[name]
-		count, err := elements(e.Shape)
-		lo, hi := e.Offsets[0], e.Offsets[1]
-		size := uint64(e.DType.size())
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("safetensors: %q: %w", name, err)
-		case size == 0:
-			return nil, fmt.Errorf("safetensors: %q: cannot read dtype: got %q, want F32, BF16 or F16", name, e.DType)
-		case lo != at:
-			return nil, fmt.Errorf("safetensors: %q: bytes overlap or leave a hole: got a start at %d, want %d", name, lo, at)
-		case hi < lo || hi > uint64(len(body)):
-			return nil, fmt.Errorf("safetensors: %q: bytes end outside the file: got %d to %d of %d", name, lo, hi, len(body))
-		case (hi-lo)%size != 0 || (hi-lo)/size != uint64(count):
-			return nil, fmt.Errorf("safetensors: %q: bytes do not fill the shape: got %d, want %d for %s %v", name, hi-lo, uint64(count)*size, e.DType, e.Shape)
-		}
-		f.Tensors = append(f.Tensors, Tensor{name, e.Shape, decode(body[lo:hi], e.DType)})
-		at = hi
-	}
-	if at != uint64(len(body)) {
-		return nil, fmt.Errorf("safetensors: file has bytes that no tensor owns: got %d, want %d", len(body), at)
-	}
-	return f, nil
-}
-
-// elements is the size of a shape, which a header from outside may make
-// negative or too large to multiply.
-func elements(shape []int) (int, error) {
-	n := 1
-	for _, d := range shape {
-		if d < 0 || d > 0 && n > math.MaxInt32/d {
-			return 0, fmt.Errorf("shape out of range: got %v", shape)
-		}
-		n *= d
-	}
-	return n, nil
-}
-
-func decode(b []byte, dtype DType) []float32 {
-	x := make([]float32, len(b)/dtype.size())
-	for i := range x {
-		switch dtype {
-		case F32:
-			x[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
-		case BF16:
-			x[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(b[2*i:])) << 16)
-		case F16:
-			x[i] = fromF16(binary.LittleEndian.Uint16(b[2*i:]))
-		}
-	}
-	return x
-}
-
-// toBF16 rounds to nearest, ties to even. A NaN stays one.
-func toBF16(v float32) uint16 {
-	bits := math.Float32bits(v)
-	if v != v {
-		return uint16(bits>>16) | 0x40
-	}
-	return uint16((bits + 0x7fff + bits>>16&1) >> 16)
-}
-
-func fromF16(h uint16) float32 {
-	sign, exp, frac := uint32(h>>15)<<31, uint32(h>>10&31), uint32(h&0x3ff)
-	switch exp {
-	case 0: // zero or denormal: frac·2⁻²⁴
-		return math.Float32frombits(math.Float32bits(float32(frac)*0x1p-24) | sign)
-	case 31:
-		return math.Float32frombits(sign | 0x7f800000 | frac<<13)
-	}
-	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
 }

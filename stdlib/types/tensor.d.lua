@@ -104,6 +104,32 @@ function M.stack(tensors, dim) end
 ---@return tensor
 function M.where(mask, a, b) end
 
+-- Files ----------------------------------------------------------------------
+
+---The tensors as a safetensors file, which other tools read: a string, within
+---the host's limit for strings. Elements are written as 32-bit floats, tensors in
+---the order of their names; gradients are not written.
+---
+---    > #tensor.save({ w = tensor{1, 2} }, { metadata = { step = "7" } })
+---    104
+---@param tensors table<string, tensor>
+---@param opts? { metadata: table<string, string>? }
+---@return string bytes
+function M.save(tensors, opts) end
+
+---The tensors of a safetensors file by name, as constants, and its metadata,
+---which may be empty. Other floats become 32-bit ones; whole numbers and booleans
+---do where nothing is lost, and raise otherwise.
+---
+---    > tensors, metadata = tensor.load(tensor.save({ w = tensor{1, 2} }, { metadata = { step = "7" } }))
+---    > tensors.w, metadata.step
+---     1 2
+---    [float32 2]
+---    "7"
+---@param bytes string
+---@return table<string, tensor> tensors, table<string, string> metadata
+function M.load(bytes) end
+
 -- Gradients ------------------------------------------------------------------
 
 ---Calls fn(...) without recording graphs in this task; returns what it returns.

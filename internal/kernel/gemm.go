@@ -51,7 +51,7 @@ func depth(k int) int {
 // whatever m and n are: the bits of an element depend on its row of A, its column of B and k alone. Against float64 the error of an element is below
 // (min(k,384)+k/384+2)·2⁻²⁴·Σ|a·b| (plus, when it accumulates, the rounding of that addition).
 //
-// Gemm runs on the caller's goroutine; split by batch with [Parallel].
+// Large products use all cores, unless a call of [Parallel] has them already.
 func Gemm(l Layout, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, accumulate bool) {
 	checkGemm(l, m, n, k, a, lda, b, ldb, c, ldc)
 	if m == 0 || n == 0 {
@@ -61,6 +61,35 @@ func Gemm(l Layout, m, n, k int, a []float32, lda int, b []float32, ldb int, c [
 		clearRows(m, n, c, ldc, accumulate)
 		return
 	}
+	parts := shares(m, n, k)
+	if parts == 1 {
+		gemm(l, m, n, k, a, lda, b, ldb, c, ldc, accumulate)
+		return
+	}
+	byRows := cutsRows(parts, m, n, true)
+	Parallel(parts, func(i int) {
+		a, b, c, m, n := a, b, c, m, n
+		if byRows {
+			lo, hi := span(i, parts, m, 1)
+			at := lo * lda
+			if l == TN {
+				at = lo
+			}
+			a, c, m = a[at:], c[lo*ldc:], hi-lo
+		} else {
+			lo, hi := span(i, parts, n, active.panelWidth())
+			at := lo
+			if l == NT {
+				at = lo * ldb
+			}
+			b, c, n = b[at:], c[lo:], hi-lo
+		}
+		gemm(l, m, n, k, a, lda, b, ldb, c, ldc, accumulate)
+	})
+}
+
+// gemm is Gemm on the caller's goroutine, for sizes above 0.
+func gemm(l Layout, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, accumulate bool) {
 	lv := active
 	s := scratchPool.Get().(*scratch)
 	rs, cs := lda, 1
@@ -126,7 +155,8 @@ func (p *Panel) Pack(l Layout, n, k int, b []float32, ldb int) {
 }
 
 // GemmPanel is [Gemm] with the packed operand p: C[m,p.N] = A[m,p.K]·P, or += when accumulate is set. Its bits are
-// those of Gemm.
+// those of Gemm. Where it uses several cores for few rows, each core reads the same columns of P every time, and so finds
+// them in a cache of its own.
 func GemmPanel(m int, a []float32, lda int, p *Panel, c []float32, ldc int, accumulate bool) {
 	n, k := p.N, p.K
 	checkMatrix("GemmPanel", "a", m, k, a, lda)
@@ -138,17 +168,34 @@ func GemmPanel(m int, a []float32, lda int, p *Panel, c []float32, ldc int, accu
 		clearRows(m, n, c, ldc, accumulate)
 		return
 	}
-	nr, kb := p.lv.panelWidth(), depth(k)
-	off := 0
-	for j := 0; j < n; j += maxWidth {
-		w := min(maxWidth, n-j)
-		for q := 0; q < k; q += kb {
-			d := min(kb, k-q)
-			size := d * roundUp(w, nr)
-			blk := block{rows: d, cols: w, whole: p.data[off : off+size], rowStride: nr, panelStride: nr * d}
-			blk.edge = blk.whole[w/nr*nr*d:]
-			multiplyBlock(p.lv, nil, m, &blk, a[q:], lda, 1, c[j:], ldc, accumulate || q > 0)
-			off += size
+	parts := shares(m, n, k)
+	if parts == 1 {
+		p.multiply(m, 0, n, a, lda, c, ldc, accumulate)
+		return
+	}
+	byRows := cutsRows(parts, m, n, false)
+	Parallel(parts, func(i int) {
+		if byRows {
+			lo, hi := span(i, parts, m, 1)
+			p.multiply(hi-lo, 0, n, a[lo*lda:], lda, c[lo*ldc:], ldc, accumulate)
+			return
+		}
+		lo, hi := span(i, parts, n, p.lv.panelWidth())
+		p.multiply(m, lo, hi, a, lda, c, ldc, accumulate)
+	})
+}
+
+// multiply computes the columns lo to hi of C; lo is the first of a panel.
+func (p *Panel) multiply(m, lo, hi int, a []float32, lda int, c []float32, ldc int, accumulate bool) {
+	nr, kb := p.lv.panelWidth(), depth(p.K)
+	for j := lo / maxWidth * maxWidth; j < hi; j += maxWidth {
+		from, to := max(lo-j, 0), min(hi-j, maxWidth)
+		wide := roundUp(min(maxWidth, p.N-j), nr)
+		for q := 0; q < p.K; q += kb {
+			d := min(kb, p.K-q)
+			blk := block{rows: d, cols: to - from, whole: p.data[j*p.K+q*wide+from*d:], rowStride: nr, panelStride: nr * d}
+			blk.edge = blk.whole[blk.cols/nr*nr*d:]
+			multiplyBlock(p.lv, nil, m, &blk, a[q:], lda, 1, c[j+from:], ldc, accumulate || q > 0)
 		}
 	}
 }

@@ -21,8 +21,8 @@ func stored(l Layout, m, n, k int) (ar, ac, br, bc int) {
 	return
 }
 
-// span is the length of rows rows of cols values, ld apart.
-func span(rows, cols, ld int) int {
+// stretch is the length of rows rows of cols values, ld apart.
+func stretch(rows, cols, ld int) int {
 	if rows == 0 || cols == 0 {
 		return 0
 	}
@@ -35,9 +35,9 @@ func checkProduct(t *testing.T, r *rand.Rand, l Layout, m, n, k int, accumulate 
 	t.Helper()
 	ar, ac, br, bc := stored(l, m, n, k)
 	lda, ldb, ldc := ac+r.IntN(4), bc+r.IntN(4), n+r.IntN(4)
-	a := newGuarded(r, span(ar, ac, lda), r.IntN(16), true).seal()
-	b := newGuarded(r, span(br, bc, ldb), r.IntN(16), true).seal()
-	c := newGuarded(r, span(m, n, ldc), r.IntN(16), false).seal()
+	a := newGuarded(r, stretch(ar, ac, lda), r.IntN(16), true).seal()
+	b := newGuarded(r, stretch(br, bc, ldb), r.IntN(16), true).seal()
+	c := newGuarded(r, stretch(m, n, ldc), r.IntN(16), false).seal()
 	before := append([]float32(nil), c.x...)
 	Gemm(l, m, n, k, a.x, lda, b.x, ldb, c.x, ldc, accumulate)
 	name := fmt.Sprintf("%v %dx%dx%d lda=%d ldb=%d ldc=%d accumulate=%v", l, m, n, k, lda, ldb, ldc, accumulate)
@@ -93,6 +93,41 @@ func TestGemm(t *testing.T) {
 				}
 				for _, s := range [][3]int{{37, 30, 385}, {5, 520, 400}, {1, 1030, 769}, {30, 30, 32}, {13, 264, 96}, {3, 16, 1500}} {
 					checkProduct(t, r, l, s[0], s[1], s[2], acc)
+				}
+			}
+		}
+	})
+}
+
+// TestGemmShared compares products that several cores share with those of one, bit by bit.
+func TestGemmShared(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(3, 4))
+		for _, s := range [][3]int{{301, 250, 260}, {33, 1000, 600}, {1000, 37, 500}, {700, 96, 290}} {
+			m, n, k := s[0], s[1], s[2]
+			for _, l := range layouts {
+				ar, ac, br, bc := stored(l, m, n, k)
+				a, b, c := randoms(r, ar*ac), randoms(r, br*bc), randoms(r, m*n)
+				want, packed := append([]float32(nil), c...), append([]float32(nil), c...)
+				Gemm(l, m, n, k, a, ac, b, bc, c, n, true)
+				gemm(l, m, n, k, a, ac, b, bc, want, n, true)
+				if !sameBits(c, want) {
+					t.Fatalf("Gemm %v %v: shared differs", l, s)
+				}
+				if l == TN {
+					continue
+				}
+				var p Panel
+				p.Pack(l, n, k, b, bc)
+				GemmPanel(m, a, ac, &p, packed, n, true)
+				if !sameBits(packed, want) {
+					t.Fatalf("GemmPanel %v %v: shared differs", l, s)
+				}
+				row := make([]float32, n) // few rows are shared while a worker is awake
+				GemmPanel(1, a, ac, &p, row, n, false)
+				gemm(l, 1, n, k, a, ac, b, bc, want, n, false)
+				if !sameBits(row, want[:n]) {
+					t.Fatalf("GemmPanel %v %v, one row: shared differs", l, s)
 				}
 			}
 		}

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -23,15 +22,16 @@ var workers struct {
 type job struct {
 	f       func(int)
 	n       int64
-	next    atomic.Int64 // the first item nobody took
-	done    atomic.Int64 // items that returned
-	pending sync.WaitGroup
+	next    atomic.Int64        // the first item nobody took
+	done    atomic.Int64        // items that returned
 	failure atomic.Pointer[any] // the first panic
+	asleep  atomic.Bool         // the caller waits for woken
+	woken   chan struct{}
 }
 
 // Parallel runs f(0) to f(n-1), each once, on up to GOMAXPROCS goroutines, the caller among them, and returns when
-// all have returned. Items are handed out one by one in ascending order, so pieces may differ in size. A panic in f
-// is raised again in the caller when no item runs any more.
+// all have returned. Items are handed out one by one in ascending order, so pieces may differ in size; the caller takes
+// the first. A panic in f is raised again in the caller when no item runs any more.
 //
 // Concurrent calls are safe: while one call has the workers, another, also one made inside f, runs its items itself.
 func Parallel(n int, f func(i int)) {
@@ -43,7 +43,6 @@ func Parallel(n int, f func(i int)) {
 		return
 	}
 	j := &job{f: f, n: int64(n)}
-	j.pending.Add(n)
 	workers.job.Store(j)
 	for range min(n, cores) - 1 - int(workers.alive.Load()) {
 		workers.alive.Add(1)
@@ -58,9 +57,22 @@ func Parallel(n int, f func(i int)) {
 	}
 }
 
+// Cores is how many goroutines a call of [Parallel] would run on now: 1 while another call has the workers, so that
+// who is inside one does not cut work up in vain.
+func Cores() int {
+	if workers.owned.Load() {
+		return 1
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
 // run takes items until none is left.
 func (j *job) run() {
-	for i := j.next.Add(1) - 1; i < j.n; i = j.next.Add(1) - 1 {
+	for j.next.Load() < j.n {
+		i := j.next.Add(1) - 1
+		if i >= j.n {
+			return
+		}
 		j.item(int(i))
 	}
 }
@@ -70,20 +82,33 @@ func (j *job) item(i int) {
 		if p := recover(); p != nil {
 			j.failure.CompareAndSwap(nil, &p)
 		}
-		j.done.Add(1)
-		j.pending.Done()
+		if j.done.Add(1) == j.n && j.asleep.Load() {
+			close(j.woken)
+		}
 	}()
 	j.f(i)
 }
 
 // wait returns when every item has returned.
 func (j *job) wait() {
-	start := time.Now()
-	for j.done.Load() < j.n && time.Since(start) < spinTime {
+	for range 100 { // the other pieces of an even cut are about to be done
+		if j.done.Load() == j.n {
+			return
+		}
+		pause()
+	}
+	for start := time.Now(); time.Since(start) < spinTime; {
+		if j.done.Load() == j.n {
+			return
+		}
 		pause()
 		runtime.Gosched()
 	}
-	j.pending.Wait()
+	j.woken = make(chan struct{})
+	j.asleep.Store(true)
+	if j.done.Load() < j.n {
+		<-j.woken // whoever makes done reach n sees asleep
+	}
 }
 
 // work helps with first and with every later job until none came for spinTime.
@@ -94,10 +119,10 @@ func work(first *job) {
 	for polls := 1; ; polls++ {
 		if j := workers.job.Load(); j != nil && j != last {
 			j.run()
-			last, idle = j, time.Now()
+			last, idle, polls = j, time.Now(), 1
 		}
 		pause()
-		if polls%16 == 0 {
+		if polls%64 == 0 {
 			if time.Since(idle) > spinTime {
 				return
 			}

@@ -1,0 +1,31 @@
+//go:build !purego
+
+package kernel
+
+// ratioTable holds what the assembly of the ratios needs beside expTable.
+//
+//lint:ignore U1000 the assembly reads it
+var ratioTable = [...][8]uint32{
+	{1<<31 - 1, 1<<31 - 1, 1<<31 - 1, 1<<31 - 1, 1<<31 - 1, 1<<31 - 1, 1<<31 - 1, 1<<31 - 1}, // all bits but the sign
+	{1, 1, 1, 1, 1, 1, 1, 1},
+}
+
+// piecewiseAVX512 is PiecewiseTo.
+//
+//go:noescape
+func piecewiseAVX512(c *ratioCall)
+
+// piecewiseAVX2 is PiecewiseTo.
+//
+//go:noescape
+func piecewiseAVX2(c *ratioCall)
+
+// ratioAVX512 is RatioTo.
+//
+//go:noescape
+func ratioAVX512(c *ratioCall)
+
+// ratioAVX2 is RatioTo.
+//
+//go:noescape
+func ratioAVX2(c *ratioCall)

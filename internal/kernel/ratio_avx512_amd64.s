@@ -1,0 +1,234 @@
+//go:build !purego
+
+#include "go_asm.h"
+#include "textflag.h"
+
+// START loads the constants, clears the sums and points SI, DI and DX at x, q and mask, CX at how many are left.
+#define START \
+	MOVQ         c+0(FP), BX;           \
+	MOVQ         ratioCall_x(BX), SI;    \
+	MOVQ         ratioCall_q(BX), DI;    \
+	MOVQ         ratioCall_mask(BX), DX; \
+	MOVQ         ratioCall_out(BX), R9;  \
+	MOVQ         ratioCall_n(BX), CX;    \
+	VBROADCASTSS ·expTable+0(SB), Z16;   \
+	VBROADCASTSS ·expTable+32(SB), Z17;  \
+	VBROADCASTSS ·expTable+96(SB), Z19;  \
+	VBROADCASTSS ·expTable+128(SB), Z20; \
+	VBROADCASTSS ·expTable+160(SB), Z21; \
+	VBROADCASTSS ·expTable+192(SB), Z22; \
+	VBROADCASTSS ·expTable+224(SB), Z23; \
+	VBROADCASTSS ·expTable+320(SB), Z24; \
+	VPXORD       Z8, Z8, Z8;             \
+	VPXORD       Z9, Z9, Z9;             \
+	VPXORD       Z10, Z10, Z10;          \
+	VPXORD       Z11, Z11, Z11;          \
+	VPXORD       Z12, Z12, Z12;          \
+	VPXORD       Z13, Z13, Z13;          \
+	VPXORD       Z14, Z14, Z14;          \
+	VPXORD       Z15, Z15, Z15;          \
+	VPXORD       Z25, Z25, Z25;          \
+	VPXORD       Z26, Z26, Z26;          \
+	VPXORD       Z27, Z27, Z27;          \
+	KXNORW       K5, K5, K5
+
+// LAST sets K5 to the CX values that are left, if they do not fill a vector.
+#define LAST(full) \
+	CMPQ  CX, $16; \
+	JGE   full;    \
+	MOVQ  $-1, AX; \
+	SHLQ  CX, AX;  \
+	NOTQ  AX;      \
+	KMOVW AX, K5
+
+// RATIO reads 16 positions and adds to the sums. It leaves the mask in K1, x in Z0, d in Z2 with what its rounding
+// lost in Z1, and r in Z6. What was lost is exact (Knuth's two-sum) and enters the exponential, see expTable, with the
+// reduced argument. At |d| below 20 the lower part of ln 2 is worth half a unit at most and left out.
+#define RATIO \
+	VMOVUPS.Z      (DX), K5, Z7;                        \
+	VCMPPS         $4, Z8, Z7, K5, K1;                  \
+	VMOVUPS.Z      (SI), K1, Z0;                        \
+	VMOVUPS.Z      (DI), K1, Z1;                        \
+	VSUBPS         Z1, Z0, Z2;                          \
+	VSUBPS         Z0, Z2, Z3;                          \
+	VSUBPS         Z3, Z2, Z4;                          \
+	VSUBPS         Z4, Z0, Z4;                          \
+	VADDPS         Z3, Z1, Z5;                          \
+	VSUBPS         Z5, Z4, Z1;                          \
+	VMULPS         Z16, Z2, Z3;                         \
+	VRNDSCALEPS    $8, Z3, Z3;                          \
+	VMOVAPS        Z2, Z7;                              \
+	VFNMADD231PS   Z17, Z3, Z7;                         \
+	VADDPS         Z1, Z7, Z7;                          \
+	VMOVAPS        Z19, Z6;                             \
+	VFMADD213PS    Z20, Z7, Z6;                         \
+	VFMADD213PS    Z21, Z7, Z6;                         \
+	VFMADD213PS    Z22, Z7, Z6;                         \
+	VFMADD213PS    Z23, Z7, Z6;                         \
+	VFMADD213PS    Z24, Z7, Z6;                         \
+	VFMADD213PS    Z24, Z7, Z6;                         \
+	VSCALEFPS.Z    Z3, Z6, K1, Z6;                      \
+	VADDPS         Z6, Z10, Z10;                        \
+	VFMADD231PS    Z6, Z6, Z11;                         \
+	VADDPS         Z2, Z12, Z12;                        \
+	VFMADD231PS    Z2, Z2, Z13;                         \
+	VMAXPS         Z6, Z14, Z14;                        \
+	VRANGEPS       $11, Z2, Z15, Z15;                   \
+	VPADDD.BCST    ·ratioTable+32(SB), Z25, K1, Z25
+
+// FLUSH adds a float32 sum to its part in float64 and clears it.
+#define FLUSH(z, y, i) \
+	VCVTPS2PD     y, Z3;                                 \
+	VEXTRACTF64X4 $1, z, Y4;                             \
+	VCVTPS2PD     Y4, Z4;                                \
+	VADDPD        Z3, Z4, Z3;                            \
+	VADDPD        (ratioCall_part+64*i)(BX), Z3, Z3;     \
+	VMOVUPD       Z3, (ratioCall_part+64*i)(BX);         \
+	VPXORD        z, z, z
+
+// FINISH adds up what a sum holds.
+#define FINISH(z, y, i) \
+	VCVTPS2PD     y, Z3;                             \
+	VEXTRACTF64X4 $1, z, Y4;                         \
+	VCVTPS2PD     Y4, Z4;                            \
+	VADDPD        Z3, Z4, Z3;                        \
+	VADDPD        (ratioCall_part+64*i)(BX), Z3, Z3; \
+	VEXTRACTF64X4 $1, Z3, Y4;                        \
+	VADDPD        Y4, Y3, Y3;                        \
+	VEXTRACTF128  $1, Y3, X4;                        \
+	VADDPD        X4, X3, X3;                        \
+	VUNPCKHPD     X3, X3, X4;                        \
+	VADDSD        X4, X3, X3;                        \
+	VMOVSD        X3, (ratioCall_sums+8*i)(BX)
+
+// FOLD joins the lanes of z with op, into the lowest of X3.
+#define FOLD(op, z, y) \
+	VEXTRACTI64X4 $1, z, Y4;     \
+	op            Y4, y, Y3;     \
+	VEXTRACTI128  $1, Y3, X4;    \
+	op            X4, X3, X3;    \
+	VPSHUFD       $0x4E, X3, X4; \
+	op            X4, X3, X3;    \
+	VPSHUFD       $0xB1, X3, X4; \
+	op            X4, X3, X3
+
+#define COUNT(z, y, field) \
+	FOLD(VPADDD, z, y); \
+	VMOVD X3, AX;       \
+	MOVQ  AX, field(BX)
+
+// RESULTS writes what both functions add up.
+#define RESULTS \
+	FINISH(Z10, Y10, 1);                    \
+	FINISH(Z11, Y11, 2);                    \
+	FINISH(Z12, Y12, 3);                    \
+	FINISH(Z13, Y13, 4);                    \
+	COUNT(Z25, Y25, ratioCall_tokens);      \
+	FOLD(VMAXPS, Z14, Y14);                 \
+	VMOVSS X3, ratioCall_maxRatio(BX);      \
+	FOLD(VMAXPS, Z15, Y15);                \
+	VMOVSS X3, ratioCall_maxLog(BX)
+
+// func piecewiseAVX512(c *ratioCall)
+TEXT ·piecewiseAVX512(SB), NOSPLIT, $0-8
+	START
+	MOVQ         ratioCall_scale(BX), R8
+	MOVL         ratioCall_times(BX), AX
+	KMOVW        AX, K6
+	VBROADCASTSS ratioCall_low(BX), Z28
+	VBROADCASTSS ratioCall_lowRest(BX), Z29
+	VBROADCASTSS ratioCall_high(BX), Z30
+	VBROADCASTSS ratioCall_highRest(BX), Z31
+
+block:
+	MOVQ $8, R10
+
+loop:
+	LAST(full)
+
+full:
+	RATIO
+
+	// d is below a bound in two parts where d − bound + its rest is below the bound's rest: the difference is exact
+	// where the first parts are close.
+	VSUBPS            Z28, Z2, Z3
+	VADDPS            Z1, Z3, Z3
+	VCMPPS            $1, Z29, Z3, K1, K2
+	VSUBPS            Z30, Z2, Z3
+	VADDPS            Z1, Z3, Z3
+	VCMPPS            $14, Z31, Z3, K1, K3
+	VPADDD.BCST       ·ratioTable+32(SB), Z26, K2, Z26
+	VPADDD.BCST       ·ratioTable+32(SB), Z27, K3, Z27
+	VMULPS.BCST       ratioCall_slope(BX), Z6, Z4
+	VMOVAPS           Z4, Z5
+	VBROADCASTSS      ratioCall_lowSlope(BX), K2, Z4
+	VBROADCASTSS      ratioCall_highSlope(BX), K3, Z4
+	VBROADCASTSS      ratioCall_lowValue(BX), K2, Z5
+	VBROADCASTSS      ratioCall_highValue(BX), K3, Z5
+	VMULPS            Z4, Z0, K6, Z5
+	VMOVUPS.Z         (R8), K1, Z7
+	VFMADD231PS       Z7, Z5, Z9
+	TESTQ             R9, R9
+	JZ                next
+	VMULPS.Z          Z7, Z4, K1, Z4
+	VMOVUPS           Z4, K5, (R9)
+	ADDQ              $64, R9
+
+next:
+	ADDQ $64, SI
+	ADDQ $64, DI
+	ADDQ $64, DX
+	ADDQ $64, R8
+	SUBQ $16, CX
+	JLE  done
+	DECQ R10
+	JNZ  loop
+	FLUSH(Z9, Y9, 0)
+	FLUSH(Z10, Y10, 1)
+	FLUSH(Z11, Y11, 2)
+	FLUSH(Z12, Y12, 3)
+	FLUSH(Z13, Y13, 4)
+	JMP  block
+
+done:
+	FINISH(Z9, Y9, 0)
+	RESULTS
+	COUNT(Z26, Y26, ratioCall_lows)
+	COUNT(Z27, Y27, ratioCall_highs)
+	VZEROUPPER
+	RET
+
+// func ratioAVX512(c *ratioCall)
+TEXT ·ratioAVX512(SB), NOSPLIT, $0-8
+	START
+	MOVQ ratioCall_ratio(BX), R8
+
+block:
+	MOVQ $8, R10
+
+loop:
+	LAST(full)
+
+full:
+	RATIO
+	VMOVUPS Z2, K5, (R9)
+	VMOVUPS Z6, K5, (R8)
+	ADDQ    $64, R9
+	ADDQ    $64, R8
+	ADDQ    $64, SI
+	ADDQ    $64, DI
+	ADDQ    $64, DX
+	SUBQ    $16, CX
+	JLE     done
+	DECQ    R10
+	JNZ     loop
+	FLUSH(Z10, Y10, 1)
+	FLUSH(Z11, Y11, 2)
+	FLUSH(Z12, Y12, 3)
+	FLUSH(Z13, Y13, 4)
+	JMP     block
+
+done:
+	RESULTS
+	VZEROUPPER
+	RET

@@ -127,16 +127,7 @@ func Custom(a *tensor.Allocator, f TensorLoss) hud.CustomLoss {
 // AsCustom is a loss of this package as what ForwardBackwardCustom takes, so
 // that AsCustom("ppo", …) does what the service's own ppo does.
 func AsCustom(name string, config map[string]float64, s Settings) (hud.CustomLoss, error) {
-	var t interface {
-		Check(s Settings) error
-		Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float64, error)
-	}
-	var err error
-	if _, pair := pairSpecs[name]; pair {
-		t, err = NewPair(name, config)
-	} else {
-		t, err = New(name, config)
-	}
+	t, err := NewBatchLoss(name, config)
 	if err != nil {
 		return nil, err
 	}

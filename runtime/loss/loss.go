@@ -305,7 +305,7 @@ func Builtin(name string, config map[string]float64) (*TokenLoss, error) {
 // values that are not finite are refused.
 func New(name string, config map[string]float64) (*TokenLoss, error) {
 	if _, ok := specs[name]; !ok {
-		return nil, unknown("loss", "loss", name, slices.Sorted(slices.Values(append(Names(), PairNames()...))))
+		return nil, unknown("loss", "loss", name, slices.Sorted(slices.Values(slices.Concat(Names(), PairNames(), AnswerNames()))))
 	}
 	return configured(name, name, config)
 }
@@ -381,9 +381,12 @@ func complete(op, name string, config map[string]float64) (map[string]float64, e
 	return c, nil
 }
 
-// defaults are those of a loss of tokens or pairs.
+// defaults are those of a loss of tokens, pairs or answers.
 func defaults(name string) map[string]float64 {
 	if sp, ok := pairSpecs[name]; ok {
+		return sp.defaults
+	}
+	if sp, ok := answerSpecs[name]; ok {
 		return sp.defaults
 	}
 	return specs[name].defaults

@@ -5,38 +5,45 @@ import (
 	"math"
 	"slices"
 
-	"github.com/hudrl/hudrl/runtime/hud"
 	"github.com/hudrl/hudrl/runtime/tensor"
 )
 
-// A PairLoss compares two answers to one prompt. A pair is a group of two
-// trajectories, so that group_size = 2 pairs a batch; the one with the higher
-// reward is the chosen one. A trajectory's logprob is the sum over the loss
-// tokens of its datums.
+// A PairLoss compares two answers to one prompt. A pair is two trajectories
+// whose Extra has the same "pair", a number or a string, or else a group of
+// two, so that group_size = 2 pairs a batch. The chosen answer is the one whose
+// Extra has "chosen" = 1, or else the one with the higher reward. A
+// trajectory's logprob is the sum over the loss tokens of its datums.
 type PairLoss struct {
 	name      string
 	config    map[string]float64
 	reference bool
-	f         pairFunc
+	want      members
+	all       func(p []pairing) []pairTerm
 }
-
-// side is one answer of a pair.
-type side struct {
-	l, ref float64 // Σ of the logprobs
-	n      float64 // loss tokens, at least 1
-}
-
-// x is how much likelier the policy finds the answer than the reference does.
-func (s side) x() float64 { return s.l - s.ref }
 
 // A pairFunc is the loss of a pair, and its derivatives with respect to the
 // sums of the logprobs.
-type pairFunc = func(chosen, rejected side) (value, dchosen, drejected float64)
+type pairFunc func(chosen, rejected side) (value, dchosen, drejected float64)
+
+// pairTerm is the loss of a pair, and its derivatives with respect to the sums
+// of the logprobs.
+type pairTerm struct{ value, chosen, rejected, gold float64 }
 
 type pairSpec struct {
 	reference bool
 	defaults  map[string]float64
-	f         func(c map[string]float64) pairFunc
+	want      members
+	f         func(c map[string]float64) pairFunc // or, where pairs depend on each other or have more than two answers,
+	all       func(c map[string]float64) func(p []pairing) []pairTerm
+}
+
+// all is what a loss of one pair at a time is to all pairs.
+func (f pairFunc) all(p []pairing) []pairTerm {
+	out := make([]pairTerm, len(p))
+	for i := range p {
+		out[i].value, out[i].chosen, out[i].rejected = f(p[i].chosen.side, p[i].rejected.side)
+	}
+	return out
 }
 
 const (
@@ -123,7 +130,13 @@ func logOdds(l float64) (value, slope float64) {
 // OpenRLHF; for cpo, simpo and alphapo TRL's experimental/cpo; for orpo its
 // experimental/orpo. NLL is the mean over a chosen answer's tokens, where TRL
 // takes that over all chosen answers of a batch.
-var pairSpecs = map[string]pairSpec{
+var pairSpecs = func() map[string]pairSpec {
+	all := maps.Clone(simplePairs)
+	maps.Copy(all, morePairs)
+	return all
+}()
+
+var simplePairs = map[string]pairSpec{
 	// −log σ(βΔ).
 	"dpo": ofMargin(nil, func(map[string]float64) func(z float64) (float64, float64) {
 		return func(z float64) (float64, float64) { return smoothed(z, 1, 0) }
@@ -272,10 +285,24 @@ func NewPair(name string, config map[string]float64) (*PairLoss, error) {
 			return nil, invalid(name, "%s: got 0, want above 0", k)
 		}
 	}
-	if e, ok := c[keySmoothing]; ok && !(e > 0 && e < 0.5) {
-		return nil, invalid(name, "%s: got %v, want above 0 and below 0.5", keySmoothing, e)
+	if e, ok := c[keySmoothing]; ok {
+		switch {
+		case sp.defaults[keySmoothing] == 0 && !(e >= 0 && e < 0.5):
+			return nil, invalid(name, "%s: got %v, want at least 0 and below 0.5", keySmoothing, e)
+		case sp.defaults[keySmoothing] != 0 && !(e > 0 && e < 0.5):
+			return nil, invalid(name, "%s: got %v, want above 0 and below 0.5", keySmoothing, e)
+		}
 	}
-	return &PairLoss{name: name, config: c, reference: sp.reference, f: sp.f(c)}, nil
+	t := &PairLoss{name: name, config: c, reference: sp.reference, want: sp.want}
+	if t.want.gold && c[keyAlpha] == 0 {
+		t.want.gold = false
+	}
+	if sp.all != nil {
+		t.all = sp.all(c)
+	} else {
+		t.all = sp.f(c).all
+	}
+	return t, nil
 }
 
 // Name is the loss's name.
@@ -289,82 +316,7 @@ func (t *PairLoss) UsesReference() bool { return t.reference }
 
 // Check finds what is wrong with s whatever the batch is: of the settings a
 // loss of pairs knows the denominator only.
-func (t *PairLoss) Check(s Settings) error {
-	switch {
-	case s.Aggregate != "" || s.MaxLength != 0 || s.Advantage != nil || s.Correction != nil || s.Old != nil:
-		return invalid(t.name, "got settings of a token loss, want at most a denominator: it is averaged over pairs")
-	case s.Denominator < 0 || math.IsNaN(s.Denominator):
-		return invalid(t.name, "denominator: got %v, want above 0", s.Denominator)
-	}
-	return nil
-}
-
-// answer is a trajectory of a batch.
-type answer struct {
-	side
-	reward float64
-	datums []int
-}
-
-// pairs are the batch's groups as pairs, chosen first, and the number of
-// groups left out because both rewards are equal.
-func (b *Batch) pairs(op string) (pairs [][2]*answer, ties int, err error) {
-	if b.GroupIdx == nil || len(b.TrajIdx) != b.Len() || len(b.Reward) != b.Len() {
-		return nil, 0, invalid(op, "want a batch in groups, with group_idx, traj_idx and reward for each datum")
-	}
-	var order []int
-	groups := map[int][]*answer{}
-	seen := map[[2]int]*answer{}
-	for d, g := range b.GroupIdx {
-		if g < 0 {
-			return nil, 0, &hud.Error{Op: op, Code: hud.CodeValidation, Detail: "the batch has no groups", Hint: "pass group_size = 2: a pair is a group"}
-		}
-		key := [2]int{g, b.TrajIdx[d]}
-		if seen[key] == nil {
-			if groups[g] == nil {
-				order = append(order, g)
-			}
-			seen[key] = &answer{reward: b.Reward[d]}
-			groups[g] = append(groups[g], seen[key])
-		}
-		seen[key].datums = append(seen[key].datums, d)
-	}
-	for _, g := range order {
-		two := groups[g]
-		if len(two) != 2 {
-			return nil, 0, invalid(op, "group %d: got %d trajectories, want 2: a pair", g, len(two))
-		}
-		if two[0].reward == two[1].reward {
-			ties++
-			continue
-		}
-		if two[0].reward < two[1].reward {
-			two[0], two[1] = two[1], two[0]
-		}
-		pairs = append(pairs, [2]*answer{two[0], two[1]})
-	}
-	return pairs, ties, nil
-}
-
-// sum fills in the sums of an answer.
-func (b *Batch) sum(x *answer) {
-	logprobs := b.Logprobs.Data()
-	for _, d := range x.datums {
-		lo, hi := b.Range(d)
-		for i := lo; i < hi; i++ {
-			m := float64(b.Packed.Mask[i])
-			if m == 0 {
-				continue
-			}
-			x.n++
-			x.l += m * float64(logprobs[i])
-			if b.Packed.RefLogprobs != nil {
-				x.ref += m * float64(b.Packed.RefLogprobs[i])
-			}
-		}
-	}
-	x.n = max(1, x.n)
-}
+func (t *PairLoss) Check(s Settings) error { return onlyDenominator(t.name, "pairs", s) }
 
 // Loss is the mean over the batch's pairs, as a tensor, with metrics: pairs;
 // ties, groups whose rewards are equal and which are left out; and of the
@@ -378,9 +330,14 @@ func (t *PairLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float6
 	if t.reference && b.Packed.RefLogprobs == nil {
 		return nil, nil, noReference(t.name)
 	}
-	pairs, ties, err := b.pairs(t.name)
+	pairs, ties, err := b.pairs(t.name, t.want)
 	if err != nil {
 		return nil, nil, err
+	}
+	for _, p := range pairs {
+		for _, x := range p.answers() {
+			b.sum(x)
+		}
 	}
 	grad := make([]float32, b.Logprobs.Len())
 	whole := max(1, float64(len(pairs)))
@@ -388,24 +345,15 @@ func (t *PairLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float6
 		whole = s.Denominator
 	}
 	var value, ahead, margin float64
-	for _, p := range pairs {
-		b.sum(p[0])
-		b.sum(p[1])
-		v, dc, dr := t.f(p[0].side, p[1].side)
-		value += v / whole
-		for k, slope := range [2]float64{dc, dr} {
-			for _, d := range p[k].datums {
-				lo, hi := b.Range(d)
-				for i := lo; i < hi; i++ {
-					if m := b.Packed.Mask[i]; m != 0 {
-						grad[i] = float32(float64(m) * slope / whole)
-					}
-				}
-			}
+	for i, term := range t.all(pairs) {
+		p := pairs[i]
+		value += term.value / whole
+		for k, x := range p.answers() {
+			b.spread(grad, x, [...]float64{term.chosen, term.rejected, term.gold}[k]/whole)
 		}
-		delta := p[0].l/p[0].n - p[1].l/p[1].n
+		delta := p.chosen.l/p.chosen.n - p.rejected.l/p.rejected.n
 		if t.reference {
-			delta = p[0].x() - p[1].x()
+			delta = p.chosen.x() - p.rejected.x()
 		}
 		margin += delta
 		if delta > 0 {

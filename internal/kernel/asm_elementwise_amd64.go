@@ -41,63 +41,63 @@ func rows(x ...float32) (t [27][8]float32) {
 // The functions of two slices take the bytes each advances by for eight values: 32, or 0 for one value again and again.
 
 //go:noescape
-func addAVX2(dst, a, b *float32, n, sa, sb uintptr)
+func addSIMD(dst, a, b *float32, n, sa, sb uintptr)
 
 //go:noescape
-func subAVX2(dst, a, b *float32, n, sa, sb uintptr)
+func subSIMD(dst, a, b *float32, n, sa, sb uintptr)
 
 //go:noescape
-func mulAVX2(dst, a, b *float32, n, sa, sb uintptr)
+func mulSIMD(dst, a, b *float32, n, sa, sb uintptr)
 
 //go:noescape
-func divAVX2(dst, a, b *float32, n, sa, sb uintptr)
+func divSIMD(dst, a, b *float32, n, sa, sb uintptr)
 
 //go:noescape
-func minimumAVX2(dst, a, b *float32, n, sa, sb uintptr)
+func minimumSIMD(dst, a, b *float32, n, sa, sb uintptr)
 
 //go:noescape
-func maximumAVX2(dst, a, b *float32, n, sa, sb uintptr)
+func maximumSIMD(dst, a, b *float32, n, sa, sb uintptr)
 
 //go:noescape
-func eqAVX2(dst, a, b *float32, n, sa, sb uintptr)
+func eqSIMD(dst, a, b *float32, n, sa, sb uintptr)
 
 //go:noescape
-func neAVX2(dst, a, b *float32, n, sa, sb uintptr)
+func neSIMD(dst, a, b *float32, n, sa, sb uintptr)
 
 //go:noescape
-func ltAVX2(dst, a, b *float32, n, sa, sb uintptr)
+func ltSIMD(dst, a, b *float32, n, sa, sb uintptr)
 
 //go:noescape
-func leAVX2(dst, a, b *float32, n, sa, sb uintptr)
+func leSIMD(dst, a, b *float32, n, sa, sb uintptr)
 
 //go:noescape
-func andAVX2(dst, a, b *float32, n, sa, sb uintptr)
+func andSIMD(dst, a, b *float32, n, sa, sb uintptr)
 
 //go:noescape
-func orAVX2(dst, a, b *float32, n, sa, sb uintptr)
+func orSIMD(dst, a, b *float32, n, sa, sb uintptr)
 
 // The functions that add into dst take lo and hi, which only addWithin reads.
 
 //go:noescape
-func mulAddAVX2(dst, grad, x *float32, n, sx uintptr, lo, hi float32)
+func mulAddSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32)
 
 //go:noescape
-func divAddAVX2(dst, grad, x *float32, n, sx uintptr, lo, hi float32)
+func divAddSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32)
 
 //go:noescape
-func addIfAVX2(dst, grad, x *float32, n, sx uintptr, lo, hi float32)
+func addIfSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32)
 
 //go:noescape
-func addUnlessAVX2(dst, grad, x *float32, n, sx uintptr, lo, hi float32)
+func addUnlessSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32)
 
 //go:noescape
-func addWithinAVX2(dst, grad, x *float32, n, sx uintptr, lo, hi float32)
+func addWithinSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32)
 
 //go:noescape
-func addSignedAVX2(dst, grad, x *float32, n, sx uintptr, lo, hi float32)
+func addSignedSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32)
 
 //go:noescape
-func selectAVX2(dst, mask, a, b *float32, n uintptr)
+func selectSIMD(dst, mask, a, b *float32, n, sm, sa, sb uintptr)
 
 //go:noescape
 func sumAVX2(x *float32, n uintptr) float64
@@ -105,34 +105,34 @@ func sumAVX2(x *float32, n uintptr) float64
 // The functions of one slice take lo and hi, which only clamp reads.
 
 //go:noescape
-func negAVX2(dst, x *float32, n uintptr, lo, hi float32)
+func negSIMD(dst, x *float32, n uintptr, lo, hi float32)
 
 //go:noescape
-func absAVX2(dst, x *float32, n uintptr, lo, hi float32)
+func absSIMD(dst, x *float32, n uintptr, lo, hi float32)
 
 //go:noescape
-func sqrtAVX2(dst, x *float32, n uintptr, lo, hi float32)
+func sqrtSIMD(dst, x *float32, n uintptr, lo, hi float32)
 
 //go:noescape
-func clampAVX2(dst, x *float32, n uintptr, lo, hi float32)
+func clampSIMD(dst, x *float32, n uintptr, lo, hi float32)
 
 //go:noescape
-func logAVX2(dst, x *float32, n uintptr, lo, hi float32)
+func logSIMD(dst, x *float32, n uintptr, lo, hi float32)
 
 //go:noescape
-func log1pAVX2(dst, x *float32, n uintptr, lo, hi float32)
+func log1pSIMD(dst, x *float32, n uintptr, lo, hi float32)
 
 //go:noescape
-func expm1AVX2(dst, x *float32, n uintptr, lo, hi float32)
+func expm1SIMD(dst, x *float32, n uintptr, lo, hi float32)
 
 //go:noescape
-func sigmoidAVX2(dst, x *float32, n uintptr, lo, hi float32)
+func sigmoidSIMD(dst, x *float32, n uintptr, lo, hi float32)
 
 //go:noescape
-func softplusAVX2(dst, x *float32, n uintptr, lo, hi float32)
+func softplusSIMD(dst, x *float32, n uintptr, lo, hi float32)
 
 //go:noescape
-func logSigmoidAVX2(dst, x *float32, n uintptr, lo, hi float32)
+func logSigmoidSIMD(dst, x *float32, n uintptr, lo, hi float32)
 
 //go:noescape
-func tanhAVX2(dst, x *float32, n uintptr, lo, hi float32)
+func tanhSIMD(dst, x *float32, n uintptr, lo, hi float32)

@@ -39,3 +39,14 @@
 	SHLQ    $2, CX;               \
 	SUBQ    CX, AX;               \
 	VMOVUPS (AX), m
+
+// SPREAD makes p point to eight copies of the value there, in the frame, if it does not advance. They begin at a
+// multiple of 64, so that no load of them touches two cache lines.
+#define SPREAD(p, step, at, label) \
+	TESTQ        step, step;   \
+	JNZ          label;        \
+	VBROADCASTSS (p), Y0;      \
+	LEAQ         at+63(SP), p; \
+	ANDQ         $-64, p;      \
+	VMOVUPS      Y0, (p);      \
+label:

@@ -3,7 +3,7 @@ package kernel
 import "unsafe"
 
 // The functions of this file that take a and b accept one value in place of a slice: it stands for as many as are
-// needed. Each result is the exact one rounded once.
+// needed. Each result is the exact one rounded once, with every implementation.
 
 // advance is by how many bytes an operand of got values moves on for eight of want.
 func advance(fn, arg string, got, want int) uintptr {
@@ -28,7 +28,7 @@ func AddTo(dst, a, b []float32) {
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		addAVX2(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
+		addSIMD(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
 	default:
 		AddRef(dst, a, b)
 	}
@@ -48,7 +48,7 @@ func SubTo(dst, a, b []float32) {
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		subAVX2(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
+		subSIMD(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
 	default:
 		SubRef(dst, a, b)
 	}
@@ -68,7 +68,7 @@ func MulTo(dst, a, b []float32) {
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		mulAVX2(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
+		mulSIMD(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
 	default:
 		MulRef(dst, a, b)
 	}
@@ -88,7 +88,7 @@ func DivTo(dst, a, b []float32) {
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		divAVX2(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
+		divSIMD(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
 	default:
 		DivRef(dst, a, b)
 	}
@@ -108,7 +108,7 @@ func MinimumTo(dst, a, b []float32) {
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		minimumAVX2(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
+		minimumSIMD(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
 	default:
 		MinimumRef(dst, a, b)
 	}
@@ -128,7 +128,7 @@ func MaximumTo(dst, a, b []float32) {
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		maximumAVX2(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
+		maximumSIMD(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
 	default:
 		MaximumRef(dst, a, b)
 	}
@@ -148,7 +148,7 @@ func EqTo(dst, a, b []float32) {
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		eqAVX2(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
+		eqSIMD(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
 	default:
 		EqRef(dst, a, b)
 	}
@@ -168,7 +168,7 @@ func NeTo(dst, a, b []float32) {
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		neAVX2(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
+		neSIMD(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
 	default:
 		NeRef(dst, a, b)
 	}
@@ -188,7 +188,7 @@ func LtTo(dst, a, b []float32) {
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		ltAVX2(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
+		ltSIMD(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
 	default:
 		LtRef(dst, a, b)
 	}
@@ -208,7 +208,7 @@ func LeTo(dst, a, b []float32) {
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		leAVX2(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
+		leSIMD(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
 	default:
 		LeRef(dst, a, b)
 	}
@@ -228,7 +228,7 @@ func AndTo(dst, a, b []float32) {
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		andAVX2(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
+		andSIMD(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
 	default:
 		AndRef(dst, a, b)
 	}
@@ -248,7 +248,7 @@ func OrTo(dst, a, b []float32) {
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		orAVX2(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
+		orSIMD(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sa, sb)
 	default:
 		OrRef(dst, a, b)
 	}

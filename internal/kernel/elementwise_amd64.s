@@ -1,29 +1,26 @@
 //go:build !purego
 
+#include "go_asm.h"
 #include "textflag.h"
 #include "avx2_amd64.h"
+#include "avx512_amd64.h"
 
-// SPREAD makes p point to eight copies of the value there, in the frame, if it does not advance.
-#define SPREAD(p, step, at, label) \
-	TESTQ        step, step; \
-	JNZ          label;      \
-	VBROADCASTSS (p), Y0;    \
-	VMOVUPS      Y0, at(SP); \
-	LEAQ         at(SP), p;  \
-label:
+// A function here chooses between AVX2 and AVX-512 itself: both give the same bits.
 
 // PAIR is a function of (dst, a, b *float32, n, sa, sb uintptr): dst[i] = OP(b[i], a[i]), where a and b advance by sa
-// and sb bytes, 32 or 0, for eight values. OP(b, a) leaves its result in a; Y15 is 0, Y14 is 1, and Y8 and Y9 are free.
-#define PAIR(name, OP) \
-TEXT name(SB), NOSPLIT, $64-48;      \
+// and sb bytes, 32 or 0, for eight values. OP(b, a, t) leaves its result in a. Y15 is 0, Y14 is 1, t and Y8 are free.
+// OPZ is OP for AVX-512, which has K2 and K3 as well.
+#define PAIR(name, OP, OPZ) \
+TEXT name(SB), NOSPLIT, $192-48;     \
 	MOVQ       dst+0(FP), DI;        \
 	MOVQ       a+8(FP), SI;          \
 	MOVQ       b+16(FP), DX;         \
 	MOVQ       n+24(FP), CX;         \
 	MOVQ       sa+32(FP), R8;        \
 	MOVQ       sb+40(FP), R9;        \
+	IFAVX512(avx512);                \
 	SPREAD(SI, R8, 0, across)        \
-	SPREAD(DX, R9, 32, both)         \
+	SPREAD(DX, R9, 64, both)         \
 	LEAQ       (R8)(R8*2), R10;      \
 	LEAQ       (R9)(R9*2), R11;      \
 	VXORPS     Y15, Y15, Y15;        \
@@ -39,10 +36,10 @@ wide:                                \
 	VMOVUPS    (DX)(R9*1), Y5;       \
 	VMOVUPS    (DX)(R9*2), Y6;       \
 	VMOVUPS    (DX)(R11*1), Y7;      \
-	OP(Y4, Y0);                      \
-	OP(Y5, Y1);                      \
-	OP(Y6, Y2);                      \
-	OP(Y7, Y3);                      \
+	OP(Y4, Y0, Y9);                  \
+	OP(Y5, Y1, Y10);                 \
+	OP(Y6, Y2, Y11);                 \
+	OP(Y7, Y3, Y12);                 \
 	VMOVUPS    Y0, (DI);             \
 	VMOVUPS    Y1, 32(DI);           \
 	VMOVUPS    Y2, 64(DI);           \
@@ -58,7 +55,7 @@ short:                               \
 loop:                                \
 	VMOVUPS    (SI), Y0;             \
 	VMOVUPS    (DX), Y4;             \
-	OP(Y4, Y0);                      \
+	OP(Y4, Y0, Y9);                  \
 	VMOVUPS    Y0, (DI);             \
 	ADDQ       R8, SI;               \
 	ADDQ       R9, DX;               \
@@ -71,191 +68,143 @@ tail:                                \
 	TAILMASK(Y13);                   \
 	VMASKMOVPS (SI), Y13, Y0;        \
 	VMASKMOVPS (DX), Y13, Y4;        \
-	OP(Y4, Y0);                      \
+	OP(Y4, Y0, Y9);                  \
 	VMASKMOVPS Y0, Y13, (DI);        \
 done:                                \
 	VZEROUPPER;                      \
-	RET
+	RET;                             \
+avx512:                              \
+	SPREAD16(SI, R8, 0, across16)    \
+	SPREAD16(DX, R9, 64, both16)     \
+	LEAQ       (R8)(R8*2), R10;      \
+	LEAQ       (R9)(R9*2), R11;      \
+	VPXORD     Z15, Z15, Z15;        \
+	VBROADCASTSS ·expTable+320(SB), Z14; \
+	SUBQ       $64, CX;              \
+	JLT        short16;              \
+wide16:                              \
+	VMOVUPS    (SI), Z0;             \
+	VMOVUPS    (SI)(R8*1), Z1;       \
+	VMOVUPS    (SI)(R8*2), Z2;       \
+	VMOVUPS    (SI)(R10*1), Z3;      \
+	VMOVUPS    (DX), Z4;             \
+	VMOVUPS    (DX)(R9*1), Z5;       \
+	VMOVUPS    (DX)(R9*2), Z6;       \
+	VMOVUPS    (DX)(R11*1), Z7;      \
+	OPZ(Z4, Z0, Z9);                 \
+	OPZ(Z5, Z1, Z10);                \
+	OPZ(Z6, Z2, Z11);                \
+	OPZ(Z7, Z3, Z12);                \
+	VMOVUPS    Z0, (DI);             \
+	VMOVUPS    Z1, 64(DI);           \
+	VMOVUPS    Z2, 128(DI);          \
+	VMOVUPS    Z3, 192(DI);          \
+	LEAQ       (SI)(R8*4), SI;       \
+	LEAQ       (DX)(R9*4), DX;       \
+	ADDQ       $256, DI;             \
+	SUBQ       $64, CX;              \
+	JGE        wide16;               \
+short16:                             \
+	ADDQ       $48, CX;              \
+	JLT        tail16;               \
+loop16:                              \
+	VMOVUPS    (SI), Z0;             \
+	VMOVUPS    (DX), Z4;             \
+	OPZ(Z4, Z0, Z9);                 \
+	VMOVUPS    Z0, (DI);             \
+	ADDQ       R8, SI;               \
+	ADDQ       R9, DX;               \
+	ADDQ       $64, DI;              \
+	SUBQ       $16, CX;              \
+	JGE        loop16;               \
+tail16:                              \
+	ADDQ       $16, CX;              \
+	JZ         done;                 \
+	LEFT(K1);                        \
+	VMOVUPS.Z  (SI), K1, Z0;         \
+	VMOVUPS.Z  (DX), K1, Z4;         \
+	OPZ(Z4, Z0, Z9);                 \
+	VMOVUPS    Z0, K1, (DI);         \
+	JMP        done
 
-#define ADD(b, a) VADDPS b, a, a
-#define SUB(b, a) VSUBPS b, a, a
-#define MUL(b, a) VMULPS b, a, a
-#define DIV(b, a) VDIVPS b, a, a
+#define ADD(b, a, t) VADDPS b, a, a
+#define SUB(b, a, t) VSUBPS b, a, a
+#define MUL(b, a, t) VMULPS b, a, a
+#define DIV(b, a, t) VDIVPS b, a, a
 
 // VMINPS gives its second operand when they are equal or one is NaN: both orders joined are -0 before 0, and NaN.
-#define MIN(b, a) \
-	VMINPS b, a, Y8; \
-	VMINPS a, b, a;  \
-	VORPS  Y8, a, a
+#define MIN(b, a, t) \
+	VMINPS b, a, t; \
+	VMINPS a, b, a; \
+	VORPS  t, a, a
 
-#define MAX(b, a) \
-	VCMPPS $3, b, a, Y9; \
+#define MAX(b, a, t) \
+	VCMPPS $3, b, a, t;  \
 	VMAXPS b, a, Y8;     \
 	VMAXPS a, b, a;      \
 	VANDPS Y8, a, a;     \
-	VORPS  Y9, a, a
+	VORPS  t, a, a
 
-#define EQ(b, a) \
-	VCMPPS $0, b, a, a; \
+#define MAXZ(b, a, t) \
+	VCMPPS     $3, b, a, K2;      \
+	VMAXPS     b, a, t;           \
+	VMAXPS     a, b, a;           \
+	VANDPS     t, a, a;           \
+	VPTERNLOGD $255, a, a, K2, a
+
+// A comparison is 1 where it holds; the constants are the predicates of VCMPPS.
+#define COMPARE(predicate, b, a) \
+	VCMPPS predicate, b, a, a; \
 	VANDPS Y14, a, a
 
-#define NE(b, a) \
-	VCMPPS $4, b, a, a; \
+#define COMPAREZ(predicate, b, a) \
+	VCMPPS    predicate, b, a, K2; \
+	VMOVAPS.Z Z14, K2, a
+
+#define EQ(b, a, t) COMPARE($0, b, a)
+#define NE(b, a, t) COMPARE($4, b, a)
+#define LT(b, a, t) COMPARE($17, b, a)
+#define LE(b, a, t) COMPARE($18, b, a)
+#define EQZ(b, a, t) COMPAREZ($0, b, a)
+#define NEZ(b, a, t) COMPAREZ($4, b, a)
+#define LTZ(b, a, t) COMPAREZ($17, b, a)
+#define LEZ(b, a, t) COMPAREZ($18, b, a)
+
+#define AND(b, a, t) \
+	VCMPPS $4, Y15, b, t; \
+	VCMPPS $4, Y15, a, a; \
+	VANDPS t, a, a;       \
 	VANDPS Y14, a, a
 
-#define LT(b, a) \
-	VCMPPS $17, b, a, a; \
+#define ANDZ(b, a, t) \
+	VCMPPS    $4, Z15, b, K2;     \
+	VCMPPS    $4, Z15, a, K2, K2; \
+	VMOVAPS.Z Z14, K2, a
+
+#define OR(b, a, t) \
+	VCMPPS $4, Y15, b, t; \
+	VCMPPS $4, Y15, a, a; \
+	VORPS  t, a, a;       \
 	VANDPS Y14, a, a
 
-#define LE(b, a) \
-	VCMPPS $18, b, a, a; \
-	VANDPS Y14, a, a
+#define ORZ(b, a, t) \
+	VCMPPS    $4, Z15, b, K2; \
+	VCMPPS    $4, Z15, a, K3; \
+	KORW      K2, K3, K2;     \
+	VMOVAPS.Z Z14, K2, a
 
-#define AND(b, a) \
-	VCMPPS $4, Y15, b, Y8; \
-	VCMPPS $4, Y15, a, a;  \
-	VANDPS Y8, a, a;       \
-	VANDPS Y14, a, a
-
-#define OR(b, a) \
-	VCMPPS $4, Y15, b, Y8; \
-	VCMPPS $4, Y15, a, a;  \
-	VORPS  Y8, a, a;       \
-	VANDPS Y14, a, a
-
-PAIR(·addAVX2, ADD)
-PAIR(·subAVX2, SUB)
-PAIR(·mulAVX2, MUL)
-PAIR(·divAVX2, DIV)
-PAIR(·minimumAVX2, MIN)
-PAIR(·maximumAVX2, MAX)
-PAIR(·eqAVX2, EQ)
-PAIR(·neAVX2, NE)
-PAIR(·ltAVX2, LT)
-PAIR(·leAVX2, LE)
-PAIR(·andAVX2, AND)
-PAIR(·orAVX2, OR)
-
-// INTO is a function of (dst, grad, x *float32, n, sx uintptr, lo, hi float32): OP adds to Y0, dst[i], what Y1, grad[i], and
-// Y2, x[i], give. x advances by sx bytes, 32 or 0. Y15 is 0, Y12 is lo, Y11 is hi, and Y3 and Y4 are free.
-#define INTO(name, OP) \
-TEXT name(SB), NOSPLIT, $32-48;      \
-	MOVQ         dst+0(FP), DI;      \
-	MOVQ         grad+8(FP), SI;     \
-	MOVQ         x+16(FP), DX;       \
-	MOVQ         n+24(FP), CX;       \
-	MOVQ         sx+32(FP), R9;      \
-	VBROADCASTSS lo+40(FP), Y12;     \
-	VBROADCASTSS hi+44(FP), Y11;     \
-	SPREAD(DX, R9, 0, both)          \
-	VXORPS       Y15, Y15, Y15;      \
-	SUBQ         $8, CX;             \
-	JLT          tail;               \
-loop:                                \
-	VMOVUPS      (DI), Y0;           \
-	VMOVUPS      (SI), Y1;           \
-	VMOVUPS      (DX), Y2;           \
-	OP;                              \
-	VMOVUPS      Y0, (DI);           \
-	ADDQ         $32, SI;            \
-	ADDQ         R9, DX;             \
-	ADDQ         $32, DI;            \
-	SUBQ         $8, CX;             \
-	JGE          loop;               \
-tail:                                \
-	ADDQ         $8, CX;             \
-	JZ           done;               \
-	TAILMASK(Y13);                   \
-	VMASKMOVPS   (DI), Y13, Y0;      \
-	VMASKMOVPS   (SI), Y13, Y1;      \
-	VMASKMOVPS   (DX), Y13, Y2;      \
-	OP;                              \
-	VMASKMOVPS   Y0, Y13, (DI);      \
-done:                                \
-	VZEROUPPER;                      \
-	RET
-
-#define MULADD \
-	VCMPPS      $4, Y15, Y1, Y3; \
-	VANDPS      Y3, Y2, Y2;      \
-	VFMADD231PS Y1, Y2, Y0
-
-#define DIVADD \
-	VCMPPS $4, Y15, Y1, Y3; \
-	VDIVPS Y2, Y1, Y2;      \
-	VANDPS Y3, Y2, Y2;      \
-	VADDPS Y2, Y0, Y0
-
-#define ADDIF \
-	VCMPPS $4, Y15, Y2, Y3; \
-	VANDPS Y3, Y1, Y1;      \
-	VADDPS Y1, Y0, Y0
-
-#define ADDUNLESS \
-	VCMPPS $0, Y15, Y2, Y3; \
-	VANDPS Y3, Y1, Y1;      \
-	VADDPS Y1, Y0, Y0
-
-#define ADDWITHIN \
-	VCMPPS $29, Y12, Y2, Y3; \
-	VCMPPS $18, Y11, Y2, Y4; \
-	VANDPS Y4, Y3, Y3;       \
-	VANDPS Y3, Y1, Y1;       \
-	VADDPS Y1, Y0, Y0
-
-// ADDSIGNED gives g the sign of x; predicate 12 is unequal and ordered.
-#define ADDSIGNED \
-	VCMPPS $12, Y15, Y2, Y3;           \
-	VANDPS ·functionTable+0(SB), Y2, Y2; \
-	VXORPS Y2, Y1, Y1;                 \
-	VANDPS Y3, Y1, Y1;                 \
-	VADDPS Y1, Y0, Y0
-
-INTO(·mulAddAVX2, MULADD)
-INTO(·divAddAVX2, DIVADD)
-INTO(·addIfAVX2, ADDIF)
-INTO(·addUnlessAVX2, ADDUNLESS)
-INTO(·addWithinAVX2, ADDWITHIN)
-INTO(·addSignedAVX2, ADDSIGNED)
-
-// func selectAVX2(dst, mask, a, b *float32, n uintptr)
-TEXT ·selectAVX2(SB), NOSPLIT, $0-40
-	MOVQ   dst+0(FP), DI
-	MOVQ   mask+8(FP), R8
-	MOVQ   a+16(FP), SI
-	MOVQ   b+24(FP), DX
-	MOVQ   n+32(FP), CX
-	VXORPS Y15, Y15, Y15
-	SUBQ   $8, CX
-	JLT    tail
-
-loop:
-	VMOVUPS   (R8), Y0
-	VCMPPS    $4, Y15, Y0, Y0
-	VMOVUPS   (DX), Y1
-	VBLENDVPS Y0, (SI), Y1, Y1
-	VMOVUPS   Y1, (DI)
-	ADDQ      $32, R8
-	ADDQ      $32, SI
-	ADDQ      $32, DX
-	ADDQ      $32, DI
-	SUBQ      $8, CX
-	JGE       loop
-
-tail:
-	ADDQ       $8, CX
-	JZ         done
-	TAILMASK(Y13)
-	VMASKMOVPS (R8), Y13, Y0
-	VCMPPS     $4, Y15, Y0, Y0
-	VMASKMOVPS (SI), Y13, Y2
-	VMASKMOVPS (DX), Y13, Y1
-	VBLENDVPS  Y0, Y2, Y1, Y1
-	VMASKMOVPS Y1, Y13, (DI)
-
-done:
-	VZEROUPPER
-	RET
+PAIR(·addSIMD, ADD, ADD)
+PAIR(·subSIMD, SUB, SUB)
+PAIR(·mulSIMD, MUL, MUL)
+PAIR(·divSIMD, DIV, DIV)
+PAIR(·minimumSIMD, MIN, MIN)
+PAIR(·maximumSIMD, MAX, MAXZ)
+PAIR(·eqSIMD, EQ, EQZ)
+PAIR(·neSIMD, NE, NEZ)
+PAIR(·ltSIMD, LT, LTZ)
+PAIR(·leSIMD, LE, LEZ)
+PAIR(·andSIMD, AND, ANDZ)
+PAIR(·orSIMD, OR, ORZ)
 
 // func sumAVX2(x *float32, n uintptr) float64
 // The order of SumRef: sixteen sums.

@@ -12,7 +12,7 @@ import (
 func NegTo(dst, x []float32) {
 	checkLen("NegTo", "x", len(x), len(dst))
 	if active >= levelAVX2 {
-		negAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
+		negSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
 		return
 	}
 	NegRef(dst, x)
@@ -29,7 +29,7 @@ func NegRef[F Float](dst, x []F) {
 func AbsTo(dst, x []float32) {
 	checkLen("AbsTo", "x", len(x), len(dst))
 	if active >= levelAVX2 {
-		absAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
+		absSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
 		return
 	}
 	AbsRef(dst, x)
@@ -46,7 +46,7 @@ func AbsRef[F Float](dst, x []F) {
 func SqrtTo(dst, x []float32) {
 	checkLen("SqrtTo", "x", len(x), len(dst))
 	if active >= levelAVX2 {
-		sqrtAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
+		sqrtSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
 		return
 	}
 	SqrtRef(dst, x)
@@ -63,7 +63,7 @@ func SqrtRef[F Float](dst, x []F) {
 func LogTo(dst, x []float32) {
 	checkLen("LogTo", "x", len(x), len(dst))
 	if active >= levelAVX2 {
-		logAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
+		logSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
 		return
 	}
 	LogRef(dst, x)
@@ -80,7 +80,7 @@ func LogRef[F Float](dst, x []F) {
 func Log1pTo(dst, x []float32) {
 	checkLen("Log1pTo", "x", len(x), len(dst))
 	if active >= levelAVX2 {
-		log1pAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
+		log1pSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
 		return
 	}
 	Log1pRef(dst, x)
@@ -97,7 +97,7 @@ func Log1pRef[F Float](dst, x []F) {
 func Expm1To(dst, x []float32) {
 	checkLen("Expm1To", "x", len(x), len(dst))
 	if active >= levelAVX2 {
-		expm1AVX2(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
+		expm1SIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
 		return
 	}
 	Expm1Ref(dst, x)
@@ -114,7 +114,7 @@ func Expm1Ref[F Float](dst, x []F) {
 func SigmoidTo(dst, x []float32) {
 	checkLen("SigmoidTo", "x", len(x), len(dst))
 	if active >= levelAVX2 {
-		sigmoidAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
+		sigmoidSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
 		return
 	}
 	SigmoidRef(dst, x)
@@ -131,7 +131,7 @@ func SigmoidRef[F Float](dst, x []F) {
 func SoftplusTo(dst, x []float32) {
 	checkLen("SoftplusTo", "x", len(x), len(dst))
 	if active >= levelAVX2 {
-		softplusAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
+		softplusSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
 		return
 	}
 	SoftplusRef(dst, x)
@@ -148,7 +148,7 @@ func SoftplusRef[F Float](dst, x []F) {
 func LogSigmoidTo(dst, x []float32) {
 	checkLen("LogSigmoidTo", "x", len(x), len(dst))
 	if active >= levelAVX2 {
-		logSigmoidAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
+		logSigmoidSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
 		return
 	}
 	LogSigmoidRef(dst, x)
@@ -165,7 +165,7 @@ func LogSigmoidRef[F Float](dst, x []F) {
 func TanhTo(dst, x []float32) {
 	checkLen("TanhTo", "x", len(x), len(dst))
 	if active >= levelAVX2 {
-		tanhAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
+		tanhSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
 		return
 	}
 	TanhRef(dst, x)
@@ -182,7 +182,7 @@ func TanhRef[F Float](dst, x []F) {
 func ClampTo(dst, x []float32, lo, hi float32) {
 	checkLen("ClampTo", "x", len(x), len(dst))
 	if active >= levelAVX2 {
-		clampAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), lo, hi)
+		clampSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), lo, hi)
 		return
 	}
 	ClampRef(dst, x, lo, hi)

@@ -164,6 +164,9 @@ func TestPosition(t *testing.T) {
 			check(m.name+" one", func(dst, x, _ []float32) { from0(dst, x, []float32{0.5}) })
 		}
 		check("Select", func(dst, x, b []float32) { SelectTo(dst, b, x, b) })
+		check("Select with one mask", func(dst, x, b []float32) { SelectTo(dst, []float32{0}, x, b) })
+		check("Select one", func(dst, x, b []float32) { SelectTo(dst, b, []float32{0.5}, x) })
+		check("Select or one", func(dst, x, b []float32) { SelectTo(dst, b, x, []float32{-0.5}) })
 	})
 }
 
@@ -213,15 +216,16 @@ func TestPairs(t *testing.T) {
 			}
 		}
 		for _, m := range masked {
-			for i := range got {
-				got[i], want[i] = 0.25, 0.25
-			}
-			m.f(got, a, b)
-			m.ref(want, a, b)
-			for i := range got {
-				// A product may be rounded once or twice.
-				if e := math.Abs(float64(got[i] - want[i])); !equal(got[i], want[i]) && !(e <= 2*eps32*(0.25+math.Abs(float64(a[i]*b[i])))) {
-					t.Errorf("%s(0.25, %v, %v): got %v, want %v", m.name, a[i], b[i], got[i], want[i])
+			for _, from := range []float32{0.25, float32(math.Copysign(0, -1))} {
+				for i := range got {
+					got[i], want[i] = from, from
+				}
+				m.f(got, a, b)
+				m.ref(want, a, b)
+				for i := range got {
+					if !equal(got[i], want[i]) {
+						t.Errorf("%s(%v, %v, %v): got %v, want %v", m.name, from, a[i], b[i], got[i], want[i])
+					}
 				}
 			}
 		}
@@ -269,7 +273,7 @@ func TestElementwiseLengths(t *testing.T) {
 	wantPanic(t, "kernel.AddTo: b has another length: got 2, want 3", func() { AddTo(x, x, y) })
 	wantPanic(t, "kernel.LogTo: x has another length: got 1, want 3", func() { LogTo(x, one) })
 	wantPanic(t, "kernel.MulAdd: g has another length: got 1, want 3", func() { MulAdd(x, one, x) })
-	wantPanic(t, "kernel.SelectTo: mask has another length: got 1, want 3", func() { SelectTo(x, one, x, x) })
+	wantPanic(t, "kernel.SelectTo: mask has another length: got 2, want 3", func() { SelectTo(x, y, x, x) })
 	AddTo(nil, nil, one)
 	AddTo(one, one, one)
 }

@@ -3,16 +3,16 @@ package kernel
 import "unsafe"
 
 // The functions of this file are the gradients of elementwise operations. What they leave out cannot put NaN or an
-// infinity into dst. x may be one value, as in [AddTo].
+// infinity into dst. x may be one value, as in [AddTo]. Every implementation gives the same bits.
 
-// MulAdd is dst[i] += g[i]·x[i] where g[i] is not 0, with one or two roundings.
+// MulAdd is dst[i] += g[i]·x[i] where g[i] is not 0, the product rounded first.
 func MulAdd(dst, g, x []float32) {
 	checkLen("MulAdd", "g", len(g), len(dst))
 	sx := advance("MulAdd", "x", len(x), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		mulAddAVX2(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, 0, 0)
+		mulAddSIMD(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, 0, 0)
 	default:
 		MulAddRef(dst, g, x)
 	}
@@ -35,7 +35,7 @@ func DivAdd(dst, g, x []float32) {
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		divAddAVX2(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, 0, 0)
+		divAddSIMD(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, 0, 0)
 	default:
 		DivAddRef(dst, g, x)
 	}
@@ -58,7 +58,7 @@ func AddIf(dst, g, x []float32) {
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		addIfAVX2(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, 0, 0)
+		addIfSIMD(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, 0, 0)
 	default:
 		AddIfRef(dst, g, x)
 	}
@@ -81,7 +81,7 @@ func AddUnless(dst, g, x []float32) {
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		addUnlessAVX2(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, 0, 0)
+		addUnlessSIMD(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, 0, 0)
 	default:
 		AddUnlessRef(dst, g, x)
 	}
@@ -104,7 +104,7 @@ func AddSigned(dst, g, x []float32) {
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		addSignedAVX2(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, 0, 0)
+		addSignedSIMD(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, 0, 0)
 	default:
 		AddSignedRef(dst, g, x)
 	}
@@ -130,7 +130,7 @@ func AddWithin(dst, g, x []float32, lo, hi float32) {
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		addWithinAVX2(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, lo, hi)
+		addWithinSIMD(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, lo, hi)
 	default:
 		AddWithinRef(dst, g, x, lo, hi)
 	}
@@ -146,25 +146,27 @@ func AddWithinRef[F Float](dst, g, x []F, lo, hi F) {
 	}
 }
 
-// SelectTo is dst[i] = a[i] where mask[i] is not 0, else b[i].
+// SelectTo is dst[i] = a[i] where mask[i] is not 0, else b[i]. Each of the three may be one value.
 func SelectTo(dst, mask, a, b []float32) {
-	checkLen("SelectTo", "mask", len(mask), len(dst))
-	checkLen("SelectTo", "a", len(a), len(dst))
-	checkLen("SelectTo", "b", len(b), len(dst))
-	if active >= levelAVX2 {
-		selectAVX2(unsafe.SliceData(dst), unsafe.SliceData(mask), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)))
-		return
+	sm := advance("SelectTo", "mask", len(mask), len(dst))
+	sa, sb := advance("SelectTo", "a", len(a), len(dst)), advance("SelectTo", "b", len(b), len(dst))
+	switch {
+	case len(dst) == 0:
+	case active >= levelAVX2:
+		selectSIMD(unsafe.SliceData(dst), unsafe.SliceData(mask), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sm, sa, sb)
+	default:
+		SelectRef(dst, mask, a, b)
 	}
-	SelectRef(dst, mask, a, b)
 }
 
 // SelectRef is the plain Go [SelectTo].
 func SelectRef[F Float](dst, mask, a, b []F) {
-	for i, m := range mask {
-		if m != 0 {
-			dst[i] = a[i]
+	sm, sa, sb := step(mask, len(dst)), step(a, len(dst)), step(b, len(dst))
+	for i := range dst {
+		if mask[i*sm] != 0 {
+			dst[i] = a[i*sa]
 		} else {
-			dst[i] = b[i]
+			dst[i] = b[i*sb]
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hudrl/hudrl/runtime/hud"
 	"github.com/hudrl/hudrl/runtime/loss"
+	"github.com/hudrl/hudrl/runtime/tensor"
 )
 
 // drawn is a random batch: groups of two trajectories, the first of which has
@@ -133,4 +134,118 @@ func compare(t *testing.T, what string, l *loss.TokenLoss, p *hud.Packed) {
 			t.Errorf("%s: datum %d: got %v, want %v", what, d, sum, want.Loss)
 		}
 	}
+}
+
+// answersDrawn is drawn for losses of pairs and answers: what they read of the
+// inputs, and where third is named a third answer in each group that has it.
+func answersDrawn(seed uint64, extremes bool, third string) *hud.Packed {
+	p := drawn(seed, extremes)
+	out := &hud.Packed{Offsets: []int{0}}
+	add := func(d int, reward float64, traj int, extra map[string]any) {
+		lo, hi := p.Range(d)
+		out.Logprobs, out.SamplingLogprobs = append(out.Logprobs, p.Logprobs[lo:hi]...), append(out.SamplingLogprobs, p.SamplingLogprobs[lo:hi]...)
+		out.RefLogprobs, out.Mask = append(out.RefLogprobs, p.RefLogprobs[lo:hi]...), append(out.Mask, p.Mask[lo:hi]...)
+		out.Offsets = append(out.Offsets, len(out.Logprobs))
+		out.Reward, out.TrajIdx, out.GroupIdx = append(out.Reward, reward), append(out.TrajIdx, traj), append(out.GroupIdx, p.GroupIdx[d])
+		out.Extra = append(out.Extra, extra)
+	}
+	traj := -1
+	for d := range p.Len() {
+		if d == 0 || p.TrajIdx[d] != p.TrajIdx[d-1] {
+			traj++
+			if third != "" && d > 0 && p.GroupIdx[d] == p.GroupIdx[d-1] {
+				add((d+1)%p.Len(), -1, traj, map[string]any{third: 1.0, "p_win": 0.25, "v_star": 0.5})
+				out.GroupIdx[len(out.GroupIdx)-1] = p.GroupIdx[d]
+				traj++
+			}
+		}
+		reward := p.Reward[d]
+		if seed%3 == 0 && p.GroupIdx[d] == 1 {
+			reward = 1 // a tie
+		}
+		add(d, reward, traj, map[string]any{"p_win": float64(traj%5) / 4, "v_star": 0.5, "from_reference": float64(traj % 2), "desirable": float64(traj % 3)})
+	}
+	return out
+}
+
+// TestComposedPairs holds the tensor forms of the losses of pairs and answers
+// against the fused ones.
+func TestComposedPairs(t *testing.T) {
+	t.Parallel()
+	third := map[string]string{"tpo": "gold", "tpo_l": "gold", "kto": "mismatched"}
+	variants := append([]map[string]float64{{"label_smoothing": 0.2}, {"alpha": 0.3}, {"gamma": 0.1}, {"kl": 0.5}, {"beta2": 0.5}, {"alpha": 0}}, variants...)
+	for _, name := range append(loss.PairNames(), loss.AnswerNames()...) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(60) {
+				config := variants[seed%uint64(len(variants))]
+				l, err := loss.NewBatchLoss(name, config)
+				if err != nil {
+					continue // another loss's key
+				}
+				third := third[name]
+				if third == "gold" && config["alpha"] == 0 && config != nil {
+					if _, given := config["alpha"]; given {
+						third = ""
+					}
+				}
+				p := answersDrawn(seed, seed%2 == 1, third)
+				what := fmt.Sprintf("seed %d %v", seed, config)
+				form := composedParts(t, l)
+				got, slopes := evaluate(t, p, func(b *loss.Batch) *tensor.Tensor { return form(b).Sum() })
+				n := 1.0
+				want, grad := evaluate(t, p, func(b *loss.Batch) *tensor.Tensor {
+					n = float64(max(1, form(b).Len()))
+					out, _, err := l.Loss(b, loss.Settings{Denominator: 1})
+					if err != nil {
+						t.Fatal(what, err)
+					}
+					return out
+				})
+				if differs(got, want, p.Tokens()) {
+					t.Errorf("%s: got %v, want %v", what, got, want)
+				}
+				for i := range grad {
+					if differs(float64(slopes[i]), float64(grad[i]), p.Tokens()) || p.Mask[i] == 0 && slopes[i] != 0 {
+						t.Errorf("%s: gradient %d of %v: got %v, want %v", what, i, n, slopes[i], grad[i])
+					}
+				}
+			}
+		})
+	}
+}
+
+// composedParts is the composed form of a loss of any kind.
+func composedParts(t *testing.T, l loss.BatchLoss) func(b *loss.Batch) *tensor.Tensor {
+	return func(b *loss.Batch) *tensor.Tensor {
+		t.Helper()
+		var out *tensor.Tensor
+		var err error
+		switch l := l.(type) {
+		case *loss.TokenLoss:
+			out, err = l.Tokens(b, loss.Settings{})
+		case *loss.PairLoss:
+			out, err = l.Pairs(b, loss.Settings{})
+		case *loss.AnswerLoss:
+			out, err = l.Answers(b, loss.Settings{})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+}
+
+// evaluate is a loss of a batch with its gradient.
+func evaluate(t *testing.T, p *hud.Packed, f func(b *loss.Batch) *tensor.Tensor) (float64, []float32) {
+	t.Helper()
+	grad := make([]float32, p.Tokens())
+	out, err := loss.Custom(nil, func(b *loss.Batch) (*tensor.Tensor, map[string]float64, error) { return f(b), nil, nil })(p, grad)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range grad {
+		grad[i] = -grad[i]
+	}
+	return out.Loss, grad
 }

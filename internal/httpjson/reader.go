@@ -126,8 +126,8 @@ func (r *Reader) peek() byte {
 	}
 }
 
-// bad is the error for what comes next not being what was wanted.
-func (r *Reader) bad(want string) error {
+// Expected is the error that says what came where want was wanted.
+func (r *Reader) Expected(want string) error {
 	r.peek()
 	if r.pos == r.end {
 		if r.err != io.EOF {
@@ -190,7 +190,7 @@ func printable(s string) bool {
 // enter reads the bracket that opens a list or an object.
 func (r *Reader) enter(open byte, want string) error {
 	if r.peek() != open {
-		return r.bad(want)
+		return r.Expected(want)
 	}
 	r.pos++
 	if r.depth++; r.depth > MaxDepth {
@@ -214,13 +214,13 @@ func (r *Reader) Object(member func(key string) error) error {
 		}
 		if n > 0 {
 			if c != ',' {
-				return r.bad("a comma or }")
+				return r.Expected("a comma or }")
 			}
 			r.pos++
 			c = r.peek()
 		}
 		if c != '"' {
-			return r.bad("a key")
+			return r.Expected("a key")
 		}
 		key, err := r.key()
 		if err != nil {
@@ -243,7 +243,7 @@ func (r *Reader) Object(member func(key string) error) error {
 			}
 		}
 		if r.peek() != ':' {
-			return at(key, r.bad("a colon"))
+			return at(key, r.Expected("a colon"))
 		}
 		r.pos++
 		if err := member(key); err != nil {
@@ -300,11 +300,59 @@ func (r *Reader) more(i int) (bool, error) {
 	case i == 0:
 		return true, nil
 	case c != ',':
-		return false, r.bad("a comma or ]")
+		return false, r.Expected("a comma or ]")
 	}
 	r.pos++
 	if r.peek() == ']' {
-		return false, at(position(i), r.bad("a value"))
+		return false, at(position(i), r.Expected("a value"))
 	}
 	return true, nil
+}
+
+// A Field is one member of an object whose members are known.
+type Field struct {
+	Name     string
+	Required bool // must be there; if not, null is the same as absence
+	Read     func() error
+}
+
+// Fields reads an object of known members. Others are errors that say which
+// there are.
+func (r *Reader) Fields(fields ...Field) error {
+	met := make([]bool, len(fields))
+	err := r.Object(func(key string) error {
+		i := slices.IndexFunc(fields, func(f Field) bool { return f.Name == key })
+		if i < 0 {
+			var names []string
+			for _, f := range fields {
+				names = append(names, f.Name)
+			}
+			return &Error{Detail: "unknown field, want " + strings.Join(names, ", ")}
+		}
+		met[i] = true
+		if !fields[i].Required && r.Null() {
+			return nil
+		}
+		return fields[i].Read()
+	})
+	if err != nil {
+		return err
+	}
+	for i, f := range fields {
+		if f.Required && !met[i] {
+			return at(f.Name, &Error{Detail: "missing"})
+		}
+	}
+	return nil
+}
+
+// Into reads into *dst with one of a Reader's methods.
+func Into[T any](dst *T, read func() (T, error)) func() error {
+	return func() error {
+		v, err := read()
+		if err == nil {
+			*dst = v
+		}
+		return err
+	}
 }

@@ -102,7 +102,7 @@ func (r *Reader) number(want string) ([]byte, error) {
 	}
 	text := r.buf[r.pos : r.pos+n]
 	if !isNumber(text) {
-		return nil, r.bad(want)
+		return nil, r.Expected(want)
 	}
 	r.pos += n
 	return text, nil
@@ -178,7 +178,7 @@ func (r *Reader) Bool() (bool, error) {
 	if r.literal("false") {
 		return false, nil
 	}
-	return false, r.bad("true or false")
+	return false, r.Expected("true or false")
 }
 
 // Null reads a null if one comes next, and reports whether it did.
@@ -201,7 +201,7 @@ func (r *Reader) literal(word string) bool {
 // call, and whether it has escapes.
 func (r *Reader) quoted() (text []byte, escaped bool, err error) {
 	if r.peek() != '"' {
-		return nil, false, r.bad("a string")
+		return nil, false, r.Expected("a string")
 	}
 	for n := 1; ; {
 		for ; r.pos+n < r.end; n++ {
@@ -219,7 +219,7 @@ func (r *Reader) quoted() (text []byte, escaped bool, err error) {
 		}
 		if !r.fill() {
 			r.pos = r.end
-			return nil, false, r.bad("the end of a string")
+			return nil, false, r.Expected("the end of a string")
 		}
 	}
 }
@@ -256,7 +256,7 @@ func (r *Reader) Skip() error {
 	case r.literal("true"), r.literal("false"), r.literal("null"):
 		return nil
 	}
-	return r.bad("a value")
+	return r.Expected("a value")
 }
 
 // Raw reads a value of any kind as it is written. The caller owns it.
@@ -279,7 +279,7 @@ func (r *Reader) Kind() byte { return r.peek() }
 // End wants nothing more than white space.
 func (r *Reader) End() error {
 	if c := r.peek(); c != 0 || r.pos < r.end {
-		return r.bad("the end of the text")
+		return r.Expected("the end of the text")
 	}
 	if r.err != io.EOF {
 		return r.err

@@ -1,230 +1,185 @@
 package hud
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
+
+	"github.com/hudrl/hudrl/internal/httpjson"
 )
 
 // MarshalJSON writes a trace id as a string and a payload as an object.
-func (in TrainInput) MarshalJSON() ([]byte, error) {
-	switch {
-	case in.TraceID != "" && in.Payload != nil:
-		return nil, fmt.Errorf("train input: got a trace id and a payload, want one of them")
-	case in.Payload != nil:
-		return json.Marshal(in.Payload)
-	case in.TraceID != "":
-		return json.Marshal(in.TraceID)
-	}
-	return nil, fmt.Errorf("train input: got neither a trace id nor a payload")
-}
+func (in TrainInput) MarshalJSON() ([]byte, error) { return appendInput(nil, in) }
 
 // UnmarshalJSON reads a string or an object. It is strict: unknown fields,
 // missing fields, and nulls where a number belongs are errors.
 func (in *TrainInput) UnmarshalJSON(data []byte) error {
-	data = bytes.TrimLeft(data, " \t\r\n")
-	if len(data) == 0 {
-		return fmt.Errorf("train input: got nothing, want a trace id or a trajectory object")
-	}
-	switch data[0] {
-	case '"':
-		var id string
-		if err := json.Unmarshal(data, &id); err != nil {
-			return err
-		}
-		if id == "" {
-			return fmt.Errorf("train input: got an empty trace id")
-		}
-		*in = TrainInput{TraceID: id}
-		return nil
-	case '{':
-		p := new(TrajectoryPayload)
-		if err := json.Unmarshal(data, p); err != nil {
-			return err
-		}
-		*in = TrainInput{Payload: p}
-		return nil
-	}
-	return fmt.Errorf("train input: got %s, want a trace id or a trajectory object", clip(data))
+	return unmarshal(in, data, "train input", readInput)
 }
 
-type wirePayload struct {
-	Samples *[]TrajectorySample `json:"samples"`
-	Reward  *float64            `json:"reward"`
-	TraceID *string             `json:"trace_id"`
-}
+// MarshalJSON writes the protocol's object.
+func (p *TrajectoryPayload) MarshalJSON() ([]byte, error) { return appendPayload(nil, p) }
 
 // UnmarshalJSON reads the protocol's object, strictly.
 func (p *TrajectoryPayload) UnmarshalJSON(data []byte) error {
-	var w wirePayload
-	if err := strict(data, &w); err != nil {
-		return fmt.Errorf("trajectory: %w", err)
-	}
-	switch {
-	case w.Samples == nil || len(*w.Samples) == 0:
-		return fmt.Errorf("trajectory: samples: got none, want at least 1")
-	case w.Reward == nil:
-		return fmt.Errorf("trajectory: reward: missing")
-	}
-	*p = TrajectoryPayload{Samples: *w.Samples, Reward: *w.Reward}
-	if w.TraceID != nil {
-		p.TraceID = *w.TraceID
-	}
-	return nil
-}
-
-// wireSample is TrajectorySample as it travels. Its lists refuse nulls, which
-// encoding/json would read as zeros.
-type wireSample struct {
-	PromptTokenIDs intList     `json:"prompt_token_ids,omitempty"`
-	PromptChunks   []chunk     `json:"prompt_chunks,omitempty"`
-	OutputTokenIDs *intList    `json:"output_token_ids"`
-	OutputLogprobs float32List `json:"output_logprobs"`
+	return unmarshal(p, data, "trajectory", readPayload)
 }
 
 // MarshalJSON writes the protocol's object: the output lists always, as []
 // when empty, the prompt only when there is one.
-func (s TrajectorySample) MarshalJSON() ([]byte, error) {
-	outputs := intList(s.OutputTokenIDs)
-	w := wireSample{PromptTokenIDs: s.PromptTokenIDs, OutputTokenIDs: &outputs, OutputLogprobs: s.OutputLogprobs}
-	for _, c := range s.PromptChunks {
-		w.PromptChunks = append(w.PromptChunks, chunk(c))
-	}
-	return json.Marshal(w)
-}
+func (s TrajectorySample) MarshalJSON() ([]byte, error) { return appendSample(nil, &s) }
 
 // UnmarshalJSON reads the protocol's object, strictly. Empty lists are read
 // as nil, whichever way the sender spelt them.
 func (s *TrajectorySample) UnmarshalJSON(data []byte) error {
-	var w wireSample
-	if err := strict(data, &w); err != nil {
-		return fmt.Errorf("sample: %w", err)
+	return unmarshal(s, data, "sample", readSample)
+}
+
+func unmarshal[T any](dst *T, data []byte, what string, read func(*httpjson.Reader) (T, error)) error {
+	v, err := read(httpjson.Bytes(data))
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
 	}
-	if w.OutputTokenIDs == nil {
-		return fmt.Errorf("sample: output_token_ids: missing")
-	}
-	*s = TrajectorySample{PromptTokenIDs: someOf(w.PromptTokenIDs), OutputTokenIDs: someOf(*w.OutputTokenIDs), OutputLogprobs: someOf(w.OutputLogprobs)}
-	for _, c := range w.PromptChunks {
-		s.PromptChunks = append(s.PromptChunks, json.RawMessage(c))
-	}
+	*dst = v
 	return nil
 }
 
-func someOf[S ~[]E, E any](list S) S {
-	if len(list) == 0 {
-		return nil
+func readInput(r *httpjson.Reader) (in TrainInput, err error) {
+	switch r.Kind() {
+	case '"':
+		in.TraceID, err = r.String()
+		if err == nil && in.TraceID == "" {
+			err = &httpjson.Error{Detail: "got an empty trace id"}
+		}
+	case '{':
+		p, err := readPayload(r)
+		return TrainInput{Payload: &p}, err
+	default:
+		err = r.Expected("a trace id or a trajectory object")
 	}
-	return list
+	return in, err
 }
 
-// chunk is one prompt chunk, an object that is kept as it came.
-type chunk json.RawMessage
-
-func (c chunk) MarshalJSON() ([]byte, error) { return json.RawMessage(c).MarshalJSON() }
-
-func (c *chunk) UnmarshalJSON(data []byte) error {
-	if data[0] != '{' {
-		return fmt.Errorf("prompt_chunks: got %s, want an object", clip(data))
-	}
-	*c = append((*c)[:0], data...)
-	return nil
-}
-
-type intList []int
-
-func (l intList) MarshalJSON() ([]byte, error) {
-	buf := make([]byte, 0, 2+6*len(l))
-	buf = append(buf, '[')
-	for i, v := range l {
-		if i > 0 {
-			buf = append(buf, ',')
-		}
-		buf = strconv.AppendInt(buf, int64(v), 10)
-	}
-	return append(buf, ']'), nil
-}
-
-func (l *intList) UnmarshalJSON(data []byte) error {
-	*l = intList{}
-	return eachElement(data, func(i int, text []byte) error {
-		v, err := strconv.Atoi(string(text))
-		if err != nil {
-			return fmt.Errorf("token %d: got %s, want an integer", i+1, clip(text))
-		}
-		*l = append(*l, v)
-		return nil
-	})
-}
-
-type float32List []float32
-
-func (l float32List) MarshalJSON() ([]byte, error) {
-	buf := make([]byte, 0, 2+12*len(l))
-	buf = append(buf, '[')
-	for i, v := range l {
-		if !finite(float64(v)) {
-			return nil, fmt.Errorf("value %d: got %v, want a finite number", i+1, v)
-		}
-		if i > 0 {
-			buf = append(buf, ',')
-		}
-		buf = strconv.AppendFloat(buf, float64(v), 'g', -1, 32)
-	}
-	return append(buf, ']'), nil
-}
-
-func (l *float32List) UnmarshalJSON(data []byte) error {
-	*l = float32List{}
-	return eachElement(data, func(i int, text []byte) error {
-		v, err := strconv.ParseFloat(string(text), 32)
-		if err != nil || !finite(v) || text[0] != '-' && (text[0] < '0' || text[0] > '9') {
-			return fmt.Errorf("value %d: got %s, want a finite number", i+1, clip(text))
-		}
-		*l = append(*l, float32(v))
-		return nil
-	})
-}
-
-// eachElement calls f with the text of each element of a JSON array of
-// scalars, or does nothing for null. The caller of an UnmarshalJSON has
-// checked the syntax; an element that holds commas of its own is cut at them
-// and refused by f.
-func eachElement(data []byte, f func(i int, text []byte) error) error {
-	data = bytes.TrimSpace(data)
-	if string(data) == "null" {
-		return nil
-	}
-	if len(data) < 2 || data[0] != '[' {
-		return fmt.Errorf("got %s, want a list of numbers", clip(data))
-	}
-	data = bytes.TrimSpace(data[1 : len(data)-1])
-	for i := 0; len(data) > 0; i++ {
-		text, rest, _ := bytes.Cut(data, []byte{','})
-		text = bytes.TrimSpace(text)
-		if len(text) == 0 {
-			return fmt.Errorf("element %d: got nothing, want a number", i+1)
-		}
-		if err := f(i, text); err != nil {
+func readPayload(r *httpjson.Reader) (p TrajectoryPayload, err error) {
+	err = r.Fields(
+		httpjson.Field{Name: "samples", Required: true, Read: func() error {
+			err := r.List(func(int) error {
+				s, err := readSample(r)
+				p.Samples = append(p.Samples, s)
+				return err
+			})
+			if err == nil && len(p.Samples) == 0 {
+				err = &httpjson.Error{Detail: "got none, want at least 1"}
+			}
 			return err
+		}},
+		httpjson.Field{Name: "reward", Required: true, Read: httpjson.Into(&p.Reward, r.Float)},
+		httpjson.Field{Name: "trace_id", Read: httpjson.Into(&p.TraceID, r.String)},
+	)
+	return p, err
+}
+
+func readSample(r *httpjson.Reader) (s TrajectorySample, err error) {
+	ints := func(dst *[]int) func() error {
+		return httpjson.Into(dst, func() ([]int, error) { return r.Ints(nil) })
+	}
+	err = r.Fields(
+		httpjson.Field{Name: "prompt_token_ids", Read: ints(&s.PromptTokenIDs)},
+		httpjson.Field{Name: "prompt_chunks", Read: func() error {
+			return r.List(func(int) error {
+				if r.Kind() != '{' {
+					return r.Expected("an object")
+				}
+				chunk, err := r.Raw()
+				s.PromptChunks = append(s.PromptChunks, chunk)
+				return err
+			})
+		}},
+		httpjson.Field{Name: "output_token_ids", Required: true, Read: ints(&s.OutputTokenIDs)},
+		httpjson.Field{Name: "output_logprobs", Read: httpjson.Into(&s.OutputLogprobs, func() ([]float32, error) { return r.Float32s(nil) })},
+	)
+	return s, err
+}
+
+func appendInput(b []byte, in TrainInput) ([]byte, error) {
+	switch {
+	case in.TraceID != "" && in.Payload != nil:
+		return nil, fmt.Errorf("train input: got a trace id and a payload, want one of them")
+	case in.Payload != nil:
+		return appendPayload(b, in.Payload)
+	case in.TraceID != "":
+		return appendString(b, in.TraceID), nil
+	}
+	return nil, fmt.Errorf("train input: got neither a trace id nor a payload")
+}
+
+func appendPayload(b []byte, p *TrajectoryPayload) ([]byte, error) {
+	var err error
+	b = append(b, `{"samples":[`...)
+	for i := range p.Samples {
+		if i > 0 {
+			b = append(b, ',')
 		}
-		data = rest
+		if b, err = appendSample(b, &p.Samples[i]); err != nil {
+			return nil, fmt.Errorf("samples[%d]: %w", i+1, err)
+		}
 	}
-	return nil
+	b = append(b, `],"reward":`...)
+	if b, err = appendFloat(b, p.Reward); err != nil {
+		return nil, fmt.Errorf("reward: %w", err)
+	}
+	if p.TraceID != "" {
+		b = append(b, `,"trace_id":`...)
+		b = appendString(b, p.TraceID)
+	}
+	return append(b, '}'), nil
 }
 
-// strict decodes one object and refuses fields that v does not have.
-func strict(data []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	return d.Decode(v)
+func appendSample(b []byte, s *TrajectorySample) ([]byte, error) {
+	b = append(b, '{')
+	if len(s.PromptTokenIDs) > 0 {
+		b = append(b, `"prompt_token_ids":`...)
+		b = append(appendInts(b, s.PromptTokenIDs), ',')
+	}
+	if len(s.PromptChunks) > 0 {
+		// As they are: a null inside a chunk stays.
+		chunks, err := json.Marshal(s.PromptChunks)
+		if err != nil {
+			return nil, fmt.Errorf("prompt_chunks: %w", err)
+		}
+		b = append(b, `"prompt_chunks":`...)
+		b = append(append(b, chunks...), ',')
+	}
+	b = append(b, `"output_token_ids":`...)
+	b = appendInts(b, s.OutputTokenIDs)
+	b = append(b, `,"output_logprobs":[`...)
+	b, err := httpjson.AppendFloat32s(b, s.OutputLogprobs)
+	if err != nil {
+		return nil, fmt.Errorf("output_logprobs: %w", err)
+	}
+	return append(b, "]}"...), nil
 }
 
-// clip shortens text for an error message.
-func clip(text []byte) string {
-	const most = 40
-	if len(text) > most {
-		return string(bytes.ToValidUTF8(text[:most], nil)) + "…"
+func appendInts(b []byte, list []int) []byte {
+	b = append(b, '[')
+	for i, v := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, int64(v), 10)
 	}
-	return string(text)
+	return append(b, ']')
+}
+
+func appendFloat(b []byte, v float64) ([]byte, error) {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil, fmt.Errorf("got %v, want a finite number", v)
+	}
+	return strconv.AppendFloat(b, v, 'g', -1, 64), nil
+}
+
+func appendString(b []byte, s string) []byte {
+	text, _ := json.Marshal(s) // a string can always be written
+	return append(b, text...)
 }

@@ -16,10 +16,10 @@ func TestInputsOnTheWire(t *testing.T) {
 		want string
 	}{
 		{hud.TrainInput{TraceID: "3f..a1"}, `"3f..a1"`},
-		// The example of the protocol, with the logprobs as float32 prints them.
+		// The example of the protocol, with the logprobs in the nine digits that fix a float32.
 		{hud.TrainInput{Payload: &hud.TrajectoryPayload{Reward: 1, Samples: []hud.TrajectorySample{{
 			PromptTokenIDs: []int{1, 2}, OutputTokenIDs: []int{3, 4}, OutputLogprobs: []float32{-0.2, -0.1},
-		}}}}, `{"samples":[{"prompt_token_ids":[1,2],"output_token_ids":[3,4],"output_logprobs":[-0.2,-0.1]}],"reward":1}`},
+		}}}}, `{"samples":[{"prompt_token_ids":[1,2],"output_token_ids":[3,4],"output_logprobs":[-0.200000003,-0.100000001]}],"reward":1}`},
 		// The output lists are there even when empty; the prompt and the trace
 		// id are left out; sampling and extra never travel; nulls inside a chunk
 		// are kept.

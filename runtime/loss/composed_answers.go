@@ -182,3 +182,9 @@ func noMismatched(op string) error {
 	return &hud.Error{Op: op, Code: hud.CodeValidation, Detail: "got no answers with extra.mismatched, want some to estimate the divergence from",
 		Hint: "add each prompt with the answer to another one, with extra = {mismatched = 1}; or set kl, 0 for none"}
 }
+
+// Detached reports whether the loss holds something that depends on ℓ
+// constant: kto its divergence, bco its mean, nash_md the log-ratio.
+func (t *AnswerLoss) Detached() bool {
+	return t.name == "nash_md" || t.config[keyKL] < 0 || t.config[keyUpdate] != 0
+}

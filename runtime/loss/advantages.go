@@ -170,3 +170,21 @@ func MaxRL(r Rewards) []float64 {
 		})
 	})
 }
+
+// MaxRLSkyRL is A = (R − μ_g)/(μ_g + eps) whatever the sign of μ_g, and R in a
+// group of one; 0 where the denominator is. Source: SkyRL's ppo_utils.py, eps
+// 1e-6.
+func MaxRLSkyRL(r Rewards, eps float64) []float64 {
+	return r.each(func(x, _ []float64) []float64 {
+		if len(x) == 1 {
+			return []float64{x[0]}
+		}
+		mean, _ := meanStd(x)
+		return apply(x, func(v float64) float64 {
+			if mean+eps == 0 {
+				return 0
+			}
+			return (v - mean) / (mean + eps)
+		})
+	})
+}

@@ -44,8 +44,14 @@ var estimators = map[string]EstimatorInfo{
 	"grpo":      epsEstimator(1e-6, GRPO),
 	"batch_std": epsEstimator(1e-4, BatchStd),
 	"rloo":      plainEstimator(RLOO),
-	"maxrl":     plainEstimator(MaxRL),
-	"opo":       {Length: true, f: func(e Estimation) ([]float64, error) { return OPO(e.Rewards) }},
+	"maxrl": {Options: map[string]float64{optEps: 1e-6}, atLeast: map[string]float64{optEps: 0}, Choice: "form", Choices: []string{"prime", "skyrl"},
+		f: func(e Estimation) ([]float64, error) {
+			if e.Choice == "skyrl" {
+				return MaxRLSkyRL(e.Rewards, e.Options[optEps]), nil
+			}
+			return MaxRL(e.Rewards), nil
+		}},
+	"opo": {Length: true, f: func(e Estimation) ([]float64, error) { return OPO(e.Rewards) }},
 	"grpo_trl": {Options: map[string]float64{optEps: 1e-4}, atLeast: map[string]float64{optEps: 0},
 		Choice: "scale", Choices: []string{"group", "batch", "none"},
 		f: func(e Estimation) ([]float64, error) { return GRPOTRL(e.Rewards, e.Choice, e.Options[optEps]), nil }},
@@ -82,6 +88,8 @@ var estimators = map[string]EstimatorInfo{
 		return out, nil
 	}},
 	"drop_constant_groups": plainEstimator(DropConstantGroups),
+	"optimal_value": {Options: map[string]float64{keyBeta: 0.5}, atLeast: map[string]float64{keyBeta: math.SmallestNonzeroFloat64},
+		f: func(e Estimation) ([]float64, error) { return OptimalValue(e.Rewards, e.Options[keyBeta]), nil }},
 }
 
 // Estimators lists the names that Estimate knows, sorted.

@@ -4,7 +4,7 @@ Run with Debian's python3-torch: /usr/bin/python3 golden_advantages.py > golden_
 
 x holds r (rewards), g (group numbers), len (loss tokens), values; c the options.
 """
-import json, random, torch
+import json, math, random, torch
 from types import SimpleNamespace
 
 random.seed(11)
@@ -69,6 +69,8 @@ ESTIMATORS = {
     "batch_std": (lambda x, c: per_group(x, lambda r, n: r - r.mean()) / (x.r.std() + c.get("eps", 1e-4)), [{"eps": 0.1}]),
     "rloo": (lambda x, c: per_group(x, lambda r, n: r if len(r) == 1 else r - (r.sum() - r) / (len(r) - 1)), []),
     "maxrl": (lambda x, c: per_group(x, lambda r, n: (r - r.mean()) / r.mean() if r.mean() > 0 else torch.zeros_like(r)), []),
+    "maxrl skyrl": (lambda x, c: per_group(x, lambda r, n: r if len(r) == 1 else (r - r.mean()) / (r.mean() + c.get("eps", 1e-6))), [{"eps": 0.5}]),
+    "optimal_value": (lambda x, c: per_group(x, lambda r, n: (c.get("beta", 0.5) * (torch.logsumexp(r / c.get("beta", 0.5), 0) - math.log(len(r)))).expand(len(r))), [{"beta": 0.05}]),
     "opo": (lambda x, c: per_group(x, lambda r, n: r if len(r) == 1 else r - (n * r).sum() / n.sum()), []),
     "grpo_trl": (grpo_trl, [{"scale": "batch"}, {"scale": "none"}, {"eps": 0.01}]),
     "grpo_loo": (lambda x, c: per_group(x, lambda r, n: leave_one_out(r, c.get("eps", 1e-6))), [{"eps": 0.1}]),
@@ -97,8 +99,9 @@ for name, (fn, others) in ESTIMATORS.items():
         values = [random.gauss(0, 1) for _ in range(n)]
         x = SimpleNamespace(r=torch.tensor(reward, dtype=torch.float64), g=torch.tensor(group), len=torch.tensor(length), values=torch.tensor(values, dtype=torch.float64))
         numbers = {k: v for k, v in config.items() if not isinstance(v, str)}
-        choice = "".join(v for v in config.values() if isinstance(v, str))
-        lines.append(json.dumps({"estimator": name, "options": numbers, "choice": choice, "reward": reward, "group": group, "length": length, "values": values,
+        # A second word in a name is the choice.
+        choice = "".join([v for v in config.values() if isinstance(v, str)] + name.split()[1:])
+        lines.append(json.dumps({"estimator": name.split()[0], "options": numbers, "choice": choice, "reward": reward, "group": group, "length": length, "values": values,
                                  "advantage": fn(x, config).tolist()}, separators=(",", ":")))
 
 def gdpo(parts, weights, x, eps):

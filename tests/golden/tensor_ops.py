@@ -14,7 +14,7 @@ import json, math, random
 import numpy as np
 import torch
 
-random.seed(2)
+random.seed(3)
 inf, nan = math.inf, math.nan
 f64 = torch.float64
 
@@ -123,7 +123,7 @@ def case(op, inputs, f, params=None, differentiable=True):
 SHAPES = [[], [1], [3], [5], [2, 3], [3, 2], [4, 1], [1, 4], [2, 2, 2], [2, 1, 3], [0], [2, 0]]
 PAIRS = [([3], [3]), ([2, 3], [3]), ([3], [2, 3]), ([2, 3], [2, 1]), ([2, 1], [1, 3]), ([2, 3], []), ([], [4]), ([2, 1, 2], [3, 1]),
          ([1], [5]), ([2, 3], [2, 3]), ([4, 1], [1]), ([0], [1]), ([2, 2, 2], [2, 1])]
-COUNT = 42
+COUNT = 49
 
 def kinds(k):
     """Of COUNT cases about half are plain, the rest adversarial."""

@@ -135,7 +135,7 @@ var preferenceRows = []Row{
 	{Section: "D26", Name: "kd_reverse", Kind: KindLogits, Formula: "KL(student‖teacher)", Source: "torchtune kd_losses.py, NeMo RL DistillationLossFn", Default: "temperature 1, aggregate token_mean"},
 	{Section: "D26", Name: "kd_sym", Kind: KindLogits, Formula: "ratio·KL(teacher‖student) + (1 − ratio)·KL(student‖teacher)", Source: "torchtune SymmetricKLLoss, NeMo RL mixed", Default: "ratio 0.5, temperature 1, aggregate token_mean"},
 	{Section: "D27", Name: "gkd_jsd", Kind: KindLogits, Formula: "β·KL(teacher‖M) + (1 − β)·KL(student‖M), M = β·teacher + (1 − β)·student", Source: "TRL experimental/gkd, arXiv 2306.13649", Default: "beta 0.5, temperature 0.9, aggregate token_mean"},
-	{Section: "D28", Name: "minillm", Kind: KindAnswers, Formula: "ppo with A_t = A + Σ_{s≥t} γ^s(ℓ_teacher − ℓ)_s, divided by Σ_{s≥t} γ^s, all held constant", Source: "TRL experimental/minillm, arXiv 2306.08543"},
+	{Section: "D28", Name: "minillm", Kind: KindTokens, Formula: "ppo with A_t = A + Σ_{s≥t} γ^(s−t)(ℓ_ref − ℓ)_s / Σ_{s≥t} γ^(s−t) held constant, the reference being the teacher", Source: "TRL experimental/minillm, arXiv 2306.08543"},
 	{Section: "D28", Name: "sdft_topk", Kind: KindLogits, Formula: "gkd_jsd over the student's top_k tokens and a bucket of all others", Source: "TRL experimental/sdft, sdpo", Default: "top_k needed, alpha 1, tail true, temperature 1, aggregate token_mean"},
 }
 

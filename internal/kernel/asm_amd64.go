@@ -79,10 +79,10 @@ func strip6AVX2(s *strip)
 
 // expTable holds the constants of the exponential, one a row. With n = round(x/ln 2) and r = x - n·ln 2, |r| ≤ ln 2/2,
 //
-//	exp(x) = 2ⁿ·(1 + r + r²·(c₂ + c₃·r + c₄·r² + c₅·r³ + c₆·r⁴))
+//	exp(x) = 2ⁿ·(1 + r·(1 + r·(c₂ + r·(c₃ + r·(c₄ + r·(c₅ + r·c₆))))))
 //
 // where the polynomial is a minimax fit on that interval, to 3·10⁻⁹ relative. Subtracting n times the upper part of ln 2
-// is exact; the rest enters r rounded, and the sum in brackets once more by itself, which saves a quarter of a unit.
+// is exact.
 //
 //lint:ignore U1000 the assembly reads it
 var expTable = [...][8]float32{
@@ -97,6 +97,7 @@ var expTable = [...][8]float32{
 	{89, 89, 89, 89, 89, 89, 89, 89},                 // above: +Inf
 	{-104, -104, -104, -104, -104, -104, -104, -104}, // below: 0
 	{1, 1, 1, 1, 1, 1, 1, 1},
+	{0x1.8p23, 0x1.8p23, 0x1.8p23, 0x1.8p23, 0x1.8p23, 0x1.8p23, 0x1.8p23, 0x1.8p23}, // added, it rounds to an integer
 }
 
 // tailMask, read from 8-k on, selects the first k of 8 lanes.

@@ -27,9 +27,11 @@ var functionTable = rows(
 	0.5,
 	0x1p-26, // below, exp(x)-1 is x
 	20, 2,
+	math.Float32frombits(0x03530422), // VFIXUPIMMPS for log: 0 gives -Inf, +Inf itself, what is below 0 NaN
+	math.Float32frombits(0x00530122), // and for log1p: 0 and +Inf give themselves, -Inf NaN
 )
 
-func rows(x ...float32) (t [27][8]float32) {
+func rows(x ...float32) (t [29][8]float32) {
 	for i, v := range x {
 		for j := range t[i] {
 			t[i][j] = v
@@ -136,3 +138,21 @@ func logSigmoidSIMD(dst, x *float32, n uintptr, lo, hi float32)
 
 //go:noescape
 func tanhSIMD(dst, x *float32, n uintptr, lo, hi float32)
+
+//go:noescape
+func squareSIMD(dst, x *float32, n uintptr, lo, hi float32)
+
+//go:noescape
+func floorSIMD(dst, x *float32, n uintptr, lo, hi float32)
+
+//go:noescape
+func roundSIMD(dst, x *float32, n uintptr, lo, hi float32)
+
+//go:noescape
+func signSIMD(dst, x *float32, n uintptr, lo, hi float32)
+
+//go:noescape
+func expSIMD(dst, x *float32, n uintptr, lo, hi float32)
+
+//go:noescape
+func fillSIMD(dst *float32, n uintptr, v float32)

@@ -71,3 +71,15 @@ func softplusSIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: u
 func logSigmoidSIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: unreachable") }
 
 func tanhSIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: unreachable") }
+
+func squareSIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: unreachable") }
+
+func floorSIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: unreachable") }
+
+func roundSIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: unreachable") }
+
+func signSIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: unreachable") }
+
+func expSIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: unreachable") }
+
+func fillSIMD(dst *float32, n uintptr, v float32) { panic("kernel: unreachable") }

@@ -1,29 +1,26 @@
 // What several files of AVX2 assembly use.
 
-// EXP is x = exp(x), see expTable. 2ⁿ is multiplied in as two halves: the first product is exact, so that a denormal
-// result is rounded once. The limits come first in VMINPS and VMAXPS, so that NaN passes. It
-// uses Y8.
+// EXP is x = exp(x), see expTable: n = round(x/ln 2) is what adding 1.5·2²³ leaves. 2ⁿ is multiplied in as two halves:
+// the first product is exact, so that a denormal result is rounded once. The limits come first in VMINPS and VMAXPS, so
+// that NaN passes.
 #define EXP(x, n, p, q) \
 	VMOVUPS      ·expTable+256(SB), p;    \
 	VMINPS       x, p, x;                 \
 	VMOVUPS      ·expTable+288(SB), p;    \
 	VMAXPS       x, p, x;                 \
-	VMULPS       ·expTable+0(SB), x, n;   \
-	VROUNDPS     $8, n, n;                \
-	VFNMADD231PS ·expTable+32(SB), n, x;  \
-	VMOVAPS      x, Y8;                   \
-	VFNMADD231PS ·expTable+64(SB), n, x;  \
+	VMOVUPS      ·expTable+352(SB), n;    \
+	VFMADD231PS  ·expTable+0(SB), x, n;   \
+	VSUBPS       ·expTable+352(SB), n, q; \
+	VFNMADD231PS ·expTable+32(SB), q, x;  \
+	VFNMADD231PS ·expTable+64(SB), q, x;  \
 	VMOVUPS      ·expTable+96(SB), p;     \
 	VFMADD213PS  ·expTable+128(SB), x, p; \
 	VFMADD213PS  ·expTable+160(SB), x, p; \
 	VFMADD213PS  ·expTable+192(SB), x, p; \
 	VFMADD213PS  ·expTable+224(SB), x, p; \
-	VMULPS       x, x, q;                 \
-	VMULPS       q, p, p;                 \
-	VFNMADD231PS ·expTable+64(SB), n, p;  \
-	VADDPS       Y8, p, p;                \
-	VADDPS       ·expTable+320(SB), p, p; \
-	VCVTPS2DQ    n, n;                    \
+	VFMADD213PS  ·expTable+320(SB), x, p; \
+	VFMADD213PS  ·expTable+320(SB), x, p; \
+	VPSUBD       ·expTable+352(SB), n, n; \
 	VPSRAD       $1, n, q;                \
 	VPSUBD       q, n, n;                 \
 	VPSLLD       $23, q, q;               \

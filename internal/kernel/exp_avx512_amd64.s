@@ -1,41 +1,8 @@
 //go:build !purego
 
+#include "go_asm.h"
 #include "textflag.h"
-
-// EXPCONSTANTS loads what EXP needs: rows of ·expTable, 32 bytes apart.
-#define EXPCONSTANTS \
-	VBROADCASTSS ·expTable+0(SB), Z16;   \
-	VBROADCASTSS ·expTable+32(SB), Z17;  \
-	VBROADCASTSS ·expTable+64(SB), Z18;  \
-	VBROADCASTSS ·expTable+96(SB), Z19;  \
-	VBROADCASTSS ·expTable+128(SB), Z20; \
-	VBROADCASTSS ·expTable+160(SB), Z21; \
-	VBROADCASTSS ·expTable+192(SB), Z22; \
-	VBROADCASTSS ·expTable+224(SB), Z23; \
-	VBROADCASTSS ·expTable+256(SB), Z24; \
-	VBROADCASTSS ·expTable+288(SB), Z25; \
-	VBROADCASTSS ·expTable+320(SB), Z26
-
-// EXP is x = exp(x), see expTable. The limits come first in VMINPS and VMAXPS, so that NaN passes. It uses Z8.
-#define EXP(x, n, p, q) \
-	VMINPS       x, Z24, x;     \
-	VMAXPS       x, Z25, x;     \
-	VMULPS       Z16, x, n;     \
-	VRNDSCALEPS  $8, n, n;      \
-	VFNMADD231PS Z17, n, x;     \
-	VMOVAPS      x, Z8;         \
-	VFNMADD231PS Z18, n, x;     \
-	VMOVAPS      Z19, p;        \
-	VFMADD213PS  Z20, x, p;     \
-	VFMADD213PS  Z21, x, p;     \
-	VFMADD213PS  Z22, x, p;     \
-	VFMADD213PS  Z23, x, p;     \
-	VMULPS       x, x, q;       \
-	VMULPS       q, p, p;       \
-	VFNMADD231PS Z18, n, p;     \
-	VADDPS       Z8, p, p;      \
-	VADDPS       Z26, p, p;     \
-	VSCALEFPS    n, p, x
+#include "avx512_amd64.h"
 
 // NARROW sets K1 to the CX values that are left, if they do not fill a vector.
 #define NARROW(full) \
@@ -62,7 +29,7 @@ loop:
 full:
 	VMOVUPS.Z (SI), K1, Z0
 	VSUBPS    Z5, Z0, Z0
-	EXP(Z0, Z1, Z2, Z3)
+	EXPZ(Z0, Z1, Z2)
 	VADDPS    Z0, Z4, K1, Z4
 	TESTQ     DI, DI
 	JZ        next
@@ -102,7 +69,7 @@ full:
 	VMOVUPS.Z (SI), K1, Z4
 	VMOVUPS.Z (DX), K1, Z5
 	VSUBPS    Z4, Z6, Z0
-	EXP(Z0, Z1, Z2, Z3)
+	EXPZ(Z0, Z1, Z2)
 	VADDPS    Z26, Z0, Z0
 	VDIVPS    Z0, Z4, Z0
 	VMULPS    Z5, Z0, Z0
@@ -135,7 +102,7 @@ full:
 	VMOVUPS.Z   (DX), K1, Z5
 	VMOVUPS.Z   (R9), K1, Z7
 	VSUBPS      Z4, Z6, Z0
-	EXP(Z0, Z1, Z2, Z3)
+	EXPZ(Z0, Z1, Z2)
 	VADDPS      Z26, Z0, Z0
 	VDIVPS      Z0, Z26, Z0
 	VSUBPS      Z0, Z26, Z1

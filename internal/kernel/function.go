@@ -6,7 +6,7 @@ import (
 )
 
 // The functions of this file hold their bounds, in units of the last place, over every float32: denormal results
-// are right, infinities and NaN give what the limit is.
+// are right, infinities and NaN give what the limit is. AVX2 and AVX-512 give the same bits.
 
 // NegTo is dst[i] = -x[i].
 func NegTo(dst, x []float32) {
@@ -178,7 +178,81 @@ func TanhRef[F Float](dst, x []F) {
 	}
 }
 
-// ClampTo is x[i] limited to [lo, hi]; NaN stays.
+// SquareTo is dst[i] = x[i]², rounded once.
+func SquareTo(dst, x []float32) {
+	checkLen("SquareTo", "x", len(x), len(dst))
+	if active >= levelAVX2 {
+		squareSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
+		return
+	}
+	SquareRef(dst, x)
+}
+
+// SquareRef is the plain Go [SquareTo].
+func SquareRef[F Float](dst, x []F) {
+	for i, v := range x {
+		dst[i] = v * v
+	}
+}
+
+// FloorTo is dst[i] = the largest integer not above x[i].
+func FloorTo(dst, x []float32) {
+	checkLen("FloorTo", "x", len(x), len(dst))
+	if active >= levelAVX2 {
+		floorSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
+		return
+	}
+	FloorRef(dst, x)
+}
+
+// FloorRef is the plain Go [FloorTo].
+func FloorRef[F Float](dst, x []F) {
+	for i, v := range x {
+		dst[i] = F(math.Floor(float64(v)))
+	}
+}
+
+// RoundTo is dst[i] = the integer nearest to x[i], the even one of two.
+func RoundTo(dst, x []float32) {
+	checkLen("RoundTo", "x", len(x), len(dst))
+	if active >= levelAVX2 {
+		roundSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
+		return
+	}
+	RoundRef(dst, x)
+}
+
+// RoundRef is the plain Go [RoundTo].
+func RoundRef[F Float](dst, x []F) {
+	for i, v := range x {
+		dst[i] = F(math.RoundToEven(float64(v)))
+	}
+}
+
+// SignTo is dst[i] = 1 where x[i] is above 0, -1 where it is below; zeros and NaN stay.
+func SignTo(dst, x []float32) {
+	checkLen("SignTo", "x", len(x), len(dst))
+	if active >= levelAVX2 {
+		signSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
+		return
+	}
+	SignRef(dst, x)
+}
+
+// SignRef is the plain Go [SignTo].
+func SignRef[F Float](dst, x []F) {
+	for i, v := range x {
+		switch {
+		case v > 0:
+			v = 1
+		case v < 0:
+			v = -1
+		}
+		dst[i] = v
+	}
+}
+
+// ClampTo is dst[i] = x[i] limited to [lo, hi]; NaN stays, and so does a zero that equals a limit.
 func ClampTo(dst, x []float32, lo, hi float32) {
 	checkLen("ClampTo", "x", len(x), len(dst))
 	if active >= levelAVX2 {
@@ -191,7 +265,24 @@ func ClampTo(dst, x []float32, lo, hi float32) {
 // ClampRef is the plain Go [ClampTo].
 func ClampRef[F Float](dst, x []F, lo, hi F) {
 	for i, v := range x {
-		dst[i] = min(max(v, lo), hi)
+		if v < lo {
+			v = lo
+		}
+		if v > hi {
+			v = hi
+		}
+		dst[i] = v
+	}
+}
+
+// FillTo is dst[i] = v.
+func FillTo(dst []float32, v float32) {
+	if active >= levelAVX2 {
+		fillSIMD(unsafe.SliceData(dst), uintptr(len(dst)), v)
+		return
+	}
+	for i := range dst {
+		dst[i] = v
 	}
 }
 

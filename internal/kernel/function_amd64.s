@@ -1,20 +1,22 @@
 //go:build !purego
 
+#include "go_asm.h"
 #include "textflag.h"
 #include "avx2_amd64.h"
+#include "avx512_amd64.h"
+#include "function_avx512_amd64.h"
 
 // K is a row of ·functionTable.
 #define K(i) ·functionTable+(32*i)(SB)
 
-// EACH is a function of (dst, x *float32, n uintptr, lo, hi float32): OP turns Y0, x[i], into dst[i]. Y11 is hi and
-// Y12 lo; OP leaves Y13 and uses the others as it likes.
-#define EACH(name, OP) \
+// EACH is a function of (dst, x *float32, n uintptr, lo, hi float32), of which lo and hi are not used: OP turns Y0,
+// x[i], into dst[i]. It leaves Y13 and uses the others as it likes. OPZ is OP for AVX-512, from Z0 to Z0.
+#define EACH(name, OP, OPZ) \
 TEXT name(SB), NOSPLIT, $0-32;       \
 	MOVQ         dst+0(FP), DI;      \
 	MOVQ         x+8(FP), SI;        \
 	MOVQ         n+16(FP), CX;       \
-	VBROADCASTSS lo+24(FP), Y12;     \
-	VBROADCASTSS hi+28(FP), Y11;     \
+	IFAVX512(avx512);                \
 	SUBQ         $8, CX;             \
 	JLT          tail;               \
 loop:                                \
@@ -34,16 +36,27 @@ tail:                                \
 	VMASKMOVPS   Y0, Y13, (DI);      \
 done:                                \
 	VZEROUPPER;                      \
-	RET
-
-#define NEG  VXORPS K(0), Y0, Y0
-#define ABS  VANDPS K(1), Y0, Y0
-#define SQRT VSQRTPS Y0, Y0
-
-// NaN is in the second operand and passes.
-#define CLAMP \
-	VMAXPS Y0, Y12, Y0; \
-	VMINPS Y0, Y11, Y0
+	RET;                             \
+avx512:                              \
+	EXPCONSTANTS;                    \
+	SUBQ         $16, CX;            \
+	JLT          tail16;             \
+loop16:                              \
+	VMOVUPS      (SI), Z0;           \
+	OPZ;                             \
+	VMOVUPS      Z0, (DI);           \
+	ADDQ         $64, SI;            \
+	ADDQ         $64, DI;            \
+	SUBQ         $16, CX;            \
+	JGE          loop16;             \
+tail16:                              \
+	ADDQ         $16, CX;            \
+	JZ           done;               \
+	LEFT(K1);                        \
+	VMOVUPS.Z    (SI), K1, Z0;       \
+	OPZ;                             \
+	VMOVUPS      Z0, K1, (DI);       \
+	JMP          done
 
 // LOGSERIES is log(1+f) + e·ln 2 of f, Y2, and e, Y3, into Y0: see ·functionTable.
 #define LOGSERIES \
@@ -133,7 +146,7 @@ done:                                \
 	VORPS       Y4, Y2, Y2;     \
 	VBLENDVPS   Y2, Y10, Y0, Y0
 
-// EXPM1 is exp(x)-1 of Y0: with exp(x) = 2ⁿ·(1+p) as in EXP, it is 2·(2ⁿ⁻¹·p + (2ⁿ⁻¹-½)), and x itself where that is as
+// EXPM1 is exp(x)-1 of Y0: with exp(x) = 2ⁿ·(1+p), n as in EXP, it is 2·(2ⁿ⁻¹·p + (2ⁿ⁻¹-½)), and x itself where that is as
 // near.
 #define EXPM1 \
 	VMOVAPS      Y0, Y5;                   \
@@ -141,11 +154,12 @@ done:                                \
 	VMINPS       Y0, Y1, Y0;               \
 	VMOVUPS      K(22), Y1;                \
 	VMAXPS       Y0, Y1, Y0;               \
-	VMULPS       ·expTable+0(SB), Y0, Y1;  \
-	VROUNDPS     $8, Y1, Y1;               \
-	VFNMADD231PS ·expTable+32(SB), Y1, Y0; \
+	VMOVUPS      ·expTable+352(SB), Y1;    \
+	VFMADD231PS  ·expTable+0(SB), Y0, Y1;  \
+	VSUBPS       ·expTable+352(SB), Y1, Y6; \
+	VFNMADD231PS ·expTable+32(SB), Y6, Y0; \
 	VMOVAPS      Y0, Y8;                   \
-	VFNMADD231PS ·expTable+64(SB), Y1, Y0; \
+	VFNMADD231PS ·expTable+64(SB), Y6, Y0; \
 	VMOVUPS      ·expTable+96(SB), Y2;     \
 	VFMADD213PS  ·expTable+128(SB), Y0, Y2; \
 	VFMADD213PS  ·expTable+160(SB), Y0, Y2; \
@@ -153,9 +167,8 @@ done:                                \
 	VFMADD213PS  ·expTable+224(SB), Y0, Y2; \
 	VMULPS       Y0, Y0, Y3;               \
 	VMULPS       Y3, Y2, Y2;               \
-	VFNMADD231PS ·expTable+64(SB), Y1, Y2; \
+	VFNMADD231PS ·expTable+64(SB), Y6, Y2; \
 	VADDPS       Y8, Y2, Y2;               \
-	VCVTPS2DQ    Y1, Y1;                   \
 	VPSLLD       $23, Y1, Y1;              \
 	VPADDD       K(23), Y1, Y1;            \
 	VADDPS       K(11), Y1, Y0;            \
@@ -170,6 +183,9 @@ done:                                \
 	VMOVAPS Y0, Y9;     \
 	VORPS   K(0), Y0, Y0; \
 	EXP(Y0, Y1, Y2, Y3)
+
+#define EXP0 EXP(Y0, Y1, Y2, Y3)
+#define EXP0Z EXPZ(Z0, Z1, Z2)
 
 // SIGMOID picks the numerator by the sign of x.
 #define SIGMOID \
@@ -187,9 +203,9 @@ done:                                \
 	VADDPS Y1, Y0, Y0
 
 #define LOGSIGMOID \
-	NEG;      \
-	SOFTPLUS; \
-	NEG
+	VXORPS K(0), Y0, Y0; \
+	SOFTPLUS;            \
+	VXORPS K(0), Y0, Y0
 
 // TANH is E/(E+2) with E = exp(2|x|)-1, and the sign of x. From 10 on it is 1.
 #define TANH \
@@ -204,14 +220,11 @@ done:                                \
 	VANDPS  K(0), Y9, Y9;   \
 	VORPS   Y9, Y0, Y0
 
-EACH(·negSIMD, NEG)
-EACH(·absSIMD, ABS)
-EACH(·sqrtSIMD, SQRT)
-EACH(·clampSIMD, CLAMP)
-EACH(·logSIMD, LOG)
-EACH(·log1pSIMD, LOG1P)
-EACH(·expm1SIMD, EXPM1)
-EACH(·sigmoidSIMD, SIGMOID)
-EACH(·softplusSIMD, SOFTPLUS)
-EACH(·logSigmoidSIMD, LOGSIGMOID)
-EACH(·tanhSIMD, TANH)
+EACH(·expSIMD, EXP0, EXP0Z)
+EACH(·logSIMD, LOG, LOGZ)
+EACH(·log1pSIMD, LOG1P, LOG1PZ)
+EACH(·expm1SIMD, EXPM1, EXPM1Z)
+EACH(·sigmoidSIMD, SIGMOID, SIGMOIDZ)
+EACH(·softplusSIMD, SOFTPLUS, SOFTPLUSZ)
+EACH(·logSigmoidSIMD, LOGSIGMOID, LOGSIGMOIDZ)
+EACH(·tanhSIMD, TANH, TANHZ)

@@ -21,6 +21,15 @@ var functions = []function{
 	{"Neg", NegTo, func(x float64) float64 { return -x }, 0, nil},
 	{"Abs", AbsTo, math.Abs, 0, nil},
 	{"Sqrt", SqrtTo, math.Sqrt, 0.5, nil},
+	{"Square", SquareTo, func(x float64) float64 { return x * x }, 0.5, []float32{0x1.6a09e6p-75, 0x1p64}},
+	{"Floor", FloorTo, math.Floor, 0, []float32{0x1p23, -0x1p23}},
+	{"Round", RoundTo, math.RoundToEven, 0, []float32{0.5, -0.5, 1.5, -2.5, 0x1p22, 0x1p23}},
+	{"Sign", SignTo, func(x float64) float64 {
+		if x == 0 || x != x {
+			return x
+		}
+		return math.Copysign(1, x)
+	}, 0, nil},
 	{"Log", LogTo, math.Log, 1, []float32{1, 0.70710677, 1.4142135, 0x1p-126}},
 	{"Log1p", Log1pTo, math.Log1p, 2, []float32{-1, -0.29289323, 0.41421354, 0x1p24, 0x1p-25, 0x1p127}},
 	{"Expm1", Expm1To, math.Expm1, 2, []float32{88.72, -17.3, 0.3465735, -0.3465735, 1.0397207, 0x1p-26, -0x1p-26, 17}},
@@ -102,7 +111,7 @@ func TestFunctionSigns(t *testing.T) {
 		zero := float32(math.Copysign(0, -1))
 		for _, fn := range functions {
 			switch fn.name {
-			case "Log1p", "Expm1", "Tanh", "Sqrt":
+			case "Log1p", "Expm1", "Tanh", "Sqrt", "Floor", "Round", "Sign":
 				y := []float32{1}
 				fn.f(y, []float32{zero})
 				if math.Float32bits(y[0]) != 1<<31 {
@@ -149,6 +158,7 @@ func TestPosition(t *testing.T) {
 			check(fn.name, func(dst, x, _ []float32) { fn.f(dst, x) })
 		}
 		check("Clamp", func(dst, x, _ []float32) { ClampTo(dst, x, -0.5, 0.75) })
+		check("Fill", func(dst, _, _ []float32) { FillTo(dst, -2.5) })
 		for _, p := range pairs {
 			check(p.name, p.f)
 			check(p.name+" with one", func(dst, x, _ []float32) { p.f(dst, x, []float32{0.5}) })
@@ -203,14 +213,13 @@ func TestPairs(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(22, 23))
 	a, b = append(a, randoms(r, 1000)...), append(b, randoms(r, 1000)...)
-	equal := func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) || x != x && y != y }
 	eachLevel(t, func(t *testing.T) {
 		got, want := make([]float32, len(a)), make([]float32, len(a))
 		for _, p := range pairs {
 			p.f(got, a, b)
 			p.ref(want, a, b)
 			for i := range got {
-				if !equal(got[i], want[i]) {
+				if !equalBits(got[i], want[i]) {
 					t.Errorf("%s(%v, %v): got %v, want %v", p.name, a[i], b[i], got[i], want[i])
 				}
 			}
@@ -223,7 +232,7 @@ func TestPairs(t *testing.T) {
 				m.f(got, a, b)
 				m.ref(want, a, b)
 				for i := range got {
-					if !equal(got[i], want[i]) {
+					if !equalBits(got[i], want[i]) {
 						t.Errorf("%s(%v, %v, %v): got %v, want %v", m.name, from, a[i], b[i], got[i], want[i])
 					}
 				}
@@ -236,11 +245,13 @@ func TestPairs(t *testing.T) {
 				t.Errorf("Select(%v, %v, %v): got %v, want %v", b[i], a[i], b[i], got[i], want[i])
 			}
 		}
-		ClampTo(got, a, -1, 0.75)
-		ClampRef(want, a, -1, 0.75)
-		for i := range got {
-			if !equal(got[i], want[i]) {
-				t.Errorf("Clamp(%v): got %v, want %v", a[i], got[i], want[i])
+		for _, limits := range [][2]float32{{-1, 0.75}, {0, 1}, {-1, float32(math.Copysign(0, -1))}} {
+			ClampTo(got, a, limits[0], limits[1])
+			ClampRef(want, a, limits[0], limits[1])
+			for i := range got {
+				if !equalBits(got[i], want[i]) {
+					t.Errorf("Clamp(%v, %v): got %v, want %v", a[i], limits, got[i], want[i])
+				}
 			}
 		}
 	})

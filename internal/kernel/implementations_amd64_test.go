@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 )
@@ -27,17 +28,27 @@ func TestSameBits(t *testing.T) {
 			t.Errorf("Gemm %v: AVX-512 and AVX2 differ", s)
 		}
 	}
-	x := randoms(r, 100_000)
+	// Every exponent and sign, denormals, NaN and infinities among them.
+	x := make([]float32, 1<<18)
 	for i := range x {
-		x[i] *= 60
+		x[i] = math.Float32frombits(r.Uint32())
 	}
-	var y [2][]float32
-	for i, lv := range []level{levelAVX512, levelAVX2} {
-		active, y[i] = lv, make([]float32, len(x))
-		ExpTo(y[i], x)
+	copy(x, specials)
+	for i := len(x) / 2; i < len(x); i++ {
+		x[i] = float32(r.NormFloat64()) * 60
 	}
-	if !sameBits(y[0], y[1]) {
-		t.Error("ExpTo: AVX-512 and AVX2 differ")
+	for _, fn := range append(functions, function{name: "Exp", f: ExpTo}) {
+		var y [2][]float32
+		for i, lv := range []level{levelAVX512, levelAVX2} {
+			active, y[i] = lv, make([]float32, len(x))
+			fn.f(y[i], x)
+		}
+		for i, v := range x {
+			if !equalBits(y[0][i], y[1][i]) {
+				t.Errorf("%s(%v): got %v with AVX-512, %v with AVX2", fn.name, v, y[0][i], y[1][i])
+				break
+			}
+		}
 	}
 }
 

@@ -9,14 +9,11 @@ import (
 // exp(-Inf) is 0 and exp(NaN) is NaN.
 func ExpTo(dst, x []float32) {
 	checkLen("ExpTo", "x", len(x), len(dst))
-	switch active {
-	case levelAVX512:
-		expSumAVX512(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0)
-	case levelAVX2:
-		expSumAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0)
-	default:
-		ExpRef(dst, x)
+	if active >= levelAVX2 {
+		expSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
+		return
 	}
+	ExpRef(dst, x)
 }
 
 // ExpRef is the plain Go [ExpTo].

@@ -107,3 +107,8 @@ func wantPanic(t *testing.T, want string, f func()) {
 }
 
 const eps32 = 1.0 / (1 << 24)
+
+// equalBits tells -0 from 0, but no NaN from another.
+func equalBits(x, y float32) bool {
+	return math.Float32bits(x) == math.Float32bits(y) || x != x && y != y
+}

@@ -125,6 +125,9 @@ func (vm *VM) raisedValue(err error) lua.LValue {
 	if api.Type == lua.ApiErrorPanic {
 		return vm.errorUserdata(vm.panicObject(api.Object.String(), api.StackTrace))
 	}
+	if text, ok := api.Object.(lua.LString); ok {
+		return lua.LString(explained(string(text)))
+	}
 	return api.Object
 }
 

@@ -270,5 +270,5 @@ func (vm *VM) coroutineError(th *lua.LState, raised lua.LValue) lua.LValue {
 		o.traceback = traceback(th)
 		return vm.errorUserdata(o)
 	}
-	return raised
+	return lua.LString(explained(string(text)))
 }

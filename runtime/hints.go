@@ -65,9 +65,6 @@ var absent = []struct {
 
 // runHint is a hint for an error that was raised on a line of source.
 func runHint(message, line string) string {
-	if strings.Contains(message, "attempt to compare") && strings.Contains(message, "userdata") {
-		return "objects are compared by methods: a tensor has a:lt(b), a:le(b), a:gt(b) and a:ge(b), which give masks"
-	}
 	if !strings.Contains(message, "nil") && !strings.Contains(message, "call a non-function") {
 		return ""
 	}
@@ -77,4 +74,17 @@ func runHint(message, line string) string {
 		}
 	}
 	return ""
+}
+
+// comparison is what gopher-lua says of an object in an order operator beside
+// something else: no metamethod is asked.
+var comparison = regexp.MustCompile(`attempt to compare (?:userdata with \w+|\w+ with userdata)$`)
+
+// explained is the text of a run-time error, with what to write instead where
+// an object was compared.
+func explained(message string) string {
+	if strings.Contains(message, "userdata") && comparison.MatchString(message) {
+		return message + ": objects are compared by methods: a tensor has a:lt(b), a:le(b), a:gt(b) and a:ge(b), which give masks"
+	}
+	return message
 }

@@ -300,6 +300,7 @@ func (vm *VM) failureIn(stopped bool, g *gate, err error) error {
 		if source, line, rest, ok := vm.splitPosition(string(v)); ok {
 			e.Source, e.Line, e.Message = source, line, rest
 		}
+		e.Message = explained(e.Message)
 	case *lua.LTable:
 		e.Message = "an error value of type table was raised"
 		if m, ok := v.RawGetString("message").(lua.LString); ok {

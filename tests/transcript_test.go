@@ -139,6 +139,24 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
+// Whoever asks for help with a tensor function sees it at work.
+func TestTensorsAreShown(t *testing.T) {
+	t.Parallel()
+	shown := 0
+	for _, e := range stdlib.Entries() {
+		if !e.Function || !strings.HasPrefix(e.Name, "hud.tensor.") && !strings.HasPrefix(e.Name, "tensor:") {
+			continue
+		}
+		shown++
+		if before, after, ok := strings.Cut(e.Text, "\n    > "); !ok || strings.TrimSpace(before) == "" || after == "" {
+			t.Errorf("%s: want a sentence and a transcript, got\n%s", e.Name, e.Text)
+		}
+	}
+	if shown == 0 {
+		t.Error("stdlib/types describes no tensor function")
+	}
+}
+
 // TestTranscriptForm checks that a transcript is found where one is, and that
 // a wrong one is seen.
 func TestTranscriptForm(t *testing.T) {

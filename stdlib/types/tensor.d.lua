@@ -17,7 +17,25 @@
 ---`t[{ {2, 4}, {} }]` rows 2 to 4 and all columns, both ends included. All are
 ---views: assigning to them changes t. `#t` is the length of the first
 ---dimension, `==` means the same tensor, `..` shows a single element as its
----number. Comparisons are methods (lt, le, gt, ge, eq, ne): `<` raises.
+---number. Comparisons are methods (lt, le, gt, ge, eq, ne): `<` raises. Past 1000
+---elements a tensor is printed with three positions at each edge.
+---
+---    > x = tensor{{1, 2, 3}, {4, 5, 6}}
+---    > x[2], x[{2, 3}]
+---     4 5 6
+---    [float32 3]
+---    6
+---    [float32]
+---    > x[{ {}, {2, -1} }] = 0
+---    > x
+---     1 0 0
+---     4 0 0
+---    [float32 2x3]
+---    > x < 1
+---    error: stdin:1: attempt to compare userdata with number: objects are compared by methods: a tensor has a:lt(b), a:le(b), a:gt(b) and a:ge(b), which give masks
+---    > tensor.arange(2000)
+---        0    1    2 ... 1997 1998 1999
+---    [float32 2000]
 ---
 ---Where the gradient that arrives at an element is 0, the one passed on is 0
 ---too: positions that a mask took out never put NaN into a gradient. Use where
@@ -40,27 +58,57 @@ local M = {}
 ---@field [integer] tensor
 local T = {}
 
--- Making ---------------------------------------------------------------------
+-- Making ----------------------------------------------------------------------
 
+---Zeros of a shape.
+---
+---    > tensor.zeros(2, 3)
+---     0 0 0
+---     0 0 0
+---    [float32 2x3]
 ---@param ... integer|integer[] the shape
 ---@return tensor
 function M.zeros(...) end
 
+---Ones of a shape, given as sizes or as one list.
+---
+---    > tensor.ones({2}) + tensor.ones(2)
+---     2 2
+---    [float32 2]
 ---@param ... integer|integer[] the shape
 ---@return tensor
 function M.ones(...) end
 
+---One value in every element.
+---
+---    > tensor.full({2, 2}, 7)
+---     7 7
+---     7 7
+---    [float32 2x2]
 ---@param shape integer[]
 ---@param value number
 ---@return tensor
 function M.full(shape, value) end
 
 ---A tensor without dimensions.
+---
+---    > tensor.scalar(2.5)
+---    2.5000
+---    [float32]
+---    > tensor.scalar(2.5):dim()
+---    0
 ---@param value number
 ---@return tensor
 function M.scalar(value) end
 
 ---0, 1, … below stop; or from start, by step.
+---
+---    > tensor.arange(4)
+---     0 1 2 3
+---    [float32 4]
+---    > tensor.arange(1, 2, 0.25)
+---     1.0000 1.2500 1.5000 1.7500
+---    [float32 4]
 ---@param start number the stop, when it is the only argument
 ---@param stop number?
 ---@param step number? default 1
@@ -68,6 +116,10 @@ function M.scalar(value) end
 function M.arange(start, stop, step) end
 
 ---n values from start to stop, both included.
+---
+---    > tensor.linspace(0, 1, 5)
+---     0.0000 0.2500 0.5000 0.7500 1.0000
+---    [float32 5]
 ---@param start number
 ---@param stop number
 ---@param n integer
@@ -75,22 +127,43 @@ function M.arange(start, stop, step) end
 function M.linspace(start, stop, n) end
 
 ---Uniform in [0, 1), from the task's random stream.
+---
+---    > x = tensor.rand(1000)
+---    > x:min():item() >= 0, x:max():item() < 1
+---    true	true
 ---@param ... integer|integer[] the shape
 ---@return tensor
 function M.rand(...) end
 
 ---Normal with mean 0 and standard deviation 1, from the task's random stream.
+---
+---    > x = tensor.randn(100, 100)
+---    > x:mean():abs():item() < 0.05, x:std():round():item()
+---    true	1
 ---@param ... integer|integer[] the shape
 ---@return tensor
 function M.randn(...) end
 
 ---Joins tensors along a dimension.
+---
+---    > tensor.cat{ tensor{1, 2}, tensor{3} }
+---     1 2 3
+---    [float32 3]
+---    > tensor.cat({ tensor{{1}, {2}}, tensor{{3}, {4}} }, 2)
+---     1 3
+---     2 4
+---    [float32 2x2]
 ---@param tensors (tensor|number)[]
 ---@param dim integer? default 1
 ---@return tensor
 function M.cat(tensors, dim) end
 
 ---Joins tensors of one shape along a new dimension.
+---
+---    > tensor.stack{ tensor{1, 2}, tensor{3, 4} }
+---     1 2
+---     3 4
+---    [float32 2x2]
 ---@param tensors (tensor|number)[]
 ---@param dim integer? default 1
 ---@return tensor
@@ -98,13 +171,18 @@ function M.stack(tensors, dim) end
 
 ---a where mask is not 0, b elsewhere. It selects: neither a value nor a gradient
 ---of the side not chosen reaches the result, be it NaN or infinite.
+---
+---    > x = tensor{-1, 4}
+---    > tensor.where(x:gt(0), x:log(), 0)
+---     0.0000 1.3863
+---    [float32 2]
 ---@param mask tensor|number
 ---@param a tensor|number
 ---@param b tensor|number
 ---@return tensor
 function M.where(mask, a, b) end
 
--- Files ----------------------------------------------------------------------
+-- Files -----------------------------------------------------------------------
 
 ---The tensors as a safetensors file, which other tools read: a string, within
 ---the host's limit for strings. Elements are written as 32-bit floats, tensors in
@@ -130,9 +208,17 @@ function M.save(tensors, opts) end
 ---@return table<string, tensor> tensors, table<string, string> metadata
 function M.load(bytes) end
 
--- Gradients ------------------------------------------------------------------
+-- Gradients -------------------------------------------------------------------
 
 ---Calls fn(...) without recording graphs in this task; returns what it returns.
+---
+---    > w = tensor{2}:requires_grad_()
+---    > w * 3
+---     6
+---    [float32 1, grad]
+---    > tensor.no_grad(function() return w * 3 end)
+---     6
+---    [float32 1]
 ---@param fn function
 ---@param ... any
 ---@return any ...
@@ -141,12 +227,27 @@ function M.no_grad(fn, ...) end
 ---A function g: g(params, ...) calls fn(params, ...) and returns the gradients
 ---of its first result, shaped like params (a tensor or nested tables), then
 ---everything fn returned.
+---
+---    > f = function(p, x) return (p.w * x):sum() + p.b end
+---    > g, loss = tensor.grad(f)({ w = tensor{1, 2}, b = tensor.scalar(0.5) }, tensor{10, 20})
+---    > loss, g.w, g.b
+---    50.5000
+---    [float32]
+---     10 20
+---    [float32 2]
+---    1
+---    [float32]
 ---@param fn fun(params: any, ...): tensor, ...
 ---@return fun(params: any, ...): any, tensor, ...
 function M.grad(fn) end
 
 ---Compares the gradients of fn with finite differences; raises at the first
 ---element that differs, returns the largest relative error otherwise.
+---
+---    > tensor.gradcheck(function(x) return x:exp():sum() end, tensor{0, 1}) < 1e-3
+---    true
+---    > tensor.gradcheck(function(x) return (x * x:detach()):sum() end, tensor{3})
+---    error: stdin:1: gradcheck: gradient of input 1 at element 1: got 3, want 6 by finite differences
 ---@param fn fun(...: tensor): tensor
 ---@param inputs tensor|tensor[]
 ---@param opts? { step: number?, rtol: number?, atol: number? } defaults 1/64, 1e-3, 1e-3
@@ -154,381 +255,40 @@ function M.grad(fn) end
 function M.gradcheck(fn, inputs, opts) end
 
 ---Makes the tensor a leaf that collects gradients.
+---
+---    > tensor{1, 2}:requires_grad_()
+---     1 2
+---    [float32 2, grad]
 ---@return tensor self
 function T:requires_grad_() end
 
 ---Adds the gradient of this tensor, which has one element, to the grad of every
 ---leaf behind it. A graph is used up by it.
+---
+---    > w = tensor{1, 2}:requires_grad_()
+---    > w:square():sum():backward()
+---    > w.grad
+---     2 4
+---    [float32 2]
 ---@param opts? { retain_graph: boolean? }
 function T:backward(opts) end
 
 ---Forgets grad.
+---
+---    > w = tensor{1, 2}:requires_grad_()
+---    > w:sum():backward()
+---    > w:zero_grad()
+---    > w.grad
+---    nil
 function T:zero_grad() end
 
 ---The same elements, without gradient.
+---
+---    > w = tensor{1, 2}:requires_grad_()
+---    > w:detach()
+---     1 2
+---    [float32 2]
 ---@return tensor
 function T:detach() end
-
--- Elementwise ----------------------------------------------------------------
-
----@param other tensor|number
----@return tensor
-function T:add(other) end
----@param other tensor|number
----@return tensor
-function T:sub(other) end
----@param other tensor|number
----@return tensor
-function T:mul(other) end
----@param other tensor|number
----@return tensor
-function T:div(other) end
----@param other tensor|number
----@return tensor
-function T:pow(other) end
----The smaller of the two; at a tie each gets half the gradient.
----@param other tensor|number
----@return tensor
-function T:minimum(other) end
----The larger of the two; at a tie each gets half the gradient.
----@param other tensor|number
----@return tensor
-function T:maximum(other) end
-
----@return tensor
-function T:exp() end
----@return tensor
-function T:log() end
----log(1+t), exact for small t.
----@return tensor
-function T:log1p() end
----exp(t)-1, exact for small t.
----@return tensor
-function T:expm1() end
----@return tensor
-function T:sqrt() end
----@return tensor
-function T:abs() end
----@return tensor
-function T:neg() end
----@return tensor
-function T:sigmoid() end
----log(sigmoid(t)), without overflow.
----@return tensor
-function T:logsigmoid() end
----log(1+exp(t)), without overflow.
----@return tensor
-function T:softplus() end
----@return tensor
-function T:tanh() end
----@return tensor
-function T:relu() end
----@return tensor
-function T:square() end
----1, 0 or -1; gradient 0.
----@return tensor
-function T:sign() end
----Gradient 0.
----@return tensor
-function T:floor() end
----To the nearest integer, the even one of two; gradient 0.
----@return tensor
-function T:round() end
----Limits to [min, max]; the gradient is 1 inside and at the bounds.
----@param opts { min: number?, max: number? }
----@return tensor
-function T:clamp(opts) end
-
----1 where equal, 0 elsewhere. Comparisons and logic have no gradient.
----@param other tensor|number
----@return tensor
-function T:eq(other) end
----@param other tensor|number
----@return tensor
-function T:ne(other) end
----@param other tensor|number
----@return tensor
-function T:lt(other) end
----@param other tensor|number
----@return tensor
-function T:le(other) end
----@param other tensor|number
----@return tensor
-function T:gt(other) end
----@param other tensor|number
----@return tensor
-function T:ge(other) end
----1 where both are not 0.
----@param other tensor|number
----@return tensor
-function T:land(other) end
----1 where either is not 0.
----@param other tensor|number
----@return tensor
-function T:lor(other) end
----1 where the tensor is 0.
----@return tensor
-function T:lnot() end
-
--- Along a dimension ----------------------------------------------------------
-
----Reductions take one dimension, or everything when it is left out. They add
----up in 64 bits.
----@param dim integer?
----@param opts? { keepdim: boolean? }
----@return tensor
-function T:sum(dim, opts) end
----@param dim integer?
----@param opts? { keepdim: boolean? }
----@return tensor
-function T:mean(dim, opts) end
----Divided by n-1.
----@param dim integer?
----@param opts? { keepdim: boolean? }
----@return tensor
-function T:var(dim, opts) end
----Divided by n-1; where it is 0 its gradient is 0.
----@param dim integer?
----@param opts? { keepdim: boolean? }
----@return tensor
-function T:std(dim, opts) end
----NaN if there is one; equals share the gradient.
----@param dim integer?
----@param opts? { keepdim: boolean? }
----@return tensor
-function T:min(dim, opts) end
----NaN if there is one; equals share the gradient.
----@param dim integer?
----@param opts? { keepdim: boolean? }
----@return tensor
-function T:max(dim, opts) end
----log(sum(exp(t))), without overflow.
----@param dim integer?
----@param opts? { keepdim: boolean? }
----@return tensor
-function T:logsumexp(dim, opts) end
----@param dim integer?
----@param opts? { keepdim: boolean? }
----@return tensor
-function T:prod(dim, opts) end
----The Euclidean norm.
----@param dim integer?
----@param opts? { keepdim: boolean? }
----@return tensor
-function T:norm(dim, opts) end
----1 if an element is not 0. A tensor is true in an `if` whatever it holds: ask
----for `t:any():item() == 1`.
----@param dim integer?
----@param opts? { keepdim: boolean? }
----@return tensor
-function T:any(dim, opts) end
----1 if no element is 0.
----@param dim integer?
----@param opts? { keepdim: boolean? }
----@return tensor
-function T:all(dim, opts) end
----The position, from 1, of the largest element.
----@param dim integer?
----@param opts? { keepdim: boolean? }
----@return tensor
-function T:argmax(dim, opts) end
----The position, from 1, of the smallest element.
----@param dim integer?
----@param opts? { keepdim: boolean? }
----@return tensor
-function T:argmin(dim, opts) end
-
----@param dim integer
----@return tensor
-function T:softmax(dim) end
----@param dim integer
----@return tensor
-function T:log_softmax(dim) end
----@param dim integer
----@return tensor
-function T:cumsum(dim) end
-
----Sums of ragged stretches of the first dimension: result k covers the
----positions after offsets[k] up to offsets[k+1]. Offsets start at 0 and end at
----the length, as data.packed.offsets does.
----@param offsets integer[]|tensor
----@return tensor
-function T:segment_sum(offsets) end
----0 for an empty stretch.
----@param offsets integer[]|tensor
----@return tensor
-function T:segment_mean(offsets) end
----Minus infinity for an empty stretch.
----@param offsets integer[]|tensor
----@return tensor
-function T:segment_max(offsets) end
----Repeats each element for every position of its stretch.
----@param offsets integer[]|tensor
----@return tensor
-function T:segment_expand(offsets) end
-
----The matrix product; leading dimensions broadcast, a vector is a row on the
----left and a column on the right.
----@param other tensor
----@return tensor
-function T:matmul(other) end
-
--- Shape ----------------------------------------------------------------------
-
----@return integer[]
-function T:shape() end
----The number of dimensions.
----@return integer
-function T:dim() end
----The number of elements.
----@return integer
-function T:numel() end
----Another shape for as many elements; one size may be -1.
----@param ... integer|integer[]
----@return tensor
-function T:reshape(...) end
----reshape that never copies.
----@param ... integer|integer[]
----@return tensor
-function T:view(...) end
----The transpose of a matrix.
----@return tensor
-function T:t() end
----@param dim1 integer
----@param dim2 integer
----@return tensor
-function T:transpose(dim1, dim2) end
----Drops dimensions of size 1: one, or all.
----@param dim integer?
----@return tensor
-function T:squeeze(dim) end
----Puts in a dimension of size 1.
----@param dim integer
----@return tensor
-function T:unsqueeze(dim) end
----Repeats dimensions of size 1 without copying; -1 keeps a size.
----@param ... integer|integer[]
----@return tensor
-function T:expand(...) end
----length positions of a dimension.
----@param dim integer
----@param start integer
----@param length integer
----@return tensor
-function T:narrow(dim, start, length) end
-
--- Values ---------------------------------------------------------------------
-
----The value of a tensor with one element.
----@return number
-function T:item() end
----Nested lists of the elements; a number for a scalar.
----@return number|table
-function T:tolist() end
----A copy; gradients flow through.
----@return tensor
-function T:clone() end
----Whether shapes and values agree.
----@param other tensor
----@return boolean
-function T:equal(other) end
----Whether |a-b| <= atol + rtol*|b| everywhere.
----@param other tensor
----@param opts? { rtol: number?, atol: number? } defaults 1e-5, 1e-8
----@return boolean
-function T:allclose(other, opts) end
-
--- In place -------------------------------------------------------------------
-
----@return tensor self
-function T:zero_() end
----@param value number
----@return tensor self
-function T:fill_(value) end
----@param other tensor|number
----@return tensor self
-function T:copy_(other) end
----@param other tensor|number
----@return tensor self
-function T:add_(other) end
----@param other tensor|number
----@return tensor self
-function T:sub_(other) end
----@param other tensor|number
----@return tensor self
-function T:mul_(other) end
----@param other tensor|number
----@return tensor self
-function T:div_(other) end
----@param other tensor|number
----@return tensor self
-function T:pow_(other) end
----@param other tensor|number
----@return tensor self
-function T:minimum_(other) end
----@param other tensor|number
----@return tensor self
-function T:maximum_(other) end
----@param other tensor|number
----@return tensor self
-function T:eq_(other) end
----@param other tensor|number
----@return tensor self
-function T:ne_(other) end
----@param other tensor|number
----@return tensor self
-function T:lt_(other) end
----@param other tensor|number
----@return tensor self
-function T:le_(other) end
----@param other tensor|number
----@return tensor self
-function T:gt_(other) end
----@param other tensor|number
----@return tensor self
-function T:ge_(other) end
----@param other tensor|number
----@return tensor self
-function T:land_(other) end
----@param other tensor|number
----@return tensor self
-function T:lor_(other) end
----@return tensor self
-function T:exp_() end
----@return tensor self
-function T:log_() end
----@return tensor self
-function T:log1p_() end
----@return tensor self
-function T:expm1_() end
----@return tensor self
-function T:sqrt_() end
----@return tensor self
-function T:abs_() end
----@return tensor self
-function T:neg_() end
----@return tensor self
-function T:sigmoid_() end
----@return tensor self
-function T:logsigmoid_() end
----@return tensor self
-function T:softplus_() end
----@return tensor self
-function T:tanh_() end
----@return tensor self
-function T:relu_() end
----@return tensor self
-function T:square_() end
----@return tensor self
-function T:sign_() end
----@return tensor self
-function T:floor_() end
----@return tensor self
-function T:round_() end
----@return tensor self
-function T:lnot_() end
----@param opts { min: number?, max: number? }
----@return tensor self
-function T:clamp_(opts) end
 
 return M

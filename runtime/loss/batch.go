@@ -1,8 +1,6 @@
 package loss
 
 import (
-	"math"
-
 	"github.com/hudrl/hudrl/runtime/hud"
 	"github.com/hudrl/hudrl/runtime/tensor"
 )
@@ -52,7 +50,7 @@ func (b *Batch) span(d int, advantage float64) Span {
 // Loss is the loss of the batch as a tensor, with its metrics: loss_tokens,
 // and for losses with bounds clip_fraction (of the loss tokens); for
 // glm_double_sided trained_tokens and masked_tokens, and its denominators
-// count the trained ones; those of [Batch.Drift] for losses that look at the
+// count the trained ones; those of [Drift] for losses that look at the
 // sampling policy. The advantage is the batch's, reward minus the group's mean
 // with each trajectory counted once, unless s has another. With a correction
 // also correction_weight, the mean weight, and correction_fraction, the share
@@ -102,7 +100,7 @@ func (t *TokenLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float
 			limited += s.Correction.Weights(&span, span.Sampling, sampling, span.Weight)
 		}
 		sums[d] = t.EvalSpan(&span, grad[lo:hi])
-		all.add(sums[d])
+		all.add(&sums[d])
 		counts[d] = sums[d].Tokens
 		if t.surviving {
 			counts[d] -= sums[d].Clipped
@@ -125,7 +123,7 @@ func (t *TokenLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float
 	}
 	metrics := map[string]float64{"loss_tokens": float64(all.Tokens)}
 	if t.sampling {
-		b.Drift(metrics)
+		all.Drift.metrics(metrics)
 	}
 	if t.surviving {
 		metrics["trained_tokens"] = float64(all.Tokens - all.Clipped)
@@ -143,37 +141,6 @@ func (t *TokenLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float
 	}
 	out := tensor.Fused(t.name, value, []*tensor.Tensor{b.Logprobs}, [][]float32{grad})
 	return out, metrics, out.Err()
-}
-
-// Drift adds to metrics how far the policy is from the one that sampled, over
-// the loss tokens: ratio_mean, ratio_max; kl_k1, kl_k2 and kl_k3, the means of
-// q − ℓ, ½(ℓ − q)² and e^(ℓ−q) − (ℓ−q) − 1, which estimate KL(sampling‖policy)
-// from the sampling policy's tokens; and ess, (Σr)²/(n·Σr²), the share of the
-// tokens that still counts. Log-ratios are held within ±20, so that one
-// extreme token leaves the others visible.
-func (b *Batch) Drift(metrics map[string]float64) {
-	var n, sum, squares, most, k1, k2, k3 float64
-	logprobs := b.Logprobs.Data()
-	for i, m := range b.Packed.Mask {
-		if m == 0 {
-			continue
-		}
-		d := limit(float64(logprobs[i]) - float64(b.Packed.SamplingLogprobs[i]))
-		r := math.Exp(d)
-		n++
-		sum += r
-		squares += r * r
-		most = max(most, r)
-		k1 -= d
-		k2 += d * d / 2
-		k3 += r - 1 - d
-	}
-	if n == 0 {
-		return
-	}
-	metrics["ratio_mean"], metrics["ratio_max"] = sum/n, most
-	metrics["kl_k1"], metrics["kl_k2"], metrics["kl_k3"] = k1/n, k2/n, k3/n
-	metrics["ess"] = sum * sum / (n * squares)
 }
 
 func noReference(op string) error {

@@ -1,6 +1,10 @@
 package loss
 
-import "math"
+import (
+	"math"
+
+	"github.com/hudrl/hudrl/internal/kernel"
+)
 
 // maxLogRatio limits a log-ratio before it is exponentiated, as verl does.
 const maxLogRatio = 20
@@ -13,14 +17,25 @@ func limited(d float64) (r float64, inside bool) {
 
 // surrogate is −min(r·A, clip(r, lo, hi)·A) and its derivative with respect to
 // log r.
-func surrogate(r, a, lo, hi float64) (value, slope float64, clipped bool) {
+func surrogate(r, a, lo, hi float64) (value, slope float64, by cut) {
 	switch {
 	case a > 0 && r > hi:
-		return -hi * a, 0, true
+		return -hi * a, 0, cutHigh
 	case a < 0 && r < lo:
-		return -lo * a, 0, true
+		return -lo * a, 0, cutLow
 	}
-	return -r * a, -r * a, false
+	return -r * a, -r * a, uncut
+}
+
+// beyond says which bound r is outside of.
+func beyond(r, lo, hi float64) cut {
+	switch {
+	case r < lo:
+		return cutLow
+	case r > hi:
+		return cutHigh
+	}
+	return uncut
 }
 
 // flat is slope, or 0 for a log-ratio that was limited.
@@ -34,12 +49,39 @@ func flat(slope float64, inside bool) float64 {
 // clippedToken is −min(r·A, clip(r, lo, hi)·A).
 func clippedToken(c map[string]float64) tokenFunc {
 	lo, hi := c[keyLow], c[keyHigh]
-	return func(x point) (float64, float64, bool) {
+	return func(x point) (float64, float64, cut) {
 		r, inside := limited(x.l - x.q)
-		value, slope, clipped := surrogate(r, x.a, lo, hi)
-		return value, flat(slope, inside), clipped
+		value, slope, by := surrogate(r, x.a, lo, hi)
+		return value, flat(slope, inside), by
 	}
 }
+
+// logBound is the logarithm of a bound on the ratio: one of 0 or less bounds
+// nothing from below, and everything from above.
+func logBound(r float64) float64 { return math.Log(max(r, 0)) }
+
+// linear is −r·A.
+func linear(a float64) kernel.Piecewise {
+	return kernel.Piecewise{Low: math.Inf(-1), High: math.Inf(1), Slope: float32(-a)}
+}
+
+// clippedPiece is clippedToken for the kernel.
+func clippedPiece(c map[string]float64) pieceFunc {
+	lo, hi := c[keyLow], c[keyHigh]
+	logLo, logHi := logBound(lo), logBound(hi)
+	return func(s *Span) kernel.Piecewise {
+		p := linear(s.Advantage)
+		switch {
+		case s.Advantage > 0:
+			p.High, p.HighValue = logHi, float32(-hi*s.Advantage)
+		case s.Advantage < 0:
+			p.Low, p.LowValue = logLo, float32(-lo*s.Advantage)
+		}
+		return p
+	}
+}
+
+var clippedPass = passes(clipTraits(), clippedPiece)
 
 func clipTraits() traits { return traits{sampling: true, advantage: factor, clips: true} }
 
@@ -56,15 +98,29 @@ var clippedSpecs = map[string]spec{
 		aggregate: TokenMean,
 		token: func(c map[string]float64) tokenFunc {
 			lo, hi, dual := c[keyLow], c[keyHigh], c[keyDual]
-			return func(x point) (float64, float64, bool) {
+			return func(x point) (float64, float64, cut) {
 				r, inside := limited(x.l - x.q)
-				value, slope, clipped := surrogate(r, x.a, lo, hi)
+				value, slope, by := surrogate(r, x.a, lo, hi)
 				if most := -dual * x.a; x.a < 0 && value > most {
-					return most, 0, true
+					return most, 0, cutHigh
 				}
-				return value, flat(slope, inside), clipped
+				return value, flat(slope, inside), by
 			}
 		},
+		fast: passes(clipTraits(), func(c map[string]float64) pieceFunc {
+			clipped, lo, dual := clippedPiece(c), c[keyLow], c[keyDual]
+			logDual := logBound(dual)
+			return func(s *Span) kernel.Piecewise {
+				p := clipped(s)
+				if s.Advantage < 0 {
+					p.High, p.HighValue = logDual, float32(-dual*s.Advantage)
+					if dual < lo { // every loss is above −c·A
+						p.Low, p.High = math.Inf(-1), math.Inf(-1)
+					}
+				}
+				return p
+			}
+		}),
 	},
 	// −min(min(r, δ)·A, clip(r, lo, hi)·A).
 	"ppo_delta": {
@@ -74,26 +130,47 @@ var clippedSpecs = map[string]spec{
 		aggregate: TokenMean,
 		token: func(c map[string]float64) tokenFunc {
 			lo, hi, delta := c[keyLow], c[keyHigh], c[keyDelta]
-			return func(x point) (float64, float64, bool) {
+			return func(x point) (float64, float64, cut) {
 				r, inside := limited(x.l - x.q)
 				if x.a == 0 {
-					return 0, 0, false
+					return 0, 0, uncut
 				}
 				first, second := min(r, delta)*x.a, min(max(r, lo), hi)*x.a
 				if first <= second {
-					return -first, flat(-r*x.a, inside && r <= delta), r > delta
+					return -first, flat(-r*x.a, inside && r <= delta), beyond(r, 0, delta)
 				}
-				within := r >= lo && r <= hi
-				return -second, flat(-r*x.a, inside && within), !within
+				by := beyond(r, lo, hi)
+				return -second, flat(-r*x.a, inside && by == uncut), by
 			}
 		},
+		fast: passes(clipTraits(), func(c map[string]float64) pieceFunc {
+			lo, hi, delta := c[keyLow], c[keyHigh], c[keyDelta]
+			return func(s *Span) kernel.Piecewise {
+				// min(min(r, δ), clip(r)) for A > 0 and the maximum of both for A < 0
+				// are r between two bounds.
+				p, bottom, top := linear(s.Advantage), math.Inf(-1), math.Inf(1)
+				switch {
+				case s.Advantage > 0:
+					top = min(delta, hi)
+				case s.Advantage < 0:
+					bottom, top = lo, max(delta, hi)
+				}
+				if bottom > 0 {
+					p.Low, p.LowValue = math.Log(bottom), float32(-bottom*s.Advantage)
+				}
+				if !math.IsInf(top, 1) {
+					p.High, p.HighValue = logBound(top), float32(-top*s.Advantage)
+				}
+				return p
+			}
+		}),
 	},
 	// ppo with the wider upper bound of DAPO, averaged over tokens.
-	"dapo": {traits: clipTraits(), defaults: map[string]float64{keyLow: 0.8, keyHigh: 1.28}, short: true, aggregate: TokenMean, token: clippedToken},
+	"dapo": {traits: clipTraits(), defaults: map[string]float64{keyLow: 0.8, keyHigh: 1.28}, short: true, aggregate: TokenMean, token: clippedToken, fast: clippedPass},
 	// ppo averaged over the batch's tokens.
-	"bnpo": {traits: clipTraits(), defaults: map[string]float64{keyLow: 0.8, keyHigh: 1.2}, short: true, aggregate: TokenMean, token: clippedToken},
+	"bnpo": {traits: clipTraits(), defaults: map[string]float64{keyLow: 0.8, keyHigh: 1.2}, short: true, aggregate: TokenMean, token: clippedToken, fast: clippedPass},
 	// ppo divided by the number of datums and the longest answer possible.
-	"dr_grpo": {traits: clipTraits(), defaults: map[string]float64{keyLow: 0.8, keyHigh: 1.2}, short: true, aggregate: SeqMeanTokenSumNorm, token: clippedToken},
+	"dr_grpo": {traits: clipTraits(), defaults: map[string]float64{keyLow: 0.8, keyHigh: 1.2}, short: true, aggregate: SeqMeanTokenSumNorm, token: clippedToken, fast: clippedPass},
 	// ppo + β·k3(reference).
 	"grpo": {
 		traits:    clipTraits(),
@@ -110,11 +187,24 @@ var clippedSpecs = map[string]spec{
 			if beta == 0 {
 				return policy
 			}
-			return func(x point) (float64, float64, bool) {
-				value, slope, clipped := policy(x)
+			return func(x point) (float64, float64, cut) {
+				value, slope, by := policy(x)
 				kl, dkl := k3(x.l, x.ref)
-				return value + beta*kl, slope + beta*dkl, clipped
+				return value + beta*kl, slope + beta*dkl, by
 			}
+		},
+		fast: func(c map[string]float64) fastFunc {
+			beta := c[keyBeta]
+			if beta == 0 {
+				return clippedPass(c)
+			}
+			t := clipTraits()
+			t.reference = true
+			return byTiles(t, clippedPiece(c), func(t *tile) {
+				t.k3(t.value, t.slope)
+				timesTo(t.value, t.value, beta)
+				timesTo(t.slope, t.slope, beta)
+			})
 		},
 	},
 	// −σ(τ(r−1))·(4/τ)·A: a gate that is 1 in slope at r = 1 and falls off
@@ -125,7 +215,7 @@ var clippedSpecs = map[string]spec{
 		aggregate: SeqMeanTokenMean,
 		token: func(c map[string]float64) tokenFunc {
 			pos, neg := c[keyTauPos], c[keyTauNeg]
-			return func(x point) (float64, float64, bool) {
+			return func(x point) (float64, float64, cut) {
 				tau := neg
 				if x.a > 0 {
 					tau = pos
@@ -137,9 +227,27 @@ var clippedSpecs = map[string]spec{
 				if z < 0 {
 					sigmoid = e / (1 + e)
 				}
-				return -sigmoid * 4 / tau * x.a, flat(-4*e/((1+e)*(1+e))*r*x.a, inside), false
+				return -sigmoid * 4 / tau * x.a, flat(-4*e/((1+e)*(1+e))*r*x.a, inside), uncut
 			}
 		},
+		fast: tiled(traits{sampling: true, advantage: factor}, nil, func(c map[string]float64) func(t *tile) {
+			pos, neg := c[keyTauPos], c[keyTauNeg]
+			return func(t *tile) {
+				tau := neg
+				if t.Advantage > 0 {
+					tau = pos
+				}
+				kernel.SubTo(t.u, t.r, scalar1)
+				timesTo(t.u, t.u, tau)
+				kernel.SigmoidTo(t.value, t.u)
+				kernel.NegTo(t.u, t.u)
+				kernel.SigmoidTo(t.u, t.u)
+				timesTo(t.value, t.value, -4/tau*t.Advantage)
+				kernel.MulTo(t.slope, t.value, t.u)
+				kernel.MulTo(t.slope, t.slope, t.r)
+				timesTo(t.slope, t.slope, tau)
+			}
+		}),
 	},
 	// −sg(r)·A·ℓ where lo < r < hi, nothing elsewhere: unlike cispo, which
 	// bounds the weight, a token outside has no gradient.
@@ -150,14 +258,24 @@ var clippedSpecs = map[string]spec{
 		aggregate: TokenMean,
 		token: func(c map[string]float64) tokenFunc {
 			lo, hi := c[keyLow], c[keyHigh]
-			return func(x point) (float64, float64, bool) {
+			return func(x point) (float64, float64, cut) {
 				r, _ := limited(x.l - x.q)
-				if !(r > lo && r < hi) {
-					return 0, 0, true
+				switch {
+				case r <= lo:
+					return 0, 0, cutLow
+				case !(r < hi):
+					return 0, 0, cutHigh
 				}
-				return -r * x.a * x.l, -r * x.a, false
+				return -r * x.a * x.l, -r * x.a, uncut
 			}
 		},
+		fast: passes(clipTraits(), func(c map[string]float64) pieceFunc {
+			// The bounds themselves are outside.
+			lo, hi := math.Nextafter(logBound(c[keyLow]), math.Inf(1)), math.Nextafter(logBound(c[keyHigh]), math.Inf(-1))
+			return func(s *Span) kernel.Piecewise {
+				return kernel.Piecewise{Low: lo, High: hi, Slope: float32(-s.Advantage), TimesX: true}
+			}
+		}),
 	},
 	// ppo − μ·ℓ on datums with a reward above 0. Both terms are divided by the
 	// same number of tokens; VAPO's paper divides the second by the tokens of
@@ -169,13 +287,27 @@ var clippedSpecs = map[string]spec{
 		aggregate: TokenMean,
 		token: func(c map[string]float64) tokenFunc {
 			policy, mu := clippedToken(c), c[keyMu]
-			return func(x point) (float64, float64, bool) {
-				value, slope, clipped := policy(x)
+			return func(x point) (float64, float64, cut) {
+				value, slope, by := policy(x)
 				if x.reward > 0 {
 					value -= mu * x.l
 					slope -= mu
 				}
-				return value, slope, clipped
+				return value, slope, by
+			}
+		},
+		fast: func(c map[string]float64) fastFunc {
+			mu := c[keyMu]
+			alone := clippedPass(c)
+			both := byTiles(traits{sampling: true, clips: true}, clippedPiece(c), func(t *tile) {
+				timesTo(t.value, t.l, -mu)
+				kernel.SubTo(t.slope, zeros[:len(t.slope)], []float32{float32(mu)})
+			})
+			return func(s *Span, dlogprobs []float32) (Sums, bool) {
+				if s.Reward > 0 {
+					return both(s, dlogprobs)
+				}
+				return alone(s, dlogprobs)
 			}
 		},
 	},

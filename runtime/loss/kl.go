@@ -1,6 +1,10 @@
 package loss
 
-import "math"
+import (
+	"math"
+
+	"github.com/hudrl/hudrl/internal/kernel"
+)
 
 // maxK3 bounds k3's value, as verl does.
 const maxK3 = 10
@@ -16,9 +20,20 @@ func k3(l, ref float64) (value, slope float64) {
 	return value, flat(-e, x == ref-l)
 }
 
+// k3 is the function k3 of every token.
+func (t *tile) k3(value, slope []float32) {
+	kernel.SubTo(t.u, t.ref, t.l)
+	kernel.Expm1To(slope, t.u)
+	kernel.SubTo(value, slope, t.u)
+	above(t.v, value, maxK3)
+	kernel.NegTo(slope, slope)
+	unless(slope, t.v, slope)
+	kernel.MinimumTo(value, value, []float32{maxK3})
+}
+
 // klSpec is coef times an estimator of KL(policy‖reference), one token's value
 // and derivative.
-func klSpec(t traits, defaults map[string]float64, f func(c map[string]float64) func(x point) (value, slope float64)) spec {
+func klSpec(t traits, defaults map[string]float64, f func(c map[string]float64) func(x point) (value, slope float64), onTile func(t *tile, c map[string]float64)) spec {
 	t.reference = true
 	d := map[string]float64{keyCoef: 1}
 	for k, v := range defaults {
@@ -26,10 +41,19 @@ func klSpec(t traits, defaults map[string]float64, f func(c map[string]float64) 
 	}
 	return spec{traits: t, defaults: d, aggregate: TokenMean, token: func(c map[string]float64) tokenFunc {
 		coef, estimate := c[keyCoef], f(c)
-		return func(x point) (float64, float64, bool) {
+		return func(x point) (float64, float64, cut) {
 			value, slope := estimate(x)
-			return coef * value, coef * slope, false
+			return coef * value, coef * slope, uncut
 		}
+	}, fast: func(c map[string]float64) fastFunc {
+		coef := c[keyCoef]
+		return byTiles(t, nil, func(t *tile) {
+			onTile(t, c)
+			if coef != 1 {
+				timesTo(t.value, t.value, coef)
+				timesTo(t.slope, t.slope, coef)
+			}
+		})
 	}}
 }
 
@@ -47,7 +71,10 @@ func pointwise(f func(x point) (value, slope float64)) func(map[string]float64) 
 // NeMo RL's loss_functions.py (arXiv 2506.09477) for k3_score.
 var klSpecs = map[string]spec{
 	// ℓ − ℓ_ref.
-	"kl.k1": klSpec(traits{}, nil, pointwise(func(x point) (float64, float64) { return x.l - x.ref, 1 })),
+	"kl.k1": klSpec(traits{}, nil, pointwise(func(x point) (float64, float64) { return x.l - x.ref, 1 }), func(t *tile, _ map[string]float64) {
+		kernel.SubTo(t.value, t.l, t.ref)
+		kernel.SubTo(t.slope, zeros[:len(t.slope)], minus[:1])
+	}),
 	// |ℓ − ℓ_ref|.
 	"kl.abs": klSpec(traits{}, nil, pointwise(func(x point) (float64, float64) {
 		d := x.l - x.ref
@@ -58,19 +85,32 @@ var klSpecs = map[string]spec{
 			return -d, -1
 		}
 		return d, 0
-	})),
+	}), func(t *tile, _ map[string]float64) {
+		kernel.SubTo(t.u, t.l, t.ref)
+		kernel.AbsTo(t.value, t.u)
+		above(t.slope, t.u, 0)
+		below(t.v, t.u, 0)
+		kernel.SubTo(t.slope, t.slope, t.v)
+	}),
 	// ½(ℓ − ℓ_ref)².
 	"kl.k2": klSpec(traits{}, nil, pointwise(func(x point) (float64, float64) {
 		d := x.l - x.ref
 		return d * d / 2, d
-	})),
+	}), func(t *tile, _ map[string]float64) {
+		kernel.SubTo(t.slope, t.l, t.ref)
+		kernel.MulTo(t.value, t.slope, t.slope)
+		timesTo(t.value, t.value, 0.5)
+	}),
 	// e^x − x − 1 with x = ℓ_ref − ℓ.
-	"kl.k3": klSpec(traits{}, nil, pointwise(func(x point) (float64, float64) { return k3(x.l, x.ref) })),
+	"kl.k3": klSpec(traits{}, nil, pointwise(func(x point) (float64, float64) { return k3(x.l, x.ref) }), func(t *tile, _ map[string]float64) { t.k3(t.value, t.slope) }),
 	// k3's value with k2's gradient.
 	"kl.k3_st": klSpec(traits{detached: true}, nil, pointwise(func(x point) (float64, float64) {
 		value, _ := k3(x.l, x.ref)
 		return value, x.l - x.ref
-	})),
+	}), func(t *tile, _ map[string]float64) {
+		t.k3(t.value, t.slope)
+		kernel.SubTo(t.slope, t.l, t.ref)
+	}),
 	// k3·r, with r held at most at ratio_cap where that is above 0; the
 	// gradient goes through both.
 	"kl.k3_is": klSpec(traits{sampling: true}, map[string]float64{keyCap: 0}, func(c map[string]float64) func(x point) (float64, float64) {
@@ -83,13 +123,30 @@ var klSpecs = map[string]spec{
 			value, slope := k3(x.l, x.ref)
 			return value * r, slope*r + flat(value*r, inside)
 		}
+	}, func(t *tile, c map[string]float64) {
+		t.k3(t.value, t.slope)
+		if most := c[keyCap]; most > 0 {
+			above(t.v, t.r, most)
+			kernel.MinimumTo(t.r, t.r, []float32{float32(most)})
+			kernel.MulTo(t.value, t.value, t.r)
+			unless(t.u, t.v, t.value)
+		} else {
+			t.unfit = t.unfit || kernel.Max(t.r) > 20 // too large a factor for what k3 has lost
+			kernel.MulTo(t.value, t.value, t.r)
+			copy(t.u, t.value)
+		}
+		kernel.MulTo(t.slope, t.slope, t.r)
+		kernel.AddTo(t.slope, t.slope, t.u)
 	}),
 	// k3·exp(ℓ − sg(ℓ)): k3's value; its gradient and that of having sampled
 	// the token.
 	"kl.k3_score": klSpec(traits{detached: true}, nil, pointwise(func(x point) (float64, float64) {
 		value, slope := k3(x.l, x.ref)
 		return value, slope + value
-	})),
+	}), func(t *tile, _ map[string]float64) {
+		t.k3(t.value, t.slope)
+		kernel.AddTo(t.slope, t.slope, t.value)
+	}),
 }
 
 // AdaptiveKL is the next coefficient of a KL term: beta·(1 + clip(kl/target −

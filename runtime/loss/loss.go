@@ -72,12 +72,16 @@ type Sums struct {
 	Loss    float64 // Σ of the token losses
 	Tokens  int     // positions with a mask other than 0
 	Clipped int     // of these, where the gradient is cut or limited by a bound
+	Low     int     // of Clipped, by a lower bound; the others by an upper one
+	Drift   Drift   // nothing for a loss that does not look at the sampling policy
 }
 
-func (s *Sums) add(o Sums) {
+func (s *Sums) add(o *Sums) {
 	s.Loss += o.Loss
 	s.Tokens += o.Tokens
 	s.Clipped += o.Clipped
+	s.Low += o.Low
+	s.Drift.add(&o.Drift)
 }
 
 // A Span is one datum: a stretch of tokens that share an advantage. All slices
@@ -90,6 +94,8 @@ type Span struct {
 	Weight    []float32 // multiplies as well, but a token of weight 0 still counts as one; nil is 1
 	Advantage float64
 	Reward    float64 // read where UsesReward is true
+
+	chosen []float32 // what the loss's choose found, 0 or 1 for each token
 }
 
 // scale is what multiplies the loss of token i, whose mask is m.
@@ -101,14 +107,31 @@ func (s *Span) scale(i int, m float32) float64 {
 }
 
 // point is what a token's loss is computed from.
-type point struct{ l, q, ref, a, reward float64 }
+type point struct {
+	l, q, ref, a, reward float64
+	chosen               bool
+}
+
+// A cut says which bound cut or limited a token's gradient.
+type cut int8
+
+const (
+	uncut cut = iota
+	cutLow
+	cutHigh
+)
 
 // A tokenFunc is the loss of one token and its derivative with respect to ℓ.
-type tokenFunc = func(x point) (value, slope float64, clipped bool)
+type tokenFunc = func(x point) (value, slope float64, by cut)
 
 // A spanFunc is the loss of a datum whose tokens depend on each other. It does
-// what EvalSpan does; dlogprobs is 0 everywhere when it is called, or nil.
+// what EvalExact does, without the drift; dlogprobs is 0 everywhere when it is
+// called, or nil.
 type spanFunc = func(s *Span, dlogprobs []float32) Sums
+
+// A fastFunc is the loss of a datum with the kernels. It reports false where
+// the datum has numbers they are not made for: then what it wrote is nothing.
+type fastFunc = func(s *Span, dlogprobs []float32) (sums Sums, ok bool)
 
 // A TokenLoss is a loss whose value is a sum over the tokens of a datum, each
 // with a value of its own or all with that of the sequence.
@@ -119,6 +142,8 @@ type TokenLoss struct {
 	aggregate Aggregation
 	token     tokenFunc // or
 	span      spanFunc
+	fast      fastFunc
+	choose    func(spans []Span) // fills chosen of every span of a batch
 }
 
 // Name is the loss's name.
@@ -164,15 +189,54 @@ func (t *TokenLoss) Eval(logprobs, sampling, mask []float32, advantage float64, 
 
 // EvalSpan computes the loss of one datum, and overwrites dlogprobs[i] with
 // the derivative of the sum with respect to s.Logprobs[i]: 0 where the mask is
-// 0. dlogprobs may be nil when only the value is wanted. Nothing is allocated.
-// Everything is computed in float64, so each derivative is the exact one
-// rounded once (2⁻²⁴ relative).
+// 0. dlogprobs may be nil when only the value is wanted.
+//
+// It is computed with vector kernels in float32: each derivative is within
+// 1e-6·max(1, |d|) of EvalExact's d, and the sum within √n times as much. A
+// datum with a log-ratio beyond ±20, or anything that is not finite, is left to
+// EvalExact.
 func (t *TokenLoss) EvalSpan(s *Span, dlogprobs []float32) Sums {
-	if t.span != nil {
-		clear(dlogprobs)
-		return t.span(s, dlogprobs)
+	if t.choose != nil && s.chosen == nil {
+		return t.alone(s, dlogprobs, (*TokenLoss).EvalSpan)
+	}
+	if t.fast != nil {
+		if sums, ok := t.fast(s, dlogprobs); ok && finite(sums.Loss) {
+			return sums
+		}
+	}
+	return t.EvalExact(s, dlogprobs)
+}
+
+// alone evaluates a datum as a batch of its own.
+func (t *TokenLoss) alone(s *Span, dlogprobs []float32, eval func(*TokenLoss, *Span, []float32) Sums) Sums {
+	spans := []Span{*s}
+	spans[0].chosen = make([]float32, len(s.Mask))
+	t.choose(spans)
+	return eval(t, &spans[0], dlogprobs)
+}
+
+// EvalExact is EvalSpan computed in float64, token by token: each derivative
+// is the exact one rounded once (2⁻²⁴ relative). It is what the kernels are
+// held against, and some thirty times slower.
+func (t *TokenLoss) EvalExact(s *Span, dlogprobs []float32) Sums {
+	if t.choose != nil && s.chosen == nil {
+		return t.alone(s, dlogprobs, (*TokenLoss).EvalExact)
 	}
 	var sums Sums
+	if t.span != nil {
+		clear(dlogprobs)
+		sums = t.span(s, dlogprobs)
+	} else {
+		sums = t.tokens(s, dlogprobs)
+	}
+	if t.sampling {
+		sums.Drift = s.drift()
+	}
+	return sums
+}
+
+// tokens is EvalExact for a tokenFunc.
+func (t *TokenLoss) tokens(s *Span, dlogprobs []float32) (sums Sums) {
 	x := point{a: s.Advantage, reward: s.Reward}
 	for i, m := range s.Mask {
 		if m == 0 {
@@ -188,9 +252,16 @@ func (t *TokenLoss) EvalSpan(s *Span, dlogprobs []float32) Sums {
 		if s.Reference != nil {
 			x.ref = float64(s.Reference[i])
 		}
-		value, slope, clipped := t.token(x)
+		if s.chosen != nil {
+			x.chosen = s.chosen[i] != 0
+		}
+		value, slope, by := t.token(x)
 		sums.Tokens++
-		if clipped {
+		switch by {
+		case cutLow:
+			sums.Clipped++
+			sums.Low++
+		case cutHigh:
 			sums.Clipped++
 		}
 		scale := s.scale(i, m)
@@ -235,13 +306,15 @@ type spec struct {
 	aggregate Aggregation // "" is sum
 	token     func(c map[string]float64) tokenFunc
 	span      func(c map[string]float64) spanFunc
+	fast      func(c map[string]float64) fastFunc
+	choose    func(c map[string]float64) func(spans []Span)
 	adapt     func(c map[string]float64, t *traits) // traits that depend on the configuration
 }
 
 // specs holds every loss.
 var specs = func() map[string]spec {
 	all := map[string]spec{}
-	for _, table := range []map[string]spec{plainSpecs, clippedSpecs, gatedSpecs, sequenceSpecs, klSpecs} {
+	for _, table := range []map[string]spec{plainSpecs, clippedSpecs, gatedSpecs, sequenceSpecs, klSpecs, imitationSpecs} {
 		maps.Copy(all, table)
 	}
 	return all
@@ -325,6 +398,12 @@ func configured(op, name string, config map[string]float64) (*TokenLoss, error) 
 		t.span = sp.span(c)
 	} else {
 		t.token = sp.token(c)
+	}
+	if sp.fast != nil {
+		t.fast = sp.fast(c)
+	}
+	if sp.choose != nil {
+		t.choose = sp.choose(c)
 	}
 	if t.aggregate == "" {
 		t.aggregate = Sum

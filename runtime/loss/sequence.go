@@ -1,6 +1,10 @@
 package loss
 
-import "math"
+import (
+	"math"
+
+	"github.com/hudrl/hudrl/internal/kernel"
+)
 
 // ratioSums are what the losses with one ratio per sequence begin with: the
 // tokens looked at, what their losses are multiplied by in sum, and the sum of
@@ -31,17 +35,88 @@ func (s *Span) fill(dlogprobs []float32, slope func(i int, d float64) float64) {
 
 func limit(d float64) float64 { return min(max(d, -maxLogRatio), maxLogRatio) }
 
-// whole is the sums of a sequence whose tokens all have one value.
-func whole(tokens int, scale, value float64, clipped bool) Sums {
+// same is the sums of a sequence whose tokens all have one value.
+func same(tokens int, scale, value float64, by cut) Sums {
 	s := Sums{Tokens: tokens}
 	if scale != 0 {
 		s.Loss = scale * value
 	}
-	if clipped {
-		s.Clipped = tokens
-	}
+	s.cut(by)
 	return s
 }
+
+// cut says that all tokens are cut, or none.
+func (s *Sums) cut(by cut) {
+	s.Clipped, s.Low = 0, 0
+	if by != uncut {
+		s.Clipped = s.Tokens
+	}
+	if by == cutLow {
+		s.Low = s.Tokens
+	}
+}
+
+// logRatio is Σ d over the loss tokens, from the sums of ℓ and of q in float64.
+func (s *Span) logRatio() float64 {
+	t := tiles.Get().(*tile)
+	defer tiles.Put(t)
+	sum := 0.0
+	for lo := 0; lo < len(s.Mask); lo += tileLen {
+		hi := min(lo+tileLen, len(s.Mask))
+		t.cut(s, lo, hi)
+		unmasked(t.u, t.mask, s.Logprobs[lo:hi])
+		unmasked(t.v, t.mask, s.Sampling[lo:hi])
+		sum += kernel.Sum(t.u) - kernel.Sum(t.v)
+	}
+	return sum
+}
+
+// marks fills dst with c where the mask is not 0, else 0.
+func (s *Span) marks(dst []float32, c float64) {
+	if dst == nil {
+		return
+	}
+	kernel.NeTo(dst, s.Mask, scalar0)
+	kernel.Scale(float32(c), dst)
+}
+
+// each is the loss that is 1 on every token, with the slope 1: its sum is that
+// of the scales.
+var each = kernel.Piecewise{Low: math.Inf(1), High: math.Inf(1), LowSlope: 1, LowValue: 1}
+
+// sequenceRatioFast is sequenceRatio with the kernel.
+func sequenceRatioFast(c map[string]float64) fastFunc {
+	lo, hi := c[keyLow], c[keyHigh]
+	return func(s *Span, dlogprobs []float32) (Sums, bool) {
+		r, ok := s.piecewise(nil, &each)
+		n := float64(max(1, r.Tokens))
+		value, slope, by := surrogate(math.Exp(s.logRatio()/n), s.Advantage, lo, hi)
+		s.marks(dlogprobs, r.Loss*slope/n)
+		return sequenceSums(&r, r.Loss*value, by), ok
+	}
+}
+
+// sequenceSums are those of a pass over a sequence with one ratio.
+func sequenceSums(r *kernel.Ratios, loss float64, by cut) Sums {
+	s := sumsOf(r, &traits{sampling: true})
+	s.Loss = loss
+	s.cut(by)
+	return s
+}
+
+// weightedFast is the loss c·ℓ with c found from Σ d.
+func weightedFast(f func(s *Span, sum float64) (c float64, by cut)) fastFunc {
+	return func(s *Span, dlogprobs []float32) (Sums, bool) {
+		one := constant(1)
+		r, ok := s.piecewise(dlogprobs, &one)
+		c, by := f(s, s.logRatio())
+		kernel.Scale(float32(c), dlogprobs)
+		return sequenceSums(&r, c*r.Loss, by), ok
+	}
+}
+
+// maxTokenLogRatio limits gspo_token's log-ratio, as verl does.
+const maxTokenLogRatio = 10
 
 // sequenceRatio is the clipped surrogate of s = exp(mean d).
 func sequenceRatio(c map[string]float64) spanFunc {
@@ -51,13 +126,92 @@ func sequenceRatio(c map[string]float64) spanFunc {
 		if n == 0 {
 			return Sums{}
 		}
-		value, slope, clipped := surrogate(math.Exp(sum/float64(n)), s.Advantage, lo, hi)
+		value, slope, by := surrogate(math.Exp(sum/float64(n)), s.Advantage, lo, hi)
 		each := scale * slope / float64(n)
 		s.fill(dlogprobs, func(_ int, d float64) float64 {
 			return flat(each, d >= -maxLogRatio && d <= maxLogRatio)
 		})
-		return whole(n, scale, value, clipped)
+		return same(n, scale, value, by)
 	}
+}
+
+// vespoWeight is −φ·A.
+func vespoWeight(c map[string]float64) func(s *Span, sum float64) (float64, cut) {
+	kPos, lambdaPos, kNeg, lambdaNeg := c[keyKPos], c[keyLamPos], c[keyKNeg], c[keyLamNeg]
+	least := math.Log(1e-8)
+	return func(s *Span, sum float64) (float64, cut) {
+		k, lambda := kPos, lambdaPos
+		if s.Advantage < 0 {
+			k, lambda = kNeg, lambdaNeg
+		}
+		log := min(max(sum, least), maxLogRatio)
+		return -math.Exp(lambda+k*log-lambda*math.Exp(log)) * s.Advantage, uncut
+	}
+}
+
+// toprWeight is −α·R.
+func toprWeight(s *Span, sum, threshold float64) (float64, cut) {
+	if s.Reward > threshold {
+		return -s.Reward, uncut
+	}
+	if sum > 0 {
+		return -s.Reward, cutHigh
+	}
+	return -math.Exp(sum) * s.Reward, uncut
+}
+
+// gmpoFast is gmpo with the kernel: dlogprobs holds 1 where a token's ratio is
+// within the bounds, until the factor is known.
+func gmpoFast(c map[string]float64) fastFunc {
+	return func(s *Span, dlogprobs []float32) (Sums, bool) {
+		r, ok := s.piecewise(nil, &each)
+		sums := sequenceSums(&r, 0, uncut)
+		if s.Advantage == 0 || r.Tokens == 0 {
+			clear(dlogprobs)
+			return sums, ok
+		}
+		bottom, top := gmpoBounds(s.Advantage, c)
+		t := tiles.Get().(*tile)
+		defer tiles.Put(t)
+		sum, inside := 0.0, 0.0
+		for lo := 0; lo < len(s.Mask); lo += tileLen {
+			hi := min(lo+tileLen, len(s.Mask))
+			t.cut(s, lo, hi)
+			t.only(t.u, s.Logprobs[lo:hi])
+			t.only(t.v, s.Sampling[lo:hi])
+			kernel.SubTo(t.d, t.u, t.v)
+			kernel.ClampTo(t.u, t.d, float32(bottom), float32(top))
+			unmasked(t.u, t.mask, t.u)
+			sum += kernel.Sum(t.u)
+			kernel.LeTo(t.u, []float32{float32(bottom)}, t.d)
+			kernel.LeTo(t.v, t.d, []float32{float32(top)})
+			kernel.AndTo(t.u, t.u, t.v)
+			kernel.AndTo(t.u, t.u, t.mask)
+			inside += kernel.Sum(t.u)
+			copy(part(dlogprobs, lo, hi), t.u)
+		}
+		n := float64(r.Tokens)
+		value := -s.Advantage * math.Exp(sum/n)
+		kernel.Scale(float32(r.Loss*value/n), dlogprobs)
+		sums.Loss = r.Loss * value
+		if sums.Clipped = r.Tokens - int(inside); s.Advantage < 0 {
+			sums.Low = sums.Clipped
+		}
+		return sums, ok
+	}
+}
+
+// gmpoBounds are those of d: an upper one for A > 0, a lower one for A < 0,
+// within ±20.
+func gmpoBounds(a float64, c map[string]float64) (bottom, top float64) {
+	bottom, top = -maxLogRatio, maxLogRatio
+	switch {
+	case a > 0:
+		top = min(top, c[keyLogHigh])
+	case a < 0:
+		bottom = max(bottom, c[keyLogLow])
+	}
+	return bottom, top
 }
 
 // sequenceSpecs have one ratio per sequence. Sources: TRL's grpo_trainer.py
@@ -72,6 +226,7 @@ var sequenceSpecs = map[string]spec{
 		short:     true,
 		aggregate: SeqMeanTokenMean,
 		span:      sequenceRatio,
+		fast:      sequenceRatioFast,
 	},
 	// gspo, each sequence counted as often as it has tokens.
 	"luspo": {
@@ -80,6 +235,7 @@ var sequenceSpecs = map[string]spec{
 		short:     true,
 		aggregate: SeqMeanTokenSum,
 		span:      sequenceRatio,
+		fast:      sequenceRatioFast,
 	},
 	// ppo with log r = ℓ − sg(ℓ) + sg(log s), at most 10.
 	"gspo_token": {
@@ -89,17 +245,26 @@ var sequenceSpecs = map[string]spec{
 		aggregate: SeqMeanTokenMean,
 		span: func(c map[string]float64) spanFunc {
 			lo, hi := c[keyLow], c[keyHigh]
-			const most = 10
 			return func(s *Span, dlogprobs []float32) Sums {
 				n, scale, sum := s.ratioSums(limit)
 				if n == 0 {
 					return Sums{}
 				}
 				log := sum / float64(n)
-				value, slope, clipped := surrogate(math.Exp(min(log, most)), s.Advantage, lo, hi)
-				slope = flat(slope, log <= most)
+				value, slope, by := surrogate(math.Exp(min(log, maxTokenLogRatio)), s.Advantage, lo, hi)
+				slope = flat(slope, log <= maxTokenLogRatio)
 				s.fill(dlogprobs, func(i int, _ float64) float64 { return s.scale(i, s.Mask[i]) * slope })
-				return whole(n, scale, value, clipped)
+				return same(n, scale, value, by)
+			}
+		},
+		fast: func(c map[string]float64) fastFunc {
+			lo, hi := c[keyLow], c[keyHigh]
+			return func(s *Span, dlogprobs []float32) (Sums, bool) {
+				r, ok := s.piecewise(dlogprobs, &each)
+				log := s.logRatio() / float64(max(1, r.Tokens))
+				value, slope, by := surrogate(math.Exp(min(log, maxTokenLogRatio)), s.Advantage, lo, hi)
+				kernel.Scale(float32(flat(slope, log <= maxTokenLogRatio)), dlogprobs)
+				return sequenceSums(&r, r.Loss*value, by), ok
 			}
 		},
 	},
@@ -110,21 +275,19 @@ var sequenceSpecs = map[string]spec{
 		defaults:  map[string]float64{keyLogLow: -0.2, keyLogHigh: 0.2},
 		aggregate: SeqMeanTokenMean,
 		span: func(c map[string]float64) spanFunc {
-			lo, hi := c[keyLogLow], c[keyLogHigh]
 			return func(s *Span, dlogprobs []float32) Sums {
-				bottom, top := -float64(maxLogRatio), float64(maxLogRatio)
-				switch {
-				case s.Advantage > 0:
-					top = min(top, hi)
-				case s.Advantage < 0:
-					bottom = max(bottom, lo)
-				default:
+				if s.Advantage == 0 {
 					n, _, _ := s.ratioSums(limit)
 					return Sums{Tokens: n}
 				}
-				clipped := 0
+				bottom, top := gmpoBounds(s.Advantage, c)
+				clipped, low := 0, 0
 				n, scale, sum := s.ratioSums(func(d float64) float64 {
-					if d > top || d < bottom {
+					switch beyond(d, bottom, top) {
+					case cutLow:
+						clipped++
+						low++
+					case cutHigh:
 						clipped++
 					}
 					return min(max(d, bottom), top)
@@ -135,11 +298,12 @@ var sequenceSpecs = map[string]spec{
 				value := -s.Advantage * math.Exp(sum/float64(n))
 				each := scale * value / float64(n)
 				s.fill(dlogprobs, func(_ int, d float64) float64 { return flat(each, d >= bottom && d <= top) })
-				sums := whole(n, scale, value, false)
-				sums.Clipped = clipped
+				sums := same(n, scale, value, uncut)
+				sums.Clipped, sums.Low = clipped, low
 				return sums
 			}
 		},
+		fast: gmpoFast,
 	},
 	// −sg(φ)·A·ℓ with w = exp(Σ_t d) and φ = exp(λ + k·log w − λ·w), which is 1
 	// at w = 1. log w is held within [log 1e-8, 20].
@@ -148,18 +312,14 @@ var sequenceSpecs = map[string]spec{
 		defaults:  map[string]float64{keyKPos: 2, keyLamPos: 3, keyKNeg: 3, keyLamNeg: 2},
 		aggregate: TokenMean,
 		span: func(c map[string]float64) spanFunc {
-			kPos, lambdaPos, kNeg, lambdaNeg := c[keyKPos], c[keyLamPos], c[keyKNeg], c[keyLamNeg]
-			least := math.Log(1e-8)
+			weight := vespoWeight(c)
 			return func(s *Span, dlogprobs []float32) Sums {
 				n, _, sum := s.ratioSums(limit)
-				k, lambda := kPos, lambdaPos
-				if s.Advantage < 0 {
-					k, lambda = kNeg, lambdaNeg
-				}
-				log := min(max(sum, least), maxLogRatio)
-				return s.weighted(n, -math.Exp(lambda+k*log-lambda*math.Exp(log))*s.Advantage, dlogprobs)
+				w, _ := weight(s, sum)
+				return s.weighted(n, w, dlogprobs)
 			}
 		},
+		fast: func(c map[string]float64) fastFunc { return weightedFast(vespoWeight(c)) },
 	},
 	// −sg(α)·R·ℓ with α = 1 where R > reward_threshold, else exp(Σ_t d) held at
 	// most at 1: bad answers count only as far as the policy would still give
@@ -172,16 +332,14 @@ var sequenceSpecs = map[string]spec{
 			threshold := c[keyReward]
 			return func(s *Span, dlogprobs []float32) Sums {
 				n, _, sum := s.ratioSums(limit)
-				alpha, clipped := 1.0, false
-				if !(s.Reward > threshold) {
-					alpha, clipped = math.Exp(min(sum, 0)), sum > 0
-				}
-				sums := s.weighted(n, -alpha*s.Reward, dlogprobs)
-				if clipped {
-					sums.Clipped = n
-				}
+				c, by := toprWeight(s, sum, threshold)
+				sums := s.weighted(n, c, dlogprobs)
+				sums.cut(by)
 				return sums
 			}
+		},
+		fast: func(c map[string]float64) fastFunc {
+			return weightedFast(func(s *Span, sum float64) (float64, cut) { return toprWeight(s, sum, c[keyReward]) })
 		},
 	},
 }

@@ -1,0 +1,94 @@
+package loss_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/hudrl/hudrl/runtime/loss"
+)
+
+// spanOf is a datum of n tokens with log-ratios of about spread. A quarter of
+// them are masked, and hold what must never be read.
+func spanOf(r *rand.Rand, n int, spread float64) *loss.Span {
+	s := &loss.Span{Advantage: [...]float64{1, -1, 0.37, -2.5, 0, 40}[r.IntN(6)], Reward: [...]float64{1, -0.5, 0}[r.IntN(3)]}
+	weighted := r.IntN(2) == 0
+	for range n {
+		l := -float32(r.ExpFloat64())
+		s.Logprobs = append(s.Logprobs, l)
+		s.Sampling = append(s.Sampling, l+float32(spread*r.NormFloat64()))
+		s.Reference = append(s.Reference, l+float32(r.NormFloat64()))
+		s.Mask = append(s.Mask, 1)
+		if weighted {
+			s.Weight = append(s.Weight, float32(r.IntN(3))/2)
+		}
+		if r.IntN(4) == 0 {
+			i := len(s.Mask) - 1
+			nan, inf := float32(math.NaN()), float32(math.Inf(1-2*r.IntN(2)))
+			s.Logprobs[i], s.Sampling[i], s.Reference[i], s.Mask[i] = nan, inf, nan, 0
+			if r.IntN(2) == 0 {
+				s.Logprobs[i], s.Sampling[i] = inf, nan
+			}
+			if weighted {
+				s.Weight[i] = nan
+			}
+		}
+	}
+	return s
+}
+
+// configs are options some loss has, each beside the defaults.
+var configs = []map[string]float64{nil, {"beta": 0.5}, {"ratio_cap": 2}, {"clip_low_threshold": 0.5, "clip_high_threshold": 2}, {"epsilon": 0.01},
+	{"delta": 1.1}, {"dual_clip": 1.2}, {"dual_clip": 0.5}, {"delta_low": 0.01, "delta_high": 0.02}, {"log_clip_low": -0.01, "log_clip_high": 0.02}, {"coef": 0.3},
+	{"clip_low_threshold": -1}, {"tau": 0.5}, {"kl_tau": 0}, {"reward_threshold": 2}}
+
+// TestFast holds the kernels against float64: value, gradient, counts and
+// drift, of long and short datums near and far from the sampling policy.
+func TestFast(t *testing.T) {
+	t.Parallel()
+	for _, name := range loss.Names() {
+		r := rand.New(rand.NewPCG(1, 2))
+		for _, config := range configs {
+			l, err := loss.New(name, config)
+			if err != nil {
+				continue // another loss's key
+			}
+			for _, n := range []int{0, 1, 7, 16, 33, 127, 129, 1000, 1024, 2500} {
+				for _, spread := range []float64{0, 1e-3, 0.1, 1, 4, 40} {
+					s := spanOf(r, n, spread)
+					fast, exact := make([]float32, n), make([]float32, n)
+					got, want := l.EvalSpan(s, fast), l.EvalExact(s, exact)
+					root := math.Sqrt(float64(max(1, n)))
+					// A sum of terms of both signs is as exact as its terms.
+					if math.Abs(got.Loss-want.Loss) > 1e-6*root*math.Max(1, math.Max(math.Abs(want.Loss), math.Abs(s.Advantage)*root)) {
+						t.Errorf("%s%v, %d tokens, spread %v: got %v, want %v", name, config, n, spread, got.Loss, want.Loss)
+					}
+					// A token on a bound may fall to either side.
+					if got.Tokens != want.Tokens || got.Clipped != want.Clipped || got.Low != want.Low {
+						t.Errorf("%s%v, %d tokens, spread %v: got %d tokens, %d clipped, %d low, want %d, %d, %d", name, config, n, spread,
+							got.Tokens, got.Clipped, got.Low, want.Tokens, want.Clipped, want.Low)
+					}
+					for i := range exact {
+						if !(fast[i] == exact[i] || close1(float64(fast[i]), float64(exact[i]), 1)) {
+							t.Errorf("%s%v, %d tokens, spread %v, A %v: gradient %d: got %v, want %v", name, config, n, spread, s.Advantage, i, fast[i], exact[i])
+							break
+						}
+					}
+					a, b := got.Drift, want.Drift
+					for _, c := range [][2]float64{{a.Ratio, b.Ratio}, {a.Squares, b.Squares}, {a.Log, b.Log}, {a.K2, b.K2}, {a.K3, b.K3}, {a.MaxRatio, b.MaxRatio}} {
+						if math.Abs(c[0]-c[1]) > 1e-6*root*math.Max(1, math.Abs(c[1])) {
+							t.Errorf("%s, %d tokens, spread %v: got drift %+v, want %+v", name, n, spread, a, b)
+							break
+						}
+					}
+					if a.Tokens != b.Tokens || a.Extreme != b.Extreme || a.K3 < 0 || spread > 0 && spread < 0.01 && math.Abs(a.K3-b.K3) > 1e-2*b.K3 {
+						t.Errorf("%s, %d tokens, spread %v: got drift %+v, want %+v", name, n, spread, a, b)
+					}
+					if v := l.EvalSpan(s, nil); v != got {
+						t.Errorf("%s, %d tokens, spread %v: got %+v without gradient, want %+v", name, n, spread, v, got)
+					}
+				}
+			}
+		}
+	}
+}

@@ -66,6 +66,14 @@ func Cores() int {
 	return runtime.GOMAXPROCS(0)
 }
 
+// Wake sees to it that a following [Parallel], and the small products that only share themselves with who is awake, find
+// the other cores polling.
+func Wake() {
+	if workers.alive.Load() == 0 {
+		Parallel(runtime.GOMAXPROCS(0), func(int) {})
+	}
+}
+
 // run takes items until none is left.
 func (j *job) run() {
 	for j.next.Load() < j.n {

@@ -15,16 +15,15 @@ type trainBuffers struct {
 	lse  []float32 // [A] log Σ exp of each row of logits
 	coef []float32 // [positions of the chunk] dC/dlogprob
 
-	kv, dkv, dprob              []float32
-	dx, dy, dqkv, datt, dq      []float32
-	dhidden, dgateUp, dh, dxAct []float32
-	slot                        []int32 // [R] index into active, −1 without
-	first                       []int32 // [A] where the row's scores begin
+	dkv, gains             []float32
+	dx, dy, dqkv, datt, dq []float32
+	dhidden, dh, dxAct     []float32
+	slot                   []int32 // [R] index into active, −1 without
+	last                   []int32 // [A] where the row's scores end
 }
 
 // score is one wanted logprob.
 type score struct {
-	row    int32 // index into active
 	at     int32 // position in the chunk
 	target int32
 }
@@ -34,7 +33,6 @@ type score struct {
 func (w *lane) backward(m *Model, grad []float32) {
 	c, t := m.Config, &w.train
 	layers, norm, head, embed := c.views(grad)
-	panels := m.backwardPanels()
 	rows, act, d, width, f := len(w.tokens), len(w.active), c.Dim, c.qkvWidth(), c.FFN
 	roped := width - c.KVHeads*c.HeadDim()
 	scale := float32(1 / math.Sqrt(float64(c.HeadDim())))
@@ -43,39 +41,42 @@ func (w *lane) backward(m *Model, grad []float32) {
 	w.headBack(m, dh, head)
 	dx := grow(&t.dx, act*d) // gradient of the residual stream
 	clear(dx)
-	for r := range act {
-		at := r * d
-		kernel.RMSNormBack(dx[at:at+d], norm, dh[at:at+d], w.xf[at:at+d], m.norm, w.invf[r])
-	}
+	w.normBack(d, dx, norm, dh, w.xf, m.norm, w.invf)
 
 	for l := c.Layers - 1; l >= 0; l-- {
-		a, p, lw, g := &w.layers[l], &panels[l], &m.layers[l], &layers[l]
+		a, g := &w.layers[l], &layers[l]
+		lw := m.layer(l)
 		n := rows
 		if l == c.Layers-1 {
 			n = act
 		}
 
-		dhidden, dgu := grow(&t.dhidden, n*f), grow(&t.dgateUp, n*2*f)
-		kernel.GemmPanel(n, dx, d, &p.down, dhidden, f, false)
-		kernel.Gemm(kernel.TN, d, f, n, dx, d, a.hidden, f, g.down, f, true)
-		for r := range n {
-			gu, dr := a.gateUp[r*2*f:][:2*f], dgu[r*2*f:][:2*f]
-			kernel.SiluMulBackTo(dr[:f], dr[f:], dhidden[r*f:(r+1)*f], gu[:f], gu[f:])
-		}
+		// What forward did not keep of the feed-forward's inputs.
+		hidden, h := grow(&w.hidden, n*f), grow(&w.h, n*d)
+		byRows(n, 2*f, func(lo, hi int) { silu(f, hidden, a.gateUp, lo, hi) })
+		m.norms(n, h, a.x1, lw.norm2, a.inv2)
+
+		dhidden := grow(&t.dhidden, n*f)
+		lw.down.back(n, dx, dhidden)
+		lw.down.gradient(n, dx, hidden, g.down)
+		dgu := a.gateUp // nobody needs the values any more
+		byRows(n, 4*f, func(lo, hi int) {
+			for r := lo; r < hi; r++ {
+				gu := dgu[r*2*f:][:2*f]
+				kernel.SiluMulBackTo(gu[:f], gu[f:], dhidden[r*f:(r+1)*f], gu[:f], gu[f:])
+			}
+		})
 		dy := grow(&t.dy, n*d)
-		kernel.GemmPanel(n, dgu, 2*f, &p.gateUp, dy, d, false)
-		kernel.Gemm(kernel.TN, 2*f, d, n, dgu, 2*f, a.h2, d, g.gateUp, d, true)
-		for r := range n {
-			at := r * d
-			kernel.RMSNormBack(dx[at:at+d], g.norm2, dy[at:at+d], a.x1[at:at+d], lw.norm2, a.inv2[r])
-		}
+		lw.gateUp.back(n, dgu, dy)
+		lw.gateUp.gradient(n, dgu, h, g.gateUp)
+		w.normBack(d, dx, g.norm2, dy, a.x1, lw.norm2, a.inv2)
 
 		datt := grow(&t.datt, n*d)
-		kernel.GemmPanel(n, dx, d, &p.o, datt, d, false)
-		kernel.Gemm(kernel.TN, d, d, n, dx, d, a.att, d, g.o, d, true)
+		lw.o.back(n, dx, datt)
+		lw.o.gradient(n, dx, a.att, g.o)
 
 		dqkv := grow(&t.dqkv, rows*width)
-		clear(dqkv)
+		byRows(rows, width, func(lo, hi int) { clear(dqkv[lo*width : hi*width]) })
 		if n == rows {
 			w.attendBack(m, a, a.qkv, width, datt, dqkv, dqkv)
 		} else {
@@ -85,24 +86,48 @@ func (w *lane) backward(m *Model, grad []float32) {
 				copy(dqkv[int(r)*width:][:d], dq[i*d:])
 			}
 		}
-		for r, pos := range w.pos {
-			row := dqkv[r*width:][:roped]
-			kernel.Scale(scale, row[:d])
-			m.rope.unrotate(row, int(pos))
-		}
+		byRows(rows, width, func(lo, hi int) {
+			for r := lo; r < hi; r++ {
+				row := dqkv[r*width:][:roped]
+				kernel.Scale(scale, row[:d])
+				m.rope.unrotate(row, int(w.pos[r]))
+			}
+		})
+		h = grow(&w.h, rows*d)
+		m.norms(rows, h, a.x0, lw.norm1, a.inv1)
 		dy = grow(&t.dy, rows*d)
-		kernel.GemmPanel(rows, dqkv, width, &p.qkv, dy, d, false)
-		kernel.Gemm(kernel.TN, width, d, rows, dqkv, width, a.h1, d, g.qkv, d, true)
+		lw.qkv.back(rows, dqkv, dy)
+		lw.qkv.gradient(rows, dqkv, h, g.qkv)
 		if n != rows {
 			dx = w.spread(dx, rows, d)
 		}
-		for r := range rows {
-			at := r * d
-			kernel.RMSNormBack(dx[at:at+d], g.norm1, dy[at:at+d], a.x0[at:at+d], lw.norm1, a.inv1[r])
-		}
+		w.normBack(d, dx, g.norm1, dy, a.x0, lw.norm1, a.inv1)
 	}
-	for r, id := range w.tokens {
-		kernel.Axpy(1, dx[r*d:(r+1)*d], embed[int(id)*d:][:d])
+	byColumns(d, rows, func(lo, hi int) {
+		for r, id := range w.tokens {
+			kernel.Axpy(1, dx[r*d:][lo:hi], embed[int(id)*d:][lo:hi])
+		}
+	})
+}
+
+// normBack adds the gradients of n rows h = RMSNorm(x)·gain to dx and dgain.
+// The gain's is summed in pieces of a fixed number of rows.
+func (w *lane) normBack(d int, dx, dgain, dh, x, gain, inv []float32) {
+	const piece = 64
+	n := len(dx) / d
+	parts := (n + piece - 1) / piece
+	gains := grow(&w.train.gains, parts*d)
+	clear(gains)
+	byRows(parts, piece*4*d, func(first, last int) {
+		for p := first; p < last; p++ {
+			for r := p * piece; r < min((p+1)*piece, n); r++ {
+				at := r * d
+				kernel.RMSNormBack(dx[at:at+d], gains[p*d:(p+1)*d], dh[at:at+d], x[at:at+d], gain, inv[r])
+			}
+		}
+	})
+	for p := range parts {
+		kernel.Axpy(1, gains[p*d:(p+1)*d], dgain)
 	}
 }
 
@@ -119,32 +144,33 @@ func (w *lane) spread(dx []float32, rows, d int) []float32 {
 }
 
 // headBack computes the gradient dh of the last hidden states and adds that of
-// the output matrix, a block of rows at a time:
+// the output matrix:
 // dlogits = Σ coef·(onehot(target) − softmax(logits)).
 func (w *lane) headBack(m *Model, dh, dhead []float32) {
-	c, t := m.Config, &w.train
-	d, v := c.Dim, c.Vocab
-	score := t.score
-	for lo := 0; lo < len(w.active); lo += headRows {
-		hi := min(lo+headRows, len(w.active))
-		logits := grow(&w.logits, (hi-lo)*v)
-		w.head(m, lo, hi, logits)
-		for r := lo; r < hi; r++ {
-			row := logits[(r-lo)*v:][:v]
-			kernel.ExpSumTo(row, row, t.lse[r])
-			var sum float32
-			n := 0
-			for n < len(score) && int(score[n].row) == r {
-				sum += t.coef[score[n].at]
-				n++
-			}
-			kernel.Scale(-sum, row)
-			for _, s := range score[:n] {
-				row[s.target] += t.coef[s.at]
-			}
-			score = score[n:]
+	t, out := &w.train, m.output()
+	d, v := out.in, out.out
+	block := w.headBlock(m.Config)
+	for lo := 0; lo < len(w.active); lo += block {
+		hi := min(lo+block, len(w.active))
+		logits := w.logits
+		if block < len(w.active) {
+			logits = w.rowLogits(m, lo, hi)
 		}
-		kernel.GemmPanel(hi-lo, logits, v, &m.headBackward, dh[lo*d:], d, false)
-		kernel.Gemm(kernel.TN, v, d, hi-lo, logits, v, w.hf[lo*d:], d, dhead, d, true)
+		byRows(hi-lo, 4*v, func(from, to int) {
+			for r := lo + from; r < lo+to; r++ {
+				row := logits[(r-lo)*v:][:v]
+				kernel.ExpSumTo(row, row, t.lse[r])
+				var sum float32
+				for _, s := range t.scores(r) {
+					sum += t.coef[s.at]
+				}
+				kernel.Scale(-sum, row)
+				for _, s := range t.scores(r) {
+					row[s.target] += t.coef[s.at]
+				}
+			}
+		})
+		out.back(hi-lo, logits, dh[lo*d:])
+		out.gradient(hi-lo, logits, w.hf[lo*d:], dhead)
 	}
 }

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -88,32 +87,6 @@ func (c *Cache) reserve(n int) {
 	}
 }
 
-// Workers take at least minRows rows in Extend, and about maxRows at most.
-const (
-	minRows = 6
-	maxRows = 48
-)
-
-// cut splits sequences into pieces of similar numbers of rows, as evenly as the
-// cores want: no row's bits depend on it.
-func cut(tokens [][]int32) []int {
-	total := 0
-	for _, ids := range tokens {
-		total += len(ids)
-	}
-	cores := runtime.GOMAXPROCS(0)
-	n := (total + cores*maxRows - 1) / (cores * maxRows) * cores
-	n = max(min(n, total/minRows), 1)
-	cuts, rows := []int{0}, 0
-	for i, ids := range tokens {
-		rows += len(ids)
-		if rows*n >= len(cuts)*total || i == len(tokens)-1 {
-			cuts = append(cuts, i+1)
-		}
-	}
-	return cuts
-}
-
 // Extend runs tokens[i] (at least one) after what caches[i] holds, adds them to
 // the cache, and writes the logits that follow each sequence's last token to
 // row i of logits[len(caches), Vocab]. Sequences are independent of one
@@ -140,17 +113,13 @@ func (m *Model) Extend(caches []*Cache, tokens [][]int32, logits []float32) erro
 			}
 		}
 	}
-	cuts := cut(tokens)
-	kernel.Parallel(len(cuts)-1, func(i int) {
-		lo, hi := cuts[i], cuts[i+1]
-		w := lanePool.Get().(*lane)
-		w.extend(m, caches[lo:hi], tokens[lo:hi], logits[lo*c.Vocab:hi*c.Vocab])
-		lanePool.Put(w)
-	})
+	m.pack()
+	w := lanePool.Get().(*lane)
+	defer lanePool.Put(w)
+	w.extend(m, caches, tokens, logits)
 	return nil
 }
 
-// extend is Extend for the sequences of one worker.
 func (w *lane) extend(m *Model, caches []*Cache, tokens [][]int32, logits []float32) {
 	w.tokens, w.pos, w.active, w.activePos = w.tokens[:0], w.pos[:0], w.active[:0], w.activePos[:0]
 	for i, ids := range tokens {
@@ -162,58 +131,75 @@ func (w *lane) extend(m *Model, caches []*Cache, tokens [][]int32, logits []floa
 		w.active = append(w.active, int32(len(w.tokens)-1))
 		w.activePos = append(w.activePos, w.pos[len(w.pos)-1])
 	}
+	if len(m.Params) >= wakeParams {
+		kernel.Wake()
+	}
 	w.forward(m, false, func(layer int, a *activations, q []float32, ldq int) {
 		w.attendCached(m, layer, a, q, ldq, caches, tokens)
 	})
-	w.head(m, 0, len(w.active), logits)
+	out := m.output()
+	out.apply(len(w.active), w.hf, logits, false)
 	for i, ids := range tokens {
 		caches[i].n += len(ids)
 	}
 }
 
+// wakeParams is the number of parameters from which a second core helps even
+// with one token: it reads its half of the weights from a cache of its own.
+const wakeParams = 1 << 18
+
 // attendCached stores the new keys and values of a layer and attends to all
-// that each sequence has.
+// that each sequence has: the cores take a sequence and a key-value head at a
+// time.
 func (w *lane) attendCached(m *Model, layer int, a *activations, q []float32, ldq int, caches []*Cache, tokens [][]int32) {
 	c := m.Config
 	d, hd, width := c.Dim, c.HeadDim(), c.qkvWidth()
 	group := c.Heads / c.KVHeads
 	headSize := 2 * hd * pageTokens
-	at := layer * c.KVHeads * headSize
 	all := len(a.att)/d == len(w.tokens)
-	row := 0
-	for i, ids := range tokens {
-		cache := caches[i]
-		for j := range ids {
-			pos := cache.n + j
-			data, slot := cache.pages[pos/pageTokens].data[at:], pos%pageTokens
-			k := a.qkv[(row+j)*width+d:][:c.KVHeads*hd]
-			v := a.qkv[(row+j)*width+d+c.KVHeads*hd:][:c.KVHeads*hd]
-			for h := range c.KVHeads {
-				head := data[h*headSize:][:headSize]
-				for e, x := range k[h*hd:][:hd] {
+	seen := 0
+	for _, cache := range caches {
+		seen += cache.n
+	}
+	items := len(caches) * c.KVHeads
+	byRows(items, (seen+2*len(w.tokens))*group*hd/len(caches), func(from, to int) {
+		sc := attentionPool.Get().(*attentionScratch)
+		defer attentionPool.Put(sc)
+		row, i := 0, 0
+		for item := from; item < to; item++ {
+			for ; i < item/c.KVHeads; i++ {
+				row += len(tokens[i])
+			}
+			cache, ids, kvh := caches[i], tokens[i], item%c.KVHeads
+			at := (layer*c.KVHeads + kvh) * headSize
+			for j := range ids {
+				pos := cache.n + j
+				head, slot := cache.pages[pos/pageTokens].data[at:][:headSize], pos%pageTokens
+				k := a.qkv[(row+j)*width+d+kvh*hd:][:hd]
+				v := a.qkv[(row+j)*width+d+(c.KVHeads+kvh)*hd:][:hd]
+				for e, x := range k {
 					head[e*pageTokens+slot] = x
 				}
-				copy(head[(pageTokens+slot)*hd:][:hd], v[h*hd:])
+				copy(head[(pageTokens+slot)*hd:][:hd], v)
+			}
+			first, rows := row, len(ids) // of the queries
+			if !all {
+				first, rows = i, 1
+			}
+			for h := kvh * group; h < (kvh+1)*group; h++ {
+				sc.attendHead(cache, at, hd, cache.n+len(ids), rows, q[first*ldq+h*hd:], ldq, a.att[first*d+h*hd:], d)
 			}
 		}
-		first, rows := row, len(ids) // of the queries
-		if !all {
-			first, rows = i, 1
-		}
-		for h := range c.Heads {
-			w.attendHead(cache, at+h/group*headSize, hd, cache.n+len(ids), rows, q[first*ldq+h*hd:], ldq, a.att[first*d+h*hd:], d)
-		}
-		row += len(ids)
-	}
+	})
 }
 
 // attendHead is one head's queries, those of the last rows of n positions, against
 // the cache. A score is summed over the head and a result over the positions of
 // a keyBlock, in ascending order, as the matrix products of attend do.
-func (w *lane) attendHead(cache *Cache, at, hd, n, rows int, q []float32, ldq int, out []float32, ldo int) {
+func (sc *attentionScratch) attendHead(cache *Cache, at, hd, n, rows int, q []float32, ldq int, out []float32, ldo int) {
 	pages := (n + pageTokens - 1) / pageTokens
 	ld := pages * pageTokens
-	score := grow(&w.scores, rows*ld)
+	score := grow(&sc.score, rows*ld)
 	for i := range pages {
 		keys := cache.pages[i].data[at:]
 		kernel.Gemm(kernel.NN, rows, pageTokens, hd, q, ldq, keys, pageTokens, score[i*pageTokens:], ld, false)

@@ -9,7 +9,8 @@ import (
 
 // A lane is the memory of one chunk in work. A chunk is a list of rows, one
 // per token that has to be run; buffers grow to the largest chunk seen and are
-// used again.
+// used again. Where one lane works alone, the cores share its products and
+// passes over rows.
 type lane struct {
 	tokens []int32 // [R] the row's token
 	pos    []int32 // [R] and its position in the sequence
@@ -23,27 +24,23 @@ type lane struct {
 	xf, hf []float32 // [A, Dim] input and output of the last norm
 	invf   []float32 // [A] what the last norm divided by
 
-	logits []float32 // [headRows, Vocab]
-
-	scores []float32 // [rows, pages·pageTokens] of one head in attendHead
+	h, hidden []float32 // [R, Dim], [R, FFN] inputs of the product under way
+	logits    []float32 // [A, Vocab], or headRows of them
 
 	train trainBuffers
 }
 
-// activations are what one layer's backward pass needs. Rq is R, and the
-// number of active rows in the last layer.
+// activations are what one layer's backward pass needs and cannot cheaply
+// compute again. Rq is R, and the number of active rows in the last layer.
 type activations struct {
-	x0, h1, qkv    []float32 // [R, Dim], [R, Dim], [R, qkvWidth] queries pre-scaled
-	inv1           []float32 // [R]
-	q              []float32 // [Rq, Dim] gathered queries, in the last layer when it runs on fewer rows
-	prob           []float32 // attention weights, one block after another
-	att, x1, h2    []float32 // [Rq, Dim]
-	inv2           []float32 // [Rq]
-	gateUp, hidden []float32 // [Rq, 2·FFN], [Rq, FFN]
+	x0, qkv []float32 // [R, Dim], [R, qkvWidth] queries pre-scaled
+	inv1    []float32 // [R]
+	q       []float32 // [Rq, Dim] gathered queries, in the last layer when it runs on fewer rows
+	prob    []float32 // attention weights, see attend
+	att, x1 []float32 // [Rq, Dim]
+	inv2    []float32 // [Rq]
+	gateUp  []float32 // [Rq, 2·FFN]
 }
-
-// headRows is how many rows of logits exist at once.
-const headRows = 64
 
 var lanePool = sync.Pool{New: func() any { return new(lane) }}
 
@@ -64,8 +61,7 @@ type attention func(layer int, a *activations, q []float32, ldq int)
 // backward; without, they share one set.
 func (w *lane) forward(m *Model, keep bool, attend attention) {
 	c := m.Config
-	panels := m.forwardPanels()
-	rows, d, width, f := len(w.tokens), c.Dim, c.qkvWidth(), c.FFN
+	n, d, width, f := len(w.tokens), c.Dim, c.qkvWidth(), c.FFN
 	sets := 1
 	if keep {
 		sets = c.Layers
@@ -75,74 +71,79 @@ func (w *lane) forward(m *Model, keep bool, attend attention) {
 	}
 	roped := width - c.KVHeads*c.HeadDim()
 	scale := float32(1 / math.Sqrt(float64(c.HeadDim())))
-	eps := float32(c.NormEps)
 
-	x := grow(&w.layers[0].x0, rows*d)
+	x := grow(&w.layers[0].x0, n*d)
 	for r, id := range w.tokens {
 		copy(x[r*d:(r+1)*d], m.Params[int(id)*d:])
 	}
 	for l := range c.Layers {
-		a, p, lw := &w.layers[min(l, sets-1)], &panels[l], &m.layers[l]
-		x0 := a.x0
-		h1, inv1 := grow(&a.h1, rows*d), grow(&a.inv1, rows)
-		for r := range rows {
-			inv1[r] = kernel.RMSNormTo(h1[r*d:(r+1)*d], x0[r*d:(r+1)*d], lw.norm1, eps)
-		}
-		qkv := grow(&a.qkv, rows*width)
-		kernel.GemmPanel(rows, h1, d, &p.qkv, qkv, width, false)
-		for r, pos := range w.pos {
-			row := qkv[r*width:][:roped]
-			m.rope.rotate(row, int(pos))
-			kernel.Scale(scale, row[:d])
-		}
+		a := &w.layers[min(l, sets-1)]
+		lw := m.layer(l)
+		x0, h := a.x0, grow(&w.h, n*d)
+		inv1 := grow(&a.inv1, n)
+		m.norms(n, h, x0, lw.norm1, inv1)
+		qkv := grow(&a.qkv, n*width)
+		lw.qkv.apply(n, h, qkv, false)
+		byRows(n, width, func(lo, hi int) {
+			for r := lo; r < hi; r++ {
+				row := qkv[r*width:][:roped]
+				m.rope.rotate(row, int(w.pos[r]))
+				kernel.Scale(scale, row[:d])
+			}
+		})
 
-		q, ldq, n := qkv, width, rows
+		q, ldq, rows := qkv, width, n
 		if l == c.Layers-1 {
-			n = len(w.active)
+			rows = len(w.active)
 		}
-		x1 := grow(&a.x1, n*d)
-		if n == rows {
+		x1 := grow(&a.x1, rows*d)
+		if rows == n {
 			copy(x1, x0)
 		} else {
-			q, ldq = grow(&a.q, n*d), d
+			q, ldq = grow(&a.q, rows*d), d
 			for i, r := range w.active {
 				copy(q[i*d:(i+1)*d], qkv[int(r)*width:])
 				copy(x1[i*d:(i+1)*d], x0[int(r)*d:])
 			}
 		}
-		grow(&a.att, n*d)
+		grow(&a.att, rows*d)
 		attend(l, a, q, ldq)
-		kernel.GemmPanel(n, a.att, d, &p.o, x1, d, true)
+		lw.o.apply(rows, a.att, x1, true)
 
-		h2, inv2 := grow(&a.h2, n*d), grow(&a.inv2, n)
-		for r := range n {
-			inv2[r] = kernel.RMSNormTo(h2[r*d:(r+1)*d], x1[r*d:(r+1)*d], lw.norm2, eps)
+		h = h[:rows*d]
+		inv2 := grow(&a.inv2, rows)
+		m.norms(rows, h, x1, lw.norm2, inv2)
+		gateUp, hidden := grow(&a.gateUp, rows*2*f), grow(&w.hidden, rows*f)
+		lw.gateUp.apply(rows, h, gateUp, false)
+		next := &w.xf
+		if l < c.Layers-1 {
+			next = &w.layers[min(l+1, sets-1)].x0
 		}
-		gateUp, hidden := grow(&a.gateUp, n*2*f), grow(&a.hidden, n*f)
-		kernel.GemmPanel(n, h2, d, &p.gateUp, gateUp, 2*f, false)
-		for r := range n {
-			row := gateUp[r*2*f:][:2*f]
-			kernel.SiluMulTo(hidden[r*f:(r+1)*f], row[:f], row[f:])
-		}
-		var next []float32
-		switch {
-		case l == c.Layers-1:
-			next = grow(&w.xf, n*d)
-		default:
-			next = grow(&w.layers[min(l+1, sets-1)].x0, n*d)
-		}
-		copy(next, x1)
-		kernel.GemmPanel(n, hidden, f, &p.down, next, d, true)
+		x2 := grow(next, rows*d)
+		byRows(rows, 2*f, func(lo, hi int) {
+			silu(f, hidden, gateUp, lo, hi)
+			copy(x2[lo*d:hi*d], x1[lo*d:hi*d])
+		})
+		lw.down.apply(rows, hidden, x2, true)
 	}
-	n := len(w.active)
-	hf, invf := grow(&w.hf, n*d), grow(&w.invf, n)
-	for r := range n {
-		invf[r] = kernel.RMSNormTo(hf[r*d:(r+1)*d], w.xf[r*d:(r+1)*d], m.norm, eps)
-	}
+	act := len(w.active)
+	m.norms(act, grow(&w.hf, act*d), w.xf, m.norm, grow(&w.invf, act))
 }
 
-// head computes the logits of the active rows lo to hi into out[hi-lo, Vocab].
-func (w *lane) head(m *Model, lo, hi int, out []float32) {
-	d := m.Config.Dim
-	kernel.GemmPanel(hi-lo, w.hf[lo*d:hi*d], d, &m.headForward, out, m.Config.Vocab, false)
+// norms is h = RMSNorm(x)·gain for n rows, and what each was multiplied by.
+func (m *Model) norms(n int, h, x, gain, inv []float32) {
+	d, eps := m.Config.Dim, float32(m.Config.NormEps)
+	byRows(n, 2*d, func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			inv[r] = kernel.RMSNormTo(h[r*d:(r+1)*d], x[r*d:(r+1)*d], gain, eps)
+		}
+	})
+}
+
+// silu computes the rows lo to hi of hidden from gateUp.
+func silu(f int, hidden, gateUp []float32, lo, hi int) {
+	for r := lo; r < hi; r++ {
+		row := gateUp[r*2*f:][:2*f]
+		kernel.SiluMulTo(hidden[r*f:(r+1)*f], row[:f], row[f:])
+	}
 }

@@ -35,6 +35,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hudrl/hudrl/internal/kernel"
 )
@@ -205,14 +206,19 @@ type Model struct {
 	// once the Model exists.
 	Params []float32
 
-	layers []layerWeights
+	layers []layer
 	norm   []float32 // the last norm's gain
-	head   []float32 // [Vocab, Dim] of the logits
+	head   matrix    // of the logits
 	rope   *ropeTable
 
-	packForward, packBackward sync.Once
-	forward, backward         []layerPanels
-	headForward, headBackward kernel.Panel
+	packing sync.Mutex
+	panels  atomic.Pointer[panels]
+}
+
+// layer is one layer's parameters.
+type layer struct {
+	norm1, norm2         []float32
+	qkv, o, gateUp, down matrix
 }
 
 // layerWeights are views of one layer's part of a slab: parameters or gradients.
@@ -220,9 +226,10 @@ type layerWeights struct {
 	norm1, qkv, o, norm2, gateUp, down []float32
 }
 
-// layerPanels are one layer's matrices packed for either direction.
-type layerPanels struct {
-	qkv, o, gateUp, down kernel.Panel
+// panels are a model's matrices packed for y = x·Wᵀ.
+type panels struct {
+	layers []struct{ qkv, o, gateUp, down kernel.Panel }
+	head   kernel.Panel
 }
 
 // New makes a model of a parameter slab, which it keeps.
@@ -234,7 +241,17 @@ func New(c Config, params []float32) (*Model, error) {
 		return nil, fmt.Errorf("policy: parameter slab has the wrong length: got %d, want %d", len(params), c.NumParams())
 	}
 	m := &Model{Config: c, Params: params, rope: ropeFor(c)}
-	m.layers, m.norm, m.head, _ = c.views(params)
+	layers, norm, head, _ := c.views(params)
+	for _, w := range layers {
+		m.layers = append(m.layers, layer{
+			norm1: w.norm1, norm2: w.norm2,
+			qkv:    matrix{out: c.qkvWidth(), in: c.Dim, w: w.qkv},
+			o:      matrix{out: c.Dim, in: c.Dim, w: w.o},
+			gateUp: matrix{out: 2 * c.FFN, in: c.Dim, w: w.gateUp},
+			down:   matrix{out: c.Dim, in: c.FFN, w: w.down},
+		})
+	}
+	m.norm, m.head = norm, matrix{out: c.Vocab, in: c.Dim, w: head}
 	return m, nil
 }
 
@@ -269,36 +286,54 @@ func (c Config) views(slab []float32) (layers []layerWeights, norm, head, embed 
 // qkvWidth is the width of one row of queries, keys and values.
 func (c Config) qkvWidth() int { return c.Dim + 2*c.KVHeads*c.HeadDim() }
 
-// forwardPanels packs the weights for y = x·Wᵀ on first use.
-func (m *Model) forwardPanels() []layerPanels {
-	m.packForward.Do(func() {
-		c := m.Config
-		m.forward = make([]layerPanels, c.Layers)
-		for i, w := range m.layers {
-			p := &m.forward[i]
-			p.qkv.Pack(kernel.NT, c.qkvWidth(), c.Dim, w.qkv, c.Dim)
-			p.o.Pack(kernel.NT, c.Dim, c.Dim, w.o, c.Dim)
-			p.gateUp.Pack(kernel.NT, 2*c.FFN, c.Dim, w.gateUp, c.Dim)
-			p.down.Pack(kernel.NT, c.Dim, c.FFN, w.down, c.FFN)
-		}
-		m.headForward.Pack(kernel.NT, c.Vocab, c.Dim, m.head, c.Dim)
+// pack makes panels of all matrices, once. Decoding wants them; long passes
+// pack what they use into a cache as they go and take panels where they exist,
+// since those double the memory of the weights.
+func (m *Model) pack() {
+	if m.panels.Load() != nil {
+		return
+	}
+	m.packing.Lock()
+	defer m.packing.Unlock()
+	if m.panels.Load() != nil {
+		return
+	}
+	p := &panels{}
+	p.layers = make([]struct{ qkv, o, gateUp, down kernel.Panel }, len(m.layers))
+	put := func(to *kernel.Panel, w *matrix) { to.Pack(kernel.NT, w.out, w.in, w.w, w.in) }
+	kernel.Parallel(len(m.layers), func(i int) {
+		to, w := &p.layers[i], &m.layers[i]
+		put(&to.qkv, &w.qkv)
+		put(&to.o, &w.o)
+		put(&to.gateUp, &w.gateUp)
+		put(&to.down, &w.down)
 	})
-	return m.forward
+	put(&p.head, &m.head)
+	m.panels.Store(p)
 }
 
-// backwardPanels packs the weights for dx = dy·W on first use.
-func (m *Model) backwardPanels() []layerPanels {
-	m.packBackward.Do(func() {
-		c := m.Config
-		m.backward = make([]layerPanels, c.Layers)
-		for i, w := range m.layers {
-			p := &m.backward[i]
-			p.qkv.Pack(kernel.NN, c.Dim, c.qkvWidth(), w.qkv, c.Dim)
-			p.o.Pack(kernel.NN, c.Dim, c.Dim, w.o, c.Dim)
-			p.gateUp.Pack(kernel.NN, c.Dim, 2*c.FFN, w.gateUp, c.Dim)
-			p.down.Pack(kernel.NN, c.FFN, c.Dim, w.down, c.FFN)
-		}
-		m.headBackward.Pack(kernel.NN, c.Dim, c.Vocab, m.head, c.Dim)
-	})
-	return m.backward
+// prepare makes panels for a pass over many rows where they are small.
+func (m *Model) prepare() {
+	if len(m.Params) <= smallModel {
+		m.pack()
+	}
+}
+
+// layer returns layer l, with the panels that exist.
+func (m *Model) layer(l int) layer {
+	w := m.layers[l]
+	if p := m.panels.Load(); p != nil {
+		to := &p.layers[l]
+		w.qkv.panel, w.o.panel, w.gateUp.panel, w.down.panel = &to.qkv, &to.o, &to.gateUp, &to.down
+	}
+	return w
+}
+
+// output returns the matrix of the logits, with its panel if it exists.
+func (m *Model) output() matrix {
+	w := m.head
+	if p := m.panels.Load(); p != nil {
+		w.panel = &p.head
+	}
+	return w
 }

@@ -11,7 +11,8 @@ import (
 // batch into out[N]; positions that are not needed get 0. When ctx ends first
 // it returns the cause and out is incomplete.
 func (m *Model) Logprobs(ctx context.Context, b *Batch, out []float32) error {
-	chunks := b.plan()
+	m.prepare()
+	chunks := b.plan(m.Config.lanes())
 	kernel.Parallel(len(chunks), func(i int) {
 		if ctx.Err() != nil {
 			return
@@ -35,64 +36,47 @@ func (m *Model) Logprobs(ctx context.Context, b *Batch, out []float32) error {
 // of neighbouring datums are 0 the backward pass is skipped.
 //
 // The same batch and coefficients give the same bits, whatever computed the
-// coefficients. When ctx ends first Accumulate returns the cause and leaves
-// grad as it was.
+// coefficients. When ctx ends first Accumulate returns the cause, and grad and
+// out are incomplete.
 func (m *Model) Accumulate(ctx context.Context, b *Batch, coef func(d int, logprobs, dlogprobs []float32), out, grad []float32) error {
-	chunks := b.plan()
-	var shares [lanes]*[]float32
+	m.prepare()
+	lanes, rows := m.Config.lanes()
+	chunks := b.plan(lanes, rows)
+	shares := make([]*[]float32, lanes-1) // gradients of lanes 1 and up
 	kernel.Parallel(min(lanes, len(chunks)), func(i int) {
 		w := lanePool.Get().(*lane)
 		defer lanePool.Put(w)
+		sum := grad
 		for j := i; j < len(chunks) && ctx.Err() == nil; j += lanes {
 			lo, hi := chunks[j][0], chunks[j][1]
 			w.load(b, chunks[j])
 			w.logprobs(m, true, out[b.Offsets[lo]:b.Offsets[hi]])
-			if !w.ask(b, lo, hi, coef, out) {
+			if !w.ask(b, lo, hi, coef, out) || ctx.Err() != nil {
 				continue
 			}
-			if shares[i] == nil {
-				shares[i] = gradPool.Get().(*[]float32)
-				clear(grow(shares[i], len(m.Params)))
+			if i > 0 && shares[i-1] == nil {
+				s := gradPool.Get().(*[]float32)
+				clear(grow(s, len(m.Params)))
+				shares[i-1], sum = s, *s
 			}
-			w.backward(m, *shares[i])
+			w.backward(m, sum)
 		}
 	})
-	err := context.Cause(ctx)
-	if err == nil {
-		addShares(grad, shares[:])
-	}
 	for _, s := range shares {
 		if s != nil {
+			const block = 1 << 14
+			kernel.Parallel((len(grad)+block-1)/block, func(i int) {
+				lo, hi := i*block, min((i+1)*block, len(grad))
+				kernel.Axpy(1, (*s)[lo:hi], grad[lo:hi])
+			})
 			gradPool.Put(s)
 		}
 	}
-	return err
+	return context.Cause(ctx)
 }
 
 // gradPool keeps the slabs that lanes sum their gradients in.
 var gradPool = sync.Pool{New: func() any { return new([]float32) }}
-
-// addShares adds the lanes' gradients in lane order, and their sum to grad.
-func addShares(grad []float32, shares []*[]float32) {
-	var parts [][]float32
-	for _, s := range shares {
-		if s != nil {
-			parts = append(parts, *s)
-		}
-	}
-	if len(parts) == 0 {
-		return
-	}
-	const block = 1 << 14
-	kernel.Parallel((len(grad)+block-1)/block, func(i int) {
-		lo, hi := i*block, min((i+1)*block, len(grad))
-		sum := parts[0][lo:hi]
-		for _, p := range parts[1:] {
-			kernel.Axpy(1, p[lo:hi], sum)
-		}
-		kernel.Axpy(1, sum, grad[lo:hi])
-	})
-}
 
 // load lays out the rows of datums chunk[0] to chunk[1]: a sequence shares the
 // rows of its longest common prefix with an earlier one.
@@ -141,7 +125,7 @@ func (w *lane) mark(b *Batch, base int) {
 		t.score = make([]score, total+total/8)
 	}
 	t.score = t.score[:total]
-	first := t.first[:0]
+	last := t.last[:0]
 	next := int32(0)
 	for r, n := range t.slot {
 		if n == 0 {
@@ -151,15 +135,15 @@ func (w *lane) mark(b *Batch, base int) {
 		t.slot[r] = int32(len(w.active))
 		w.active = append(w.active, int32(r))
 		w.activePos = append(w.activePos, w.pos[r])
-		first = append(first, next)
+		last = append(last, next)
 		next += n
 	}
-	t.first = first
+	t.last = last
 	for at, r := range t.rowOf {
 		if b.Need == nil || b.Need[base+at] {
 			i := t.slot[r]
-			t.score[first[i]] = score{row: i, at: int32(at), target: b.Targets[base+at]}
-			first[i]++
+			t.score[last[i]] = score{at: int32(at), target: b.Targets[base+at]}
+			last[i]++ // ends where the next row's scores begin
 		}
 	}
 	for i := range t.seqs {
@@ -176,6 +160,39 @@ func (w *lane) mark(b *Batch, base int) {
 	}
 }
 
+// keptLogits is how many logits a chunk keeps for its backward pass: 16 MB.
+// Where there are more, headRows rows of them exist at a time and backward
+// computes them again.
+const (
+	keptLogits = 1 << 22
+	headRows   = 128
+)
+
+// headBlock is how many rows of logits exist at once.
+func (w *lane) headBlock(c Config) int {
+	if len(w.active)*c.Vocab <= keptLogits {
+		return len(w.active)
+	}
+	return headRows
+}
+
+// rowLogits computes the logits of the active rows lo to hi.
+func (w *lane) rowLogits(m *Model, lo, hi int) []float32 {
+	out := m.output()
+	logits := grow(&w.logits, (hi-lo)*out.out)
+	out.apply(hi-lo, w.hf[lo*out.in:hi*out.in], logits, false)
+	return logits
+}
+
+// scores are those of one active row.
+func (t *trainBuffers) scores(r int) []score {
+	lo := int32(0)
+	if r > 0 {
+		lo = t.last[r-1]
+	}
+	return t.score[lo:t.last[r]]
+}
+
 // logprobs runs the chunk forward and writes its logprobs.
 func (w *lane) logprobs(m *Model, keep bool, out []float32) {
 	clear(out)
@@ -186,19 +203,19 @@ func (w *lane) logprobs(m *Model, keep bool, out []float32) {
 	w.forward(m, keep, func(_ int, a *activations, q []float32, ldq int) { w.attend(m, a, q, ldq) })
 	v := m.Config.Vocab
 	lse := grow(&t.lse, len(w.active))
-	score := t.score
-	for lo := 0; lo < len(w.active); lo += headRows {
-		hi := min(lo+headRows, len(w.active))
-		logits := grow(&w.logits, (hi-lo)*v)
-		w.head(m, lo, hi, logits)
-		for r := lo; r < hi; r++ {
-			row := logits[(r-lo)*v:][:v]
-			lse[r] = kernel.LogSumExp(row)
-			for len(score) > 0 && int(score[0].row) == r {
-				out[score[0].at] = row[score[0].target] - lse[r]
-				score = score[1:]
+	block := w.headBlock(m.Config)
+	for lo := 0; lo < len(w.active); lo += block {
+		hi := min(lo+block, len(w.active))
+		logits := w.rowLogits(m, lo, hi)
+		byRows(hi-lo, 4*v, func(from, to int) {
+			for r := lo + from; r < lo+to; r++ {
+				row := logits[(r-lo)*v:][:v]
+				lse[r] = kernel.LogSumExp(row)
+				for _, s := range t.scores(r) {
+					out[s.at] = row[s.target] - lse[r]
+				}
 			}
-		}
+		})
 	}
 }
 

@@ -149,8 +149,9 @@ func TestAccumulateAddsAndAsksOnce(t *testing.T) {
 			t.Errorf("datum %d: asked %d times", d, n)
 		}
 	}
+	top := float64(max(slices.Max(once), -slices.Min(once)))
 	for i, g := range grad {
-		if g != 2*once[i] {
+		if math.Abs(float64(g-2*once[i])) > 1e-6*top {
 			t.Fatalf("gradient %d: got %v, want twice %v", i, g, once[i])
 		}
 	}
@@ -163,7 +164,7 @@ func TestAccumulateAddsAndAsksOnce(t *testing.T) {
 	}
 }
 
-func TestCancelledAccumulateLeavesTheGradient(t *testing.T) {
+func TestCancelledAccumulateRunsNoBackward(t *testing.T) {
 	t.Parallel()
 	m := model(t, small, 1)
 	b := batch(t, small, 2, slices.Repeat([]int{50, 60}, 10)...)

@@ -149,6 +149,7 @@ func (l *library) forwardBackwardCustom(L *lua.LState) int {
 		GroupSize: optInt(&o, "group_size"), RewardScale: optNumber(&o, "reward_scale"), Reference: o.String("reference", ""),
 	}
 	a.End()
+	lossbind.Require(&a, fn, options.Reference != "")
 	res, err := t.ForwardBackwardCustom(callContext(l.vm, L), batch, lossbind.Custom(l.vm, L, fn, table), options)
 	l.check(L, err)
 	L.Push(l.passTable(res))

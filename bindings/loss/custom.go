@@ -21,7 +21,12 @@ const op = "forward_backward_custom"
 // under the interpreter lock. batch is the caller's batch, for datum.input, or
 // nil. An error that fn raises comes back as it was raised.
 func Custom(vm *runtime.VM, L *lua.LState, fn lua.LValue, batch *lua.LTable) hud.CustomLoss {
-	return loss.Custom(tensors.Of(vm).Allocator(), func(b *loss.Batch) (*tensor.Tensor, map[string]float64, error) {
+	return loss.Custom(tensors.Of(vm).Allocator(), tensorLoss(vm, L, fn, batch))
+}
+
+// tensorLoss is fn(data, logprobs) → loss [, metrics] in Go.
+func tensorLoss(vm *runtime.VM, L *lua.LState, fn lua.LValue, batch *lua.LTable) loss.TensorLoss {
+	return func(b *loss.Batch) (*tensor.Tensor, map[string]float64, error) {
 		data, logprobs, err := tables(vm, L, b, batch)
 		if err != nil {
 			return nil, nil, err
@@ -37,7 +42,7 @@ func Custom(vm *runtime.VM, L *lua.LState, fn lua.LValue, batch *lua.LTable) hud
 		}
 		metrics, err := Metrics(op, out[1])
 		return c, metrics, err
-	})
+	}
 }
 
 // Data is the data array of a forward pass: its tensors are constants. batch

@@ -18,7 +18,7 @@ type form func(x *terms, c map[string]float64) *tensor.Tensor
 // composed holds the form of every loss of tokens.
 var composed = func() map[string]form {
 	all := map[string]form{}
-	for _, table := range []map[string]form{plainForms, clippedForms, gatedForms, sequenceForms, klForms} {
+	for _, table := range []map[string]form{plainForms, clippedForms, gatedForms, sequenceForms, imitationForms, klForms} {
 		maps.Copy(all, table)
 	}
 	return all
@@ -30,6 +30,7 @@ type terms struct {
 	l, q, ref *tensor.Tensor // [N]
 	a, reward *tensor.Tensor // [D]
 	tokens    *tensor.Tensor // [D] the loss tokens of each datum, at least 1
+	mask      []float32      // [N]
 	offsets   []int
 }
 
@@ -252,6 +253,35 @@ func (x *terms) constant(c *tensor.Tensor) *tensor.Tensor {
 func sequenceForm(x *terms, c map[string]float64) *tensor.Tensor {
 	s := x.mean(held(x.l.Sub(x.q))).Exp()
 	return x.each(clipped(s, x.a, c[keyLow], c[keyHigh]))
+}
+
+// imitationForms: see imitationSpecs.
+var imitationForms = map[string]form{
+	"minillm": func(x *terms, c map[string]float64) *tensor.Tensor {
+		return clipped(x.limited(), x.adv().Add(x.later(c[keyGamma], c[keyLengthNorm] != 0)), c[keyLow], c[keyHigh])
+	},
+}
+
+// later is Σ_{s≥t} γ^(s−t)·(ℓ_ref − ℓ)_s over the loss tokens of a datum,
+// divided by Σ γ^(s−t) or not: a constant.
+func (x *terms) later(gamma float64, divided bool) *tensor.Tensor {
+	out := make([]float32, len(x.mask))
+	gain := doubles(x.ref.Sub(x.l.Detach()))
+	for d := range len(x.offsets) - 1 {
+		sum, steps := 0.0, 0.0
+		for i := x.offsets[d+1] - 1; i >= x.offsets[d]; i-- {
+			if x.mask[i] == 0 {
+				continue
+			}
+			sum, steps = gain[i]+gamma*sum, 1+gamma*steps
+			v := sum
+			if divided {
+				v /= steps
+			}
+			out[i] = float32(v)
+		}
+	}
+	return tensor.From(out, len(out))
 }
 
 // klForms: see klSpecs.

@@ -60,7 +60,7 @@ func drawn(seed uint64, extremes bool) *hud.Packed {
 
 // variants are the configurations under which every loss is tried, where it
 // knows the key.
-var variants = []map[string]float64{nil, {"beta": 0.5}, {"ratio_cap": 2}, {"epsilon": 0.3}, {"coef": 2}, {"tau": 0.5}, {"dual_clip": 1.5}, {"delta": 1.1}}
+var variants = []map[string]float64{nil, {"beta": 0.5}, {"ratio_cap": 2}, {"epsilon": 0.3}, {"coef": 2}, {"tau": 0.5}, {"dual_clip": 1.5}, {"delta": 1.1}, {"gamma": 0.9}, {"gamma": 0.9, "length_normalization": 0}}
 
 // tolerance is what the two forms of a loss may differ by, where ref is the
 // value and a sum has n terms.

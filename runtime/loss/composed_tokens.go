@@ -59,7 +59,7 @@ func (t *TokenLoss) terms(b *Batch, s Settings) (*terms, *tensor.Tensor, error) 
 		scale = scale.Mul(tensor.From(weights, n))
 	}
 	live := func(v *tensor.Tensor) *tensor.Tensor { return tensor.Where(b.Mask, v, zero) }
-	x := &terms{l: live(b.Logprobs), a: column(advantage), offsets: b.Offsets}
+	x := &terms{l: live(b.Logprobs), a: column(advantage), mask: b.Packed.Mask, offsets: b.Offsets}
 	if t.sampling {
 		q := b.SamplingLogprobs
 		if old != nil {

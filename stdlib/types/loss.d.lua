@@ -27,7 +27,7 @@ local M = {}
 ---@alias hud.Aggregation "sum"|"token_mean"|"seq_mean_token_mean"|"seq_mean_token_sum"|"seq_mean_token_sum_norm"|"prompt_mean"|"token_mean_legacy"
 
 ---@class hud.LossOptions
----@field aggregate hud.Aggregation? default: the loss's own, "sum" where it names none
+---@field aggregate (hud.Aggregation|"none")? default: the loss's own, "sum" where it names none; "none" gives what each token loses, without metrics
 ---@field max_length number? for seq_mean_token_sum_norm
 ---@field denominator number? in place of the batch's own count, so that chunks add up to the whole
 ---@field advantage (number|number[]|tensor)? one for each datum, in place of the data's
@@ -311,12 +311,144 @@ function M.vespo(data, opts) end
 ---@return tensor loss, table<string, number> metrics
 function M.topr(data, opts) end
 
+---@class hud.MiniLLMOptions: hud.PPOOptions
+---@field gamma number? default 0: how much the gains of later tokens count
+---@field length_normalization number? default 1: divide the gains by what they count; 0: not
+
+---ppo with the advantage A + the sum over this and later tokens of gamma^steps*(l_ref - l),
+---held constant and divided by the sum of gamma^steps, where the reference is the teacher;
+---thresholds 0.8 and 1.2, "token_mean". For distillation alone pass advantage = 0. Needs a
+---reference. Source: TRL (experimental/minillm).
+---@param data table
+---@param opts hud.MiniLLMOptions?
+---@return tensor loss, table<string, number> metrics
+function M.minillm(data, opts) end
+
 ---A loss by name as a function for forward_backward_custom, so that
 ---`loss.as_custom("ppo")` does what `loss_fn = "ppo"` does. What is wrong with the
----options shows here, before anything is spent.
+---options shows here, and a missing reference when it is used, before anything is
+---spent. Losses that need more than a service's forward pass returns, whole
+---distributions say, are refused, with what to use instead. The script's own losses
+---(see register) are found as well.
 ---@param name string
 ---@param opts? table the loss's options
 ---@return hud.CustomLoss
 function M.as_custom(name, opts) end
+
+---What each token loses, added up: for arithmetic of one's own with the tokens that
+---`aggregate = "none"` gives. Positions whose mask is 0 are left out, whatever they hold.
+---
+---    > d = { logprobs = tensor{-1, -2, -3}, sampling_logprobs = tensor{-1, -2, -3}, mask = tensor{1, 1, 0} }
+---    > tokens = loss.reinforce(d, { advantage = 2, aggregate = "none" })
+---    > tokens
+---     2 4 0
+---    [float32 3]
+---    > loss.aggregate(tokens * tokens, d, { aggregate = "token_mean" })
+---    10
+---    [float32]
+---@param tokens tensor one value for each position
+---@param data table
+---@param opts hud.AggregateOptions
+---@return tensor
+function M.aggregate(tokens, data, opts) end
+
+---@class hud.AggregateOptions
+---@field aggregate hud.Aggregation
+---@field max_length number? for seq_mean_token_sum_norm
+---@field denominator number? in place of the batch's own count
+
+---@class hud.RegisterOptions
+---@field defaults table? the options of the loss with their defaults; others are refused
+---@field formula string? for loss.list
+---@field reference boolean? it needs a reference's logprobs: as_custom then refuses to go without
+---@field detached boolean? it holds a part constant on purpose, for loss.check; false: it does not
+
+---Adds a loss of the script's own, which is then there under its name as every other:
+---`loss.NAME(data, opts)`, `loss.as_custom(NAME, opts)`, `loss.check(NAME)`, `loss.list()`.
+---The function is called with data, the list of logprobs (of a packed table or one datum:
+---its logprobs), and its options. A name that is there already is refused.
+---
+---    > loss.register("scaled", function(data, logprobs, o)
+---    >>   return (data.logprobs * data.mask):sum() * -o.k
+---    >> end, { defaults = { k = 2 }, formula = "-k*l" })
+---    > d = { logprobs = tensor{-1, -2}, mask = tensor{1, 1} }
+---    > loss.scaled(d)
+---    6
+---    [float32]
+---    > loss.scaled(d, { k = 0.5 })
+---    1.5000
+---    [float32]
+---@param name string lower-case letters, digits and _
+---@param fn fun(data: table, logprobs: table|tensor, opts: table): tensor, table<string, number>?
+---@param opts hud.RegisterOptions?
+function M.register(name, fn, opts) end
+
+---@class hud.LossRow
+---@field name string
+---@field call string how it is written: "loss.kl.k3", 'correction = "tis"'
+---@field section string? "B4"
+---@field kind string advantage, tokens, pairs, answers, logits, values, scores, controller, correction, aggregation; registered
+---@field formula string?
+---@field defaults string? its options with their defaults, and the aggregation
+---@field source string?
+---@field reference boolean needs a reference's logprobs
+---@field sampling boolean? needs the sampling policy's logprobs
+---@field extra string[]? the fields of an input's extra that it reads
+---@field needs string? what it needs beside what a service's forward pass returns
+
+---The table of everything here, and the script's own losses: `hudrl loss list` prints it.
+---
+---    > for _, row in ipairs(loss.list()) do
+---    >>   if row.section == "B4" then print(row.call, row.formula, row.defaults) end
+---    >> end
+---    loss.ppo	−min(r·A, clip(r, low, high)·A)	clip_high_threshold 1.2, clip_low_threshold 0.8, aggregate sum
+---@return hud.LossRow[]
+function M.list() end
+
+---@class hud.CheckOptions
+---@field name string? for the report
+---@field seed integer? of the batch that the loss is tried on, default 1
+---@field detached boolean? whether the loss holds a part constant on purpose; nil: not known
+---@field options table? the options of a loss that is named
+
+---@class hud.LossProperty
+---@field name string
+---@field status "ok"|"note"|"fail"
+---@field text string what was found
+---@field advice string? what to do about it
+
+---@class hud.LossReport
+---@field loss string
+---@field ok boolean nothing failed
+---@field verdict string
+---@field failed string[] the names of what failed
+---@field properties hud.LossProperty[]
+---@field text string all of it, as tostring gives it
+
+---Tries a loss, a function for forward_backward_custom or a name, on a small batch made
+---for it: is the gradient the derivative of the value (a part held constant, by detach
+---say, is a note), do masked tokens leak whatever they hold, do log-ratios of 20, 88 and
+---1000 leave it finite, do padding and the order of datums and groups matter, do chunks
+---add up to the whole, which datums get a gradient, how large is it beside
+---importance_sampling's, what do other rewards do. The loss is called some hundred times.
+---`hudrl loss check` does the same with a file or a name.
+---
+---    > report = loss.check(function(data, logprobs)
+---    >>   local total = 0
+---    >>   for i, d in ipairs(data) do
+---    >>     total = total - ((logprobs[i] - d.sampling_logprobs):exp() * d.mask):sum() * d.advantage
+---    >>   end
+---    >>   return total
+---    >> end)
+---    > report.failed
+---    {"masked NaN", "extremes"}
+---    > report.properties[4].advice
+---    "0 times NaN is NaN: select with tensor.where(mask, x, 0) in place of x * mask"
+---    > loss.check("gspo").verdict
+---    "gspo is sound; to know: reach"
+---@param what string|hud.CustomLoss
+---@param opts hud.CheckOptions?
+---@return hud.LossReport
+function M.check(what, opts) end
 
 return M

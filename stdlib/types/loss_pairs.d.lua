@@ -4,8 +4,10 @@
 local M = {}
 
 ---Options of the losses of pairs, of which each compares two answers to a prompt. A pair
----is a group of two trajectories, so that group_size = 2 pairs a batch: the one with the
----higher reward is chosen, groups with equal rewards are left out. x is the sum of
+---is two inputs whose extra has the same `pair`, a number or a string, or else a group of
+---two trajectories, so that group_size = 2 pairs a batch. The one whose extra has
+---`chosen = true`, or else that with the higher reward, is chosen; pairs with equal
+---rewards are left out. What is in extra needs `data`: data.packed has none. x is the sum of
 ---l - l_ref over an answer's loss tokens, D = x of the chosen - x of the rejected answer,
 ---n its loss tokens; the loss is the mean over pairs. Metrics: pairs, ties, accuracy (the
 ---share with the chosen answer ahead), margin (the mean D; of mean logprobs where there
@@ -15,6 +17,7 @@ local M = {}
 ---@class hud.PairOptions
 ---@field beta number? default 0.1
 ---@field denominator number? in place of the number of pairs, so that chunks add up to the whole
+---@field aggregate "none"? gives what each pair loses, without metrics
 
 ---@class hud.SmoothedPairOptions: hud.PairOptions
 ---@field label_smoothing number? the share of wrong labels e: default 0.1, exo_pair 0.001
@@ -141,5 +144,77 @@ function M.alphapo(data, opts) end
 ---@param opts hud.PairOptions?
 ---@return tensor loss, table<string, number> metrics
 function M.orpo(data, opts) end
+
+---@class hud.TransportOptions: hud.PairOptions
+---@field label_smoothing number? default 0
+
+---cdpo of sort(sum of l of the chosen - of the rejected) - sort(the same of the reference),
+---each sorted over the batch's pairs: the distributions are compared, not the pairs.
+---Needs a reference. Source: TRL.
+---@param data table
+---@param opts hud.TransportOptions?
+---@return tensor loss, table<string, number> metrics
+function M.aot(data, opts) end
+
+---cdpo of sort(xc) - sort(xr), each sorted over the batch. Needs a reference. Source: TRL.
+---@param data table
+---@param opts hud.TransportOptions?
+---@return tensor loss, table<string, number> metrics
+function M.aot_unpaired(data, opts) end
+
+---Per pair -log sigmoid(beta*(f(xc) - f(xr))) with f(x) = -exp(-x), the exponent at most
+---80: DPO with the forward KL divergence. Needs a reference. Source: TRL.
+---@param data table
+---@param opts hud.PairOptions?
+---@return tensor loss, table<string, number> metrics
+function M.dpo_forward_kl(data, opts) end
+
+---Per pair -log sigmoid(beta*(f(xc) - f(xr))) with f(x) = log sigmoid(x): DPO with the
+---Jensen-Shannon divergence. Needs a reference. Source: TRL.
+---@param data table
+---@param opts hud.PairOptions?
+---@return tensor loss, table<string, number> metrics
+function M.dpo_js(data, opts) end
+
+---@class hud.AlphaDPOOptions: hud.PairOptions
+---@field alpha number? default 0.5
+
+---Per pair -log sigmoid(beta*(f(xc) - f(xr))) with f(x) = exp((alpha-1)*x)/(alpha-1), the
+---exponent at most 80, and x for alpha = 1: DPO with an alpha divergence. Needs a
+---reference. Source: TRL.
+---@param data table
+---@param opts hud.AlphaDPOOptions?
+---@return tensor loss, table<string, number> metrics
+function M.dpo_alpha(data, opts) end
+
+---@class hud.TPOOptions: hud.TransportOptions
+---@field beta number? default 0.01
+---@field alpha number? default 1: the weight of the gold answer; 0 does without one
+
+---@class hud.TPOLengthOptions: hud.TPOOptions
+---@field gamma number? default 0.5
+
+---cdpo of beta*(sum of l of the chosen - of the rejected) - alpha*mean l of a third
+---answer of the pair, whose extra has `gold = true`. Source: TRL.
+---@param data table
+---@param opts hud.TPOOptions?
+---@return tensor loss, table<string, number> metrics
+function M.tpo(data, opts) end
+
+---tpo of beta*(mean l of the chosen - of the rejected) - gamma. Source: TRL.
+---@param data table
+---@param opts hud.TPOLengthOptions?
+---@return tensor loss, table<string, number> metrics
+function M.tpo_l(data, opts) end
+
+---@class hud.XPOOptions: hud.PairOptions
+---@field alpha number? default 1e-5
+
+---dpo + alpha*sum of l of the answer that the reference gave, whose extra has
+---`from_reference = true`. Needs a reference. Source: TRL.
+---@param data table
+---@param opts hud.XPOOptions?
+---@return tensor loss, table<string, number> metrics
+function M.xpo(data, opts) end
 
 return M

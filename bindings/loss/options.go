@@ -1,0 +1,230 @@
+package loss
+
+import (
+	"slices"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/hudrl/hudrl/bindings/luax"
+	tensors "github.com/hudrl/hudrl/bindings/tensor"
+	"github.com/hudrl/hudrl/runtime"
+	"github.com/hudrl/hudrl/runtime/hud"
+	"github.com/hudrl/hudrl/runtime/loss"
+	"github.com/hudrl/hudrl/runtime/tensor"
+)
+
+// lossNames are the losses of data: those of tokens, pairs and answers.
+func lossNames() []string { return slices.Concat(loss.Names(), loss.PairNames(), loss.AnswerNames()) }
+
+// none asks for what a loss adds up instead of the sum.
+const none = "none"
+
+// settings are the options that every loss of tokens has beside its own.
+var settings = []string{"aggregate", "max_length", "denominator", "advantage", "old_logprobs", "correction", "correction_low", "correction_high"}
+
+// configuration is a loss with its options read. advantage and old logprobs
+// are of the data's size, and checked when they are used.
+type configuration struct {
+	loss     loss.BatchLoss
+	settings loss.Settings
+	parts    bool // aggregate = "none"
+	extra    bool // reads datum.extra
+
+	advantage, old lua.LValue
+}
+
+// configured reads the option table of the loss of that name; parts says
+// whether aggregate = "none" is one. What is wrong with it shows here, before
+// anything is spent.
+func configured(a *luax.Args, name string, parts bool) *configuration {
+	if what := loss.Needs(name); what != "" {
+		_, err := loss.NewBatchLoss(name, nil)
+		a.VM().Raise(a.L, err)
+	}
+	keys, others := loss.Options(name), settings
+	row, _ := loss.Find(name, loss.KindTokens, loss.KindPairs, loss.KindAnswers)
+	var aggregations []string
+	if row.Kind == loss.KindTokens {
+		aggregations = loss.Aggregations()
+	} else {
+		others = []string{"denominator"}
+	}
+	if parts {
+		aggregations = append(aggregations, none)
+		others = append(slices.Clone(others), "aggregate")
+	}
+	o := a.Options(append(slices.Clone(keys), others...)...)
+	config := map[string]float64{}
+	for _, k := range keys {
+		if o.Has(k) {
+			config[k] = o.Number(k, 0)
+		}
+	}
+	l, err := loss.NewBatchLoss(name, config)
+	if err != nil {
+		a.VM().Raise(a.L, err)
+	}
+	c := &configuration{loss: l, extra: len(row.Extra) > 0}
+	if row.Kind == loss.KindTokens {
+		c.advantage, c.old = o.Value("advantage"), o.Value("old_logprobs")
+		c.settings.MaxLength = o.Number("max_length", 0)
+		c.settings.Correction = correction(a, o)
+	}
+	c.settings.Denominator = o.Number("denominator", 0)
+	if len(aggregations) > 0 {
+		how := o.OneOf("aggregate", "", aggregations...)
+		if c.parts = how == none; c.parts {
+			if c.settings.Denominator != 0 || c.settings.MaxLength != 0 {
+				a.Fail("aggregate: \"none\" divides by nothing: got a denominator or max_length beside it")
+			}
+			return c
+		}
+		c.settings.Aggregate = loss.Aggregation(how)
+	}
+	if err := l.Check(c.settings); err != nil {
+		a.VM().Raise(a.L, err)
+	}
+	return c
+}
+
+// correction reads the options of a correction, nil where there is none.
+func correction(a *luax.Args, o luax.Options) *loss.Correction {
+	bounds := map[string]float64{}
+	for _, k := range []string{"correction_low", "correction_high"} {
+		if o.Has(k) {
+			bounds[k] = o.Number(k, 0)
+		}
+	}
+	name := o.String("correction", "")
+	if name == "" {
+		if len(bounds) > 0 {
+			a.Fail("correction: got bounds without it, want one of %s", strings.Join(loss.Corrections(), ", "))
+		}
+		return nil
+	}
+	c, err := loss.NewCorrection(name, bounds)
+	if err != nil {
+		a.VM().Raise(a.L, err)
+	}
+	return c
+}
+
+// compute pushes the loss of data and its metrics, or what it adds up.
+func (c *configuration) compute(a *luax.Args, data *lua.LTable) int {
+	b := batchOf(a, data, c.extra)
+	s := c.settings
+	s.Advantage = perDatum(a, "advantage", c.advantage, b.Len())
+	switch v := c.old.(type) {
+	case nil, *lua.LNilType:
+	case *lua.LTable:
+		s.Old = luax.Numbers[float32](a, "old_logprobs", v)
+	default:
+		s.Old = luax.As[*tensor.Tensor](a, "old_logprobs", v).Data()
+	}
+	if c.parts {
+		out, err := parts(c.loss, b, s)
+		if err != nil {
+			a.VM().Raise(a.L, err)
+		}
+		a.L.Push(tensors.Of(a.VM()).Wrap(a.L, out))
+		return 1
+	}
+	out, metrics, err := c.loss.Loss(b, s)
+	if err != nil {
+		a.VM().Raise(a.L, err)
+	}
+	m, err := a.VM().ToLua(metrics)
+	if err != nil {
+		a.VM().Raise(a.L, err)
+	}
+	a.L.Push(tensors.Of(a.VM()).Wrap(a.L, out))
+	a.L.Push(m)
+	return 2
+}
+
+// parts is what a loss adds up: of each token, pair or answer.
+func parts(l loss.BatchLoss, b *loss.Batch, s loss.Settings) (*tensor.Tensor, error) {
+	switch l := l.(type) {
+	case *loss.PairLoss:
+		return l.Pairs(b, s)
+	case *loss.AnswerLoss:
+		return l.Answers(b, s)
+	default:
+		return l.(*loss.TokenLoss).Tokens(b, s)
+	}
+}
+
+// aggregate is loss.aggregate(tokens, data, options).
+func aggregate(L *lua.LState) int {
+	a := luax.Read(L, "aggregate")
+	tokens := luax.Object[*tensor.Tensor](&a, "tokens")
+	data := a.Table("data")
+	o := a.Options("aggregate", "max_length", "denominator")
+	a.End()
+	s := loss.Settings{Aggregate: loss.Aggregation(o.OneOf("aggregate", "", loss.Aggregations()...)),
+		MaxLength: o.Number("max_length", 0), Denominator: o.Number("denominator", 0)}
+	if s.Aggregate == "" {
+		a.Fail("aggregate: got nil, want one of %s", strings.Join(loss.Aggregations(), ", "))
+	}
+	out, err := batchOf(&a, data, false).Aggregate(tokens, s)
+	if err != nil {
+		a.VM().Raise(L, err)
+	}
+	L.Push(tensors.Of(a.VM()).Wrap(L, out))
+	return 1
+}
+
+// asCustom is loss.as_custom(name, options): a function to give to
+// forward_backward_custom.
+func asCustom(L *lua.LState) int {
+	a := luax.Read(L, "as_custom")
+	name := a.String("name")
+	lib := of(a.VM())
+	if own := lib.find(name); own != nil {
+		L.Push(own.custom(&a))
+		return 1
+	}
+	if !slices.Contains(lossNames(), name) && loss.Needs(name) == "" {
+		a.VM().Raise(L, lib.unknown("loss", name))
+	}
+	c := configured(&a, name, false)
+	a.End()
+	L.Push(carrying(a.VM(), needs{name: name, reference: c.loss.UsesReference()}, func(L *lua.LState) int {
+		a := luax.Read(L, name)
+		return c.compute(&a, a.Table("data"))
+	}))
+	return 1
+}
+
+// needs is what a custom loss function needs beside logprobs.
+type needs struct {
+	name      string
+	reference bool
+}
+
+// carrying is a function that Require finds n in.
+func carrying(vm *runtime.VM, n needs, f lua.LGFunction) *lua.LFunction {
+	fn := vm.NewFunction(f)
+	up := &lua.Upvalue{}
+	up.Close()
+	up.SetValue(&lua.LUserData{Value: n})
+	fn.Upvalues = append(fn.Upvalues, up)
+	return fn
+}
+
+// Require raises when fn came from loss.as_custom and needs a reference that
+// there is not: before anything is spent on the loss.
+func Require(a *luax.Args, fn *lua.LFunction, reference bool) {
+	if !fn.IsG || len(fn.Upvalues) != 1 {
+		return
+	}
+	held, ok := fn.Upvalues[0].Value().(*lua.LUserData)
+	if !ok {
+		return
+	}
+	if n, ok := held.Value.(needs); ok && n.reference && !reference {
+		a.VM().Raise(a.L, &hud.Error{Op: a.Name(), Code: hud.CodeValidation, Detail: "reference: got nil: " + n.name + " compares with a reference's logprobs",
+			Hint: "name a model or a checkpoint as the reference"})
+	}
+}

@@ -28,6 +28,10 @@ type Error struct {
 	Detail string // what was wrong, with the values
 	Hint   string // what to do about it, or ""
 	Err    error  // the cause, or nil
+
+	// Unknown says that the request was sent and the service did not say what
+	// became of it: it may have had its effect.
+	Unknown bool
 }
 
 // Error is one line: the operation, then the detail.

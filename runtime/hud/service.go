@@ -74,6 +74,9 @@ type TraceEnter struct {
 	GroupID  string
 	TaskSlug string
 	Model    string
+
+	JobName string // of the job, and how many rollouts it plays of each task
+	Group   int
 }
 
 // A TraceExit closes the record of a rollout. A nil Reward leaves the trace

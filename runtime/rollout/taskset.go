@@ -220,6 +220,7 @@ func (p *party) run(ctx context.Context, k int) {
 	p.report(func() error {
 		return p.tracer.EnterTrace(ctx, hud.TraceEnter{
 			TraceID: run.TraceID, JobID: p.job.ID, GroupID: run.GroupID, TaskSlug: task.Name, Model: p.agent.Model,
+			JobName: p.job.Name, Group: p.group,
 		})
 	})
 

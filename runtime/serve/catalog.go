@@ -1,0 +1,133 @@
+package serve
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/hudrl/hudrl/internal/httpjson"
+	"github.com/hudrl/hudrl/runtime/hud"
+)
+
+// modelJSON leaves out what is not known: a null provider breaks a client.
+type modelJSON struct {
+	ID           string        `json:"id"`
+	Name         string        `json:"name,omitempty"`
+	ModelName    string        `json:"model_name,omitempty"`
+	SDKAgentType string        `json:"sdk_agent_type,omitempty"`
+	IsTrainable  bool          `json:"is_trainable"`
+	Provider     *hud.Provider `json:"provider,omitempty"`
+}
+
+func modelOf(m hud.Model) modelJSON {
+	out := modelJSON{ID: m.ID, Name: m.Name, ModelName: m.ModelName, SDKAgentType: m.SDKAgentType, IsTrainable: m.IsTrainable}
+	if m.Provider.Name != "" {
+		out.Provider = &m.Provider
+	}
+	return out
+}
+
+func (h *handler) models(w http.ResponseWriter, r *http.Request) error {
+	models, err := h.svc.Models(r.Context())
+	if err != nil {
+		return err
+	}
+	items := make([]modelJSON, len(models))
+	for i, m := range models {
+		items[i] = modelOf(m)
+	}
+	return answer(w, http.StatusOK, map[string]any{"items": items})
+}
+
+func (h *handler) resolve(w http.ResponseWriter, r *http.Request) error {
+	name := r.URL.Query().Get("model")
+	if name == "" {
+		return refuse("resolve", http.StatusUnprocessableEntity, "model: missing")
+	}
+	m, err := h.svc.Resolve(r.Context(), name)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, modelOf(m))
+}
+
+func (h *handler) fork(w http.ResponseWriter, r *http.Request) error {
+	var source, name string
+	err := body(r, "fork", func(j *httpjson.Reader) error {
+		return j.Fields(
+			httpjson.Field{Name: "source_model_id", Required: true, Read: httpjson.Into(&source, j.String)},
+			httpjson.Field{Name: "name", Required: true, Read: httpjson.Into(&name, j.String)},
+		)
+	})
+	if err != nil {
+		return err
+	}
+	m, err := h.svc.Fork(lasting(r), source, name)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, modelOf(m))
+}
+
+// checkpointJSON has the protocol's members, null where the service does not
+// know, except those that must not be null.
+type checkpointJSON struct {
+	ID                    string             `json:"id"`
+	Name                  *string            `json:"name"`
+	CheckpointName        *string            `json:"checkpoint_name"`
+	PrevModelCheckpointID *string            `json:"prev_model_checkpoint_id"`
+	IsActive              bool               `json:"is_active"`
+	CreatedAt             *string            `json:"created_at"`
+	NumTraces             *int               `json:"num_traces"`
+	NumDatums             *int               `json:"num_datums"`
+	NumTokens             *int               `json:"num_tokens"`
+	MeanReward            *float64           `json:"mean_reward"`
+	LearningRate          *float64           `json:"learning_rate"`
+	LossFn                *string            `json:"loss_fn"`
+	Metrics               map[string]float64 `json:"metrics"`
+	Step                  int                `json:"step,omitempty"` // hudrl's own
+}
+
+func (h *handler) checkpointOf(c *hud.Checkpoint) checkpointJSON {
+	known := func(s string) *string {
+		if s == "" {
+			return nil
+		}
+		return &s
+	}
+	out := checkpointJSON{
+		ID: c.ID, Name: known(c.Name), CheckpointName: known(c.CheckpointName), PrevModelCheckpointID: known(c.PrevModelCheckpointID),
+		IsActive: c.IsActive, NumTraces: c.NumTraces, NumDatums: c.NumDatums, NumTokens: c.NumTokens,
+		MeanReward: h.number("mean_reward", c.MeanReward), LearningRate: h.number("learning_rate", c.LearningRate),
+		LossFn: known(c.LossFn), Metrics: h.metrics(c.Metrics), Step: c.Step,
+	}
+	if !c.CreatedAt.IsZero() {
+		out.CreatedAt = known(c.CreatedAt.UTC().Format(time.RFC3339Nano))
+	}
+	return out
+}
+
+func (h *handler) checkpoints(w http.ResponseWriter, r *http.Request) error {
+	tree, err := h.svc.Checkpoints(r.Context(), r.PathValue("model"))
+	if err != nil {
+		return err
+	}
+	out := make([]checkpointJSON, len(tree))
+	for i := range tree {
+		out[i] = h.checkpointOf(&tree[i])
+	}
+	return answer(w, http.StatusOK, out)
+}
+
+func (h *handler) setHead(w http.ResponseWriter, r *http.Request) error {
+	var id string
+	err := body(r, "set_head", func(j *httpjson.Reader) error {
+		return j.Fields(httpjson.Field{Name: "checkpoint_id", Required: true, Read: httpjson.Into(&id, j.String)})
+	})
+	if err != nil {
+		return err
+	}
+	if err := h.svc.SetHead(lasting(r), r.PathValue("model"), id); err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, struct{}{})
+}

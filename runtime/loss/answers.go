@@ -1,12 +1,10 @@
 package loss
 
 import (
-	"fmt"
 	"maps"
 	"math"
 	"slices"
 
-	"github.com/hudrl/hudrl/runtime/hud"
 	"github.com/hudrl/hudrl/runtime/tensor"
 )
 
@@ -114,8 +112,7 @@ var answerSpecs = map[string]answerSpec{
 			k := c[keyKL]
 			if k < 0 {
 				if len(x.mismatched) == 0 && len(x.answers) > 0 {
-					return &hud.Error{Op: x.op, Code: hud.CodeValidation, Detail: "got no answers with extra.mismatched, want some to estimate the divergence from",
-						Hint: "add each prompt with the answer to another one, with extra = {mismatched = 1}; or set kl, 0 for none"}
+					return noMismatched(x.op)
 				}
 				k = 0
 				for _, a := range x.mismatched {
@@ -180,16 +177,9 @@ var answerSpecs = map[string]answerSpec{
 		beta := c[keyBeta]
 		return func(x *answerSet) error {
 			for i, a := range x.answers {
-				p, has, err := a.number(x.op, extraWin)
-				switch {
-				case err != nil:
+				p, err := a.win(x.op)
+				if err != nil {
 					return err
-				case !has || !(p >= 0 && p <= 1):
-					got := "none"
-					if has {
-						got = fmt.Sprint(p)
-					}
-					return invalid(x.op, "trajectory %d: extra.p_win: got %s, want how likely the answer is preferred, from 0 to 1", a.traj+1, got)
 				}
 				x.slope[i] = 0.5 - p
 				x.value[i] = (0.5 - p) * a.l
@@ -207,13 +197,9 @@ var answerSpecs = map[string]answerSpec{
 				return invalid(x.op, "reward: got 0 values for %d datums", x.b.Len())
 			}
 			for i, a := range x.answers {
-				v, has, err := a.number(x.op, extraValue)
-				switch {
-				case err != nil:
+				v, err := a.optimum(x.op)
+				if err != nil {
 					return err
-				case !has:
-					return &hud.Error{Op: x.op, Code: hud.CodeValidation, Detail: fmt.Sprintf("trajectory %d: extra.v_star: got none, want the prompt's optimal value", a.traj+1),
-						Hint: "advantages.optimal_value makes it of rewards of the reference's answers"}
 				}
 				d := beta*a.x() - (a.reward - v)
 				x.value[i], x.slope[i] = d*d, 2*beta*d

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/hudrl/hudrl/runtime/hud"
 	"github.com/hudrl/hudrl/runtime/tensor"
@@ -66,20 +67,23 @@ func (r Row) Call() string {
 	return "loss." + r.Name
 }
 
-// Table is every row, in the order of the sections.
-func Table() []Row {
+// Table is every row, in the order of the sections. Options and Extra are not
+// to be changed.
+func Table() []Row { return slices.Clone(table()) }
+
+var table = sync.OnceValue(func() []Row {
 	rows := slices.Concat(advantageRows, policyRows, regulariserRows, preferenceRows, aggregationRows)
 	for i := range rows {
 		rows[i].Default = rows[i].defaults()
 		rows[i].complete()
 	}
 	return rows
-}
+})
 
 // Find is the row of that name, of a kind when several have it (grpo is an
 // estimator and a loss).
 func Find(name string, kinds ...Kind) (Row, bool) {
-	for _, r := range Table() {
+	for _, r := range table() {
 		if r.Name == name && (len(kinds) == 0 || slices.Contains(kinds, r.Kind)) {
 			return r, true
 		}
@@ -112,6 +116,10 @@ func (r Row) defaults() string {
 		}
 	case KindPairs, KindAnswers:
 		add(defaults(r.Name))
+	case KindLogits:
+		add(distributionSpecs[r.Name].defaults)
+	case KindValues:
+		add(valueSpecs[r.Name].defaults)
 	case KindCorrection:
 		add(corrections[r.Name])
 	case KindAdvantage:
@@ -160,6 +168,13 @@ func (r *Row) complete() {
 			r.Extra, r.Reward = []string{extraDesirable}, true
 		}
 		r.Extra = append(r.Extra, extraMismatched)
+	case KindLogits:
+		if sp, ok := distributionSpecs[r.Name]; ok { // not aux
+			r.Options, r.Aggregation = maps.Clone(sp.defaults), TokenMean
+		}
+	case KindValues:
+		r.Options = maps.Clone(valueSpecs[r.Name].defaults)
+		r.Aggregation = TokenMean
 	}
 }
 

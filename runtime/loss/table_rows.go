@@ -86,15 +86,15 @@ var regulariserRows = []Row{
 	{Section: "C5", Name: "kl.k3_st", Kind: KindTokens, Formula: "kl.k3 with the gradient of kl.k2", Source: "verl kl_penalty, \"k3+\""},
 	{Section: "C6", Name: "kl.k3_is", Kind: KindTokens, Formula: "kl.k3·min(r, ratio_cap)", Source: "TRL use_bias_correction_kl; Trinity-RFT (ratio_cap 2)"},
 	{Section: "C7", Name: "kl.k3_score", Kind: KindTokens, Formula: "kl.k3·exp(ℓ − sg(ℓ))", Source: "NeMo RL loss_functions.py, arXiv 2506.09477"},
-	{Section: "C8", Name: "kl.exact", Kind: KindLogits, Formula: "Σ_v p(log p − log p_ref), from logits", Source: "the definition of KL(policy‖reference)", Default: "temperature 1, aggregate token_mean"},
+	{Section: "C8", Name: "kl.exact", Kind: KindLogits, Formula: "Σ_v p(log p − log p_ref), from logits", Source: "the definition of KL(policy‖reference)", Default: "aggregate token_mean"},
 	{Section: "C9", Name: "kl.controller_adaptive", Kind: KindController, Formula: "β·(1 + clip(kl/target − 1, ±0.2)·n/horizon)", Source: "verl AdaptiveKLController, arXiv 1909.08593", Default: "target needed, n 1, horizon 10000"},
-	{Section: "C10", Name: "entropy_bonus", Kind: KindLogits, Formula: "−coef·H, H = logsumexp(z) − Σ_v p·z", Source: "prime-rl, verl, TRL", Default: "coef 1, temperature 1, aggregate token_mean"},
+	{Section: "C10", Name: "entropy_bonus", Kind: KindLogits, Formula: "−coef·H, H = logsumexp(z) − Σ_v p·z", Source: "prime-rl, verl, TRL", Default: "aggregate token_mean"},
 	{Section: "C11", Name: "entropy_adaptive", Kind: KindController, Formula: "coef + delta where H ≤ target, else coef − delta, within min and max; applied only where H ≤ target", Source: "TRL use_adaptive_entropy, Skywork-OR1 (arXiv 2505.22312)", Default: "target 0.2, delta 0.005, min 0, max 1"},
 	{Section: "C12", Name: "high_entropy_mask", Kind: KindAdvantage, Formula: "1 for the loss tokens with the top share of entropies, else 0", Source: "TRL top_entropy_quantile, arXiv 2506.01939", Default: "rho 0.2"},
-	{Section: "C13", Name: "value_clipped", Kind: KindValues, Formula: "½·max((V − R)², (clip(V, V_old ± eps) − R)²)", Source: "verl compute_value_loss, OpenRLHF, torchtune", Default: "epsilon 0.2, aggregate token_mean"},
-	{Section: "C14", Name: "value_mse", Kind: KindValues, Formula: "½(V − R)²", Source: "NeMo RL MseValueLossFn", Default: "scale 1, aggregate token_mean"},
-	{Section: "C15", Name: "aux", Kind: KindLogits, Formula: "E·Σ_e f_e·P_e of a router's logits, f the share of the tokens that pick e among their top_k, P the mean probability", Source: "transformers load_balancing_loss_func (OpenRLHF), Switch (arXiv 2101.03961)", Default: "top_k 2"},
-	{Section: "C15", Name: "z_loss", Kind: KindLogits, Formula: "coef·logsumexp(z)²", Source: "ST-MoE (arXiv 2202.08906)", Default: "coef 1, aggregate token_mean"},
+	{Section: "C13", Name: "value_clipped", Kind: KindValues, Formula: "½·max((V − R)², (clip(V, V_old ± eps) − R)²)", Source: "verl compute_value_loss, OpenRLHF, torchtune", Default: "aggregate token_mean"},
+	{Section: "C14", Name: "value_mse", Kind: KindValues, Formula: "½(V − R)²", Source: "NeMo RL MseValueLossFn", Default: "aggregate token_mean"},
+	{Section: "C15", Name: "aux", Kind: KindLogits, Formula: "E·Σ_e f_e·P_e of a router's logits, f the share of the tokens that pick e among their top_k, P the mean probability", Source: "transformers load_balancing_loss_func (OpenRLHF), Switch (arXiv 2101.03961)", Default: "top_k 2, coef 1"},
+	{Section: "C15", Name: "z_loss", Kind: KindLogits, Formula: "coef·logsumexp(z)²", Source: "ST-MoE (arXiv 2202.08906)", Default: "aggregate token_mean"},
 }
 
 var preferenceRows = []Row{
@@ -131,12 +131,12 @@ var preferenceRows = []Row{
 	{Section: "D24", Name: "optimal_value", Kind: KindAdvantage, Formula: "β(logsumexp(R/β) − log n) over each group of the reference's answers", Source: "TRL experimental/a2po (beta1)"},
 	{Section: "D25", Name: "bt_rm", Kind: KindScores, Formula: "−log σ(s_c − s_r − margin)", Source: "OpenRLHF models/loss.py, PairWiseLoss", Default: "margin 0"},
 	{Section: "D25", Name: "bt_rm_logexp", Kind: KindScores, Formula: "log(1 + e^(s_r − s_c))", Source: "OpenRLHF models/loss.py, LogExpLoss"},
-	{Section: "D26", Name: "kd_forward", Kind: KindLogits, Formula: "KL(teacher‖student)", Source: "NeMo RL DistillationLossFn; torchtune kd_losses.py (without the teacher's entropy)", Default: "temperature 1, aggregate token_mean"},
-	{Section: "D26", Name: "kd_reverse", Kind: KindLogits, Formula: "KL(student‖teacher)", Source: "torchtune kd_losses.py, NeMo RL DistillationLossFn", Default: "temperature 1, aggregate token_mean"},
-	{Section: "D26", Name: "kd_sym", Kind: KindLogits, Formula: "ratio·KL(teacher‖student) + (1 − ratio)·KL(student‖teacher)", Source: "torchtune SymmetricKLLoss, NeMo RL mixed", Default: "ratio 0.5, temperature 1, aggregate token_mean"},
-	{Section: "D27", Name: "gkd_jsd", Kind: KindLogits, Formula: "β·KL(teacher‖M) + (1 − β)·KL(student‖M), M = β·teacher + (1 − β)·student", Source: "TRL experimental/gkd, arXiv 2306.13649", Default: "beta 0.5, temperature 0.9, aggregate token_mean"},
+	{Section: "D26", Name: "kd_forward", Kind: KindLogits, Formula: "KL(teacher‖student)", Source: "NeMo RL DistillationLossFn; torchtune kd_losses.py (without the teacher's entropy)", Default: "aggregate token_mean"},
+	{Section: "D26", Name: "kd_reverse", Kind: KindLogits, Formula: "KL(student‖teacher)", Source: "torchtune kd_losses.py, NeMo RL DistillationLossFn", Default: "aggregate token_mean"},
+	{Section: "D26", Name: "kd_sym", Kind: KindLogits, Formula: "ratio·KL(teacher‖student) + (1 − ratio)·KL(student‖teacher)", Source: "torchtune SymmetricKLLoss, NeMo RL mixed", Default: "aggregate token_mean"},
+	{Section: "D27", Name: "gkd_jsd", Kind: KindLogits, Formula: "β·KL(teacher‖M) + (1 − β)·KL(student‖M), M = β·teacher + (1 − β)·student", Source: "TRL experimental/gkd, arXiv 2306.13649", Default: "aggregate token_mean"},
 	{Section: "D28", Name: "minillm", Kind: KindTokens, Formula: "ppo with A_t = A + Σ_{s≥t} γ^(s−t)(ℓ_ref − ℓ)_s / Σ_{s≥t} γ^(s−t) held constant, the reference being the teacher", Source: "TRL experimental/minillm, arXiv 2306.08543"},
-	{Section: "D28", Name: "sdft_topk", Kind: KindLogits, Formula: "gkd_jsd over the student's top_k tokens and a bucket of all others", Source: "TRL experimental/sdft, sdpo", Default: "top_k needed, alpha 1, tail true, temperature 1, aggregate token_mean"},
+	{Section: "D28", Name: "sdft_topk", Kind: KindLogits, Formula: "gkd_jsd over the student's top_k tokens and a bucket of all others", Source: "TRL experimental/sdft, sdpo", Default: "aggregate token_mean"},
 }
 
 var aggregationRows = []Row{

@@ -16,6 +16,7 @@ const (
 	exitUsage     = 2
 	exitLimit     = 3
 	exitService   = 4
+	exitCheck     = 5   // a check found something wrong
 	exitDeadline  = 124 // as timeout(1)
 	exitInterrupt = 130 // 128 + SIGINT
 )

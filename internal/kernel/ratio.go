@@ -64,7 +64,6 @@ type ratioCall struct {
 	tokens, lows      int
 	highs             int
 	maxRatio, maxLog  float32
-	part              [5][8]float64 // of sums
 }
 
 func (c *ratioCall) result() Ratios {

@@ -19,6 +19,11 @@
 	VXORPS Y13, Y13, Y13;          \
 	VXORPS Y14, Y14, Y14;          \
 	VXORPS Y15, Y15, Y15;          \
+	VMOVUPD Y15, part-320(SP);     \
+	VMOVUPD Y15, part-256(SP);     \
+	VMOVUPD Y15, part-192(SP);     \
+	VMOVUPD Y15, part-128(SP);     \
+	VMOVUPD Y15, part-64(SP);      \
 	XORQ   R11, R11;               \
 	XORQ   R12, R12;               \
 	XORQ   R13, R13
@@ -73,8 +78,8 @@
 	VEXTRACTF128 $1, y, X4;                         \
 	VCVTPS2PD    X4, Y4;                            \
 	VADDPD       Y3, Y4, Y3;                        \
-	VADDPD       (ratioCall_part+64*i)(BX), Y3, Y3; \
-	VMOVUPD      Y3, (ratioCall_part+64*i)(BX);     \
+	VADDPD       part-(64*(5-i))(SP), Y3, Y3; \
+	VMOVUPD      Y3, part-(64*(5-i))(SP);     \
 	VXORPS       y, y, y
 
 // FINISH adds up what a sum holds.
@@ -145,7 +150,7 @@
 	VANDPS      Y8, Y4, Y4
 
 // func piecewiseAVX2(c *ratioCall)
-TEXT ·piecewiseAVX2(SB), NOSPLIT, $0-8
+TEXT ·piecewiseAVX2(SB), NOSPLIT, $320-8
 	RATIOSTART
 	MOVQ ratioCall_scale(BX), R8
 	SUBQ $8, CX
@@ -208,7 +213,7 @@ done:
 	RET
 
 // func ratioAVX2(c *ratioCall)
-TEXT ·ratioAVX2(SB), NOSPLIT, $0-8
+TEXT ·ratioAVX2(SB), NOSPLIT, $320-8
 	RATIOSTART
 	MOVQ ratioCall_ratio(BX), R8
 	SUBQ $8, CX

@@ -30,6 +30,11 @@
 	VPXORD       Z25, Z25, Z25;          \
 	VPXORD       Z26, Z26, Z26;          \
 	VPXORD       Z27, Z27, Z27;          \
+	VMOVUPD      Z8, part-320(SP);       \
+	VMOVUPD      Z8, part-256(SP);       \
+	VMOVUPD      Z8, part-192(SP);       \
+	VMOVUPD      Z8, part-128(SP);       \
+	VMOVUPD      Z8, part-64(SP);        \
 	KXNORW       K5, K5, K5
 
 // LAST sets K5 to the CX values that are left, if they do not fill a vector.
@@ -82,8 +87,8 @@
 	VEXTRACTF64X4 $1, z, Y4;                             \
 	VCVTPS2PD     Y4, Z4;                                \
 	VADDPD        Z3, Z4, Z3;                            \
-	VADDPD        (ratioCall_part+64*i)(BX), Z3, Z3;     \
-	VMOVUPD       Z3, (ratioCall_part+64*i)(BX);         \
+	VADDPD        part-(64*(5-i))(SP), Z3, Z3;     \
+	VMOVUPD       Z3, part-(64*(5-i))(SP);         \
 	VPXORD        z, z, z
 
 // FINISH adds up what a sum holds.
@@ -92,7 +97,7 @@
 	VEXTRACTF64X4 $1, z, Y4;                         \
 	VCVTPS2PD     Y4, Z4;                            \
 	VADDPD        Z3, Z4, Z3;                        \
-	VADDPD        (ratioCall_part+64*i)(BX), Z3, Z3; \
+	VADDPD        part-(64*(5-i))(SP), Z3, Z3; \
 	VEXTRACTF64X4 $1, Z3, Y4;                        \
 	VADDPD        Y4, Y3, Y3;                        \
 	VEXTRACTF128  $1, Y3, X4;                        \
@@ -130,7 +135,7 @@
 	VMOVSS X3, ratioCall_maxLog(BX)
 
 // func piecewiseAVX512(c *ratioCall)
-TEXT ·piecewiseAVX512(SB), NOSPLIT, $0-8
+TEXT ·piecewiseAVX512(SB), NOSPLIT, $320-8
 	START
 	MOVQ         ratioCall_scale(BX), R8
 	MOVL         ratioCall_times(BX), AX
@@ -199,7 +204,7 @@ done:
 	RET
 
 // func ratioAVX512(c *ratioCall)
-TEXT ·ratioAVX512(SB), NOSPLIT, $0-8
+TEXT ·ratioAVX512(SB), NOSPLIT, $320-8
 	START
 	MOVQ ratioCall_ratio(BX), R8
 

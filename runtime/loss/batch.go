@@ -1,6 +1,8 @@
 package loss
 
 import (
+	"errors"
+
 	"github.com/hudrl/hudrl/runtime/hud"
 	"github.com/hudrl/hudrl/runtime/tensor"
 )
@@ -37,107 +39,34 @@ func (t *TokenLoss) Check(s Settings) error {
 // span is datum d.
 func (b *Batch) span(d int, advantage float64) Span {
 	lo, hi := b.Range(d)
-	s := Span{Logprobs: b.Logprobs.Data()[lo:hi], Sampling: b.Packed.SamplingLogprobs[lo:hi], Mask: b.Packed.Mask[lo:hi], Advantage: advantage}
-	if ref := b.Packed.RefLogprobs; ref != nil {
-		s.Reference = ref[lo:hi]
-	}
+	s := Span{Logprobs: b.Logprobs.Data()[lo:hi], Sampling: b.Packed.SamplingLogprobs[lo:hi], Mask: b.Packed.Mask[lo:hi],
+		Reference: part(b.Packed.RefLogprobs, lo, hi), Advantage: advantage}
 	if b.Reward != nil {
 		s.Reward = b.Reward[d]
 	}
 	return s
 }
 
-// Loss is the loss of the batch as a tensor, with its metrics: loss_tokens,
-// and for losses with bounds clip_fraction (of the loss tokens); for
-// glm_double_sided trained_tokens and masked_tokens, and its denominators
-// count the trained ones; those of [Drift] for losses that look at the
-// sampling policy. The advantage is the batch's, reward minus the group's mean
-// with each trajectory counted once, unless s has another. With a correction
-// also correction_weight, the mean weight, and correction_fraction, the share
-// of the tokens that it limited or dropped.
+// Loss is the loss of the batch as a tensor, with its metrics: loss_tokens and
+// masked_tokens, the positions the mask leaves out; for losses with bounds
+// clip_fraction, of the loss tokens, and its parts clip_fraction_low and
+// clip_fraction_high; for glm_double_sided trained_tokens and masked_tokens are
+// those within and outside its bounds, and its denominators count the trained
+// ones; agg/empty, 1 where no token is left; those of [Drift] for losses that
+// look at the sampling policy. The advantage is the batch's, reward minus the
+// group's mean with each trajectory counted once, unless s has another. With a
+// correction also correction_weight, the mean weight, and correction_fraction,
+// the share of the tokens that it limited or dropped.
 func (t *TokenLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float64, error) {
-	advantage := b.Advantage
-	if s.Advantage != nil {
-		advantage = s.Advantage
-	}
-	if advantage == nil {
-		advantage = make([]float64, b.Len())
-	}
-	if len(advantage) != b.Len() {
-		return nil, nil, invalid(t.name, "advantage: got %d values for %d datums", len(advantage), b.Len())
-	}
-	if t.reference && b.Packed.RefLogprobs == nil {
-		return nil, nil, noReference(t.name)
-	}
-	if t.reward && len(b.Reward) != b.Len() {
-		return nil, nil, invalid(t.name, "reward: got %d values for %d datums", len(b.Reward), b.Len())
-	}
-	n := b.Logprobs.Len()
-	if s.Old != nil && len(s.Old) != n {
-		return nil, nil, invalid(t.name, "old_logprobs: got %d positions, want %d as logprobs has", len(s.Old), n)
-	}
-	old := s.Old
-	if old == nil && s.Correction.onPolicy() {
-		old = b.Logprobs.Data()
-	}
-	grad := make([]float32, n)
-	var weights []float32
-	limited := 0
-	if s.Correction != nil {
-		weights = make([]float32, n)
-	}
-	sums, counts := make([]Sums, b.Len()), make([]int, b.Len())
-	var all Sums
-	for d := range sums {
-		lo, hi := b.Range(d)
-		span := b.span(d, advantage[d])
-		sampling := span.Sampling
-		if old != nil {
-			span.Sampling = old[lo:hi]
-		}
-		if s.Correction != nil {
-			span.Weight = weights[lo:hi]
-			limited += s.Correction.Weights(&span, span.Sampling, sampling, span.Weight)
-		}
-		sums[d] = t.EvalSpan(&span, grad[lo:hi])
-		all.add(&sums[d])
-		counts[d] = sums[d].Tokens
-		if t.surviving {
-			counts[d] -= sums[d].Clipped
-		}
-	}
-	scales, err := t.aggregation(s).Scales(counts, b.GroupIdx, s.MaxLength, s.Denominator)
-	if err != nil {
+	if err := b.Logprobs.Err(); err != nil {
 		return nil, nil, err
 	}
-	value := 0.0
-	for d, scale := range scales {
-		value += scale * sums[d].Loss
-		if scale == 1 {
-			continue
-		}
-		lo, hi := b.Range(d)
-		for i, g := range grad[lo:hi] {
-			grad[lo+i] = float32(float64(g) * scale)
-		}
-	}
-	metrics := map[string]float64{"loss_tokens": float64(all.Tokens)}
-	if t.sampling {
-		all.Drift.metrics(metrics)
-	}
-	if t.surviving {
-		metrics["trained_tokens"] = float64(all.Tokens - all.Clipped)
-		metrics["masked_tokens"] = float64(all.Clipped)
-	} else if t.Clips() {
-		metrics["clip_fraction"] = float64(all.Clipped) / max(1, float64(all.Tokens))
-	}
-	if s.Correction != nil {
-		sum := 0.0
-		for _, w := range weights {
-			sum += float64(w)
-		}
-		metrics["correction_weight"] = sum / max(1, float64(all.Tokens))
-		metrics["correction_fraction"] = float64(limited) / max(1, float64(all.Tokens))
+	p := *b.Packed
+	p.Logprobs = b.Logprobs.Data()
+	grad := make([]float32, len(p.Logprobs))
+	value, metrics, _, err := t.evaluate(&p, &s, grad, 1)
+	if err != nil && !errors.Is(err, errNotFinite) {
+		return nil, nil, err
 	}
 	out := tensor.Fused(t.name, value, []*tensor.Tensor{b.Logprobs}, [][]float32{grad})
 	return out, metrics, out.Err()

@@ -303,11 +303,11 @@ var clippedSpecs = map[string]spec{
 				timesTo(t.value, t.l, -mu)
 				kernel.SubTo(t.slope, zeros[:len(t.slope)], []float32{float32(mu)})
 			})
-			return func(s *Span, dlogprobs []float32) (Sums, bool) {
+			return func(s *Span, dlogprobs []float32, sums *Sums) bool {
 				if s.Reward > 0 {
-					return both(s, dlogprobs)
+					return both(s, dlogprobs, sums)
 				}
-				return alone(s, dlogprobs)
+				return alone(s, dlogprobs, sums)
 			}
 		},
 	},

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+
+	"github.com/hudrl/hudrl/internal/kernel"
 )
 
 // A Correction weighs the tokens of any loss for the difference between the
@@ -80,6 +82,27 @@ func (c *Correction) String() string { return fmt.Sprintf("%s[%v, %v]", c.name, 
 // onPolicy reports whether the loss's own ratio is to the old policy, as the
 // weight makes up for the rest.
 func (c *Correction) onPolicy() bool { return c != nil && c.name != "off_policy_seq_mask" }
+
+// correct fills the weights of the pass, and adds their metrics.
+func (p *pass) correct(metrics map[string]float64) {
+	c, b := p.s.Correction, p.batch
+	p.weights = make([]float32, b.Tokens())
+	p.count()
+	p.each(func(piece, d, lo, hi int) {
+		s := &p.spans[piece]
+		p.span(s, d, lo, hi)
+		p.limited[d] = c.Weights(s, s.Sampling, b.SamplingLogprobs[lo:hi], p.weights[lo:hi])
+	})
+	sum, tokens, limited := 0.0, 0, 0
+	for d, n := range p.counts {
+		lo, hi := b.Range(d)
+		sum += kernel.Sum(p.weights[lo:hi])
+		tokens += n
+		limited += p.limited[d]
+	}
+	n := max(1, float64(tokens))
+	metrics["correction_weight"], metrics["correction_fraction"] = sum/n, float64(limited)/n
+}
 
 // Weights fills weights for one datum, 0 where the mask is 0, and returns how
 // many loss tokens it limited or dropped. sampling and s.Logprobs are q and ℓ;

@@ -1,8 +1,10 @@
 package loss
 
 import (
+	"errors"
 	"fmt"
 
+	"github.com/hudrl/hudrl/internal/kernel"
 	"github.com/hudrl/hudrl/runtime/hud"
 	"github.com/hudrl/hudrl/runtime/tensor"
 )
@@ -113,14 +115,36 @@ func Custom(a *tensor.Allocator, f TensorLoss) hud.CustomLoss {
 			return hud.CustomResult{}, err
 		}
 		if g := b.Logprobs.Grad(); g != nil {
-			for i, v := range g.Data() {
-				weights[i] = -v
+			kernel.NegTo(weights, g.Data())
+			if err := refuse(op, p, value, weights); err != nil {
+				return hud.CustomResult{}, err
 			}
 		}
 		for d := range out.Touched {
 			out.Touched[d] = b.Logprobs.Touched(p.Range(d))
 		}
 		return out, nil
+	}
+}
+
+// custom is the loss without tensors: the gradient goes straight to the
+// weights, and all that is kept for the next batch is the sums' memory. A datum
+// without loss tokens is untouched.
+func (t *TokenLoss) custom(s Settings) hud.CustomLoss {
+	return func(p *hud.Packed, weights []float32) (hud.CustomResult, error) {
+		const op = "forward_backward_custom"
+		if len(weights) != p.Tokens() || len(p.Logprobs) != len(weights) || len(p.SamplingLogprobs) != len(weights) || len(p.Mask) != len(weights) {
+			return hud.CustomResult{}, invalid("forward", "the service's batch is malformed: got %d logprobs, %d sampling logprobs and a mask of %d for %d positions",
+				len(p.Logprobs), len(p.SamplingLogprobs), len(p.Mask), p.Tokens())
+		}
+		value, metrics, touched, err := t.evaluate(p, &s, weights, -1)
+		if errors.Is(err, errNotFinite) {
+			err = refuse(op, p, value, weights)
+		}
+		if err != nil {
+			return hud.CustomResult{}, err
+		}
+		return hud.CustomResult{Loss: value, Metrics: metrics, Touched: touched}, nil
 	}
 }
 
@@ -133,6 +157,9 @@ func AsCustom(name string, config map[string]float64, s Settings) (hud.CustomLos
 	}
 	if err := t.Check(s); err != nil {
 		return nil, err
+	}
+	if t, ok := t.(*TokenLoss); ok {
+		return t.custom(s), nil
 	}
 	return Custom(nil, func(b *Batch) (*tensor.Tensor, map[string]float64, error) { return t.Loss(b, s) }), nil
 }

@@ -54,16 +54,16 @@ func (s *Span) drift() (x Drift) {
 	return x
 }
 
-// driftOf is what a pass found. The sum of r − 1 − d loses its digits where
+// of is what a pass found. The sum of r − 1 − d loses its digits where
 // all d are small, so it is held to what it can be: φ(d)·½d² with φ rising.
-func driftOf(r *kernel.Ratios) Drift {
+func (x *Drift) of(r *kernel.Ratios) {
 	n, k2 := float64(r.Tokens), r.LogSquares/2
 	k3 := r.Ratio - n - r.Log
 	if k2 < 1e-3*n {
 		most := float64(r.MaxLog)
 		k3 = min(max(k3, phi(-most)*k2), phi(most)*k2)
 	}
-	return Drift{Tokens: r.Tokens, Ratio: r.Ratio, Squares: r.Squares, Log: r.Log, K2: k2, K3: k3, MaxRatio: float64(r.MaxRatio)}
+	*x = Drift{Tokens: r.Tokens, Ratio: r.Ratio, Squares: r.Squares, Log: r.Log, K2: k2, K3: k3, MaxRatio: float64(r.MaxRatio)}
 }
 
 // phi is (e^d − 1 − d)/(½d²), 1 at 0.

@@ -63,6 +63,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/hudrl/hudrl/runtime/hud"
 )
@@ -131,7 +132,7 @@ type spanFunc = func(s *Span, dlogprobs []float32) Sums
 
 // A fastFunc is the loss of a datum with the kernels. It reports false where
 // the datum has numbers they are not made for: then what it wrote is nothing.
-type fastFunc = func(s *Span, dlogprobs []float32) (sums Sums, ok bool)
+type fastFunc = func(s *Span, dlogprobs []float32, sums *Sums) bool
 
 // A TokenLoss is a loss whose value is a sum over the tokens of a datum, each
 // with a value of its own or all with that of the sequence.
@@ -199,12 +200,22 @@ func (t *TokenLoss) EvalSpan(s *Span, dlogprobs []float32) Sums {
 	if t.choose != nil && s.chosen == nil {
 		return t.alone(s, dlogprobs, (*TokenLoss).EvalSpan)
 	}
-	if t.fast != nil {
-		if sums, ok := t.fast(s, dlogprobs); ok && finite(sums.Loss) {
-			return sums
-		}
+	sums := sumsPool.Get().(*Sums)
+	defer sumsPool.Put(sums)
+	t.eval(s, dlogprobs, sums)
+	return *sums
+}
+
+var sumsPool = sync.Pool{New: func() any { return new(Sums) }}
+
+// eval is EvalSpan, and whether it was left to EvalExact. What the kernels
+// compute is finite.
+func (t *TokenLoss) eval(s *Span, dlogprobs []float32, sums *Sums) (exact bool) {
+	if t.fast != nil && t.fast(s, dlogprobs, sums) && finite(sums.Loss) {
+		return false
 	}
-	return t.EvalExact(s, dlogprobs)
+	*sums = t.EvalExact(s, dlogprobs)
+	return true
 }
 
 // alone evaluates a datum as a batch of its own.

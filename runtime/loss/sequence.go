@@ -87,31 +87,32 @@ var each = kernel.Piecewise{Low: math.Inf(1), High: math.Inf(1), LowSlope: 1, Lo
 // sequenceRatioFast is sequenceRatio with the kernel.
 func sequenceRatioFast(c map[string]float64) fastFunc {
 	lo, hi := c[keyLow], c[keyHigh]
-	return func(s *Span, dlogprobs []float32) (Sums, bool) {
+	return func(s *Span, dlogprobs []float32, sums *Sums) bool {
 		r, ok := s.piecewise(nil, &each)
 		n := float64(max(1, r.Tokens))
 		value, slope, by := surrogate(math.Exp(s.logRatio()/n), s.Advantage, lo, hi)
 		s.marks(dlogprobs, r.Loss*slope/n)
-		return sequenceSums(&r, r.Loss*value, by), ok
+		sums.sequence(&r, r.Loss*value, by)
+		return ok
 	}
 }
 
-// sequenceSums are those of a pass over a sequence with one ratio.
-func sequenceSums(r *kernel.Ratios, loss float64, by cut) Sums {
-	s := sumsOf(r, &traits{sampling: true})
+// sequence are the sums of a pass over a sequence with one ratio.
+func (s *Sums) sequence(r *kernel.Ratios, loss float64, by cut) {
+	s.of(r, &traits{sampling: true})
 	s.Loss = loss
 	s.cut(by)
-	return s
 }
 
 // weightedFast is the loss c·ℓ with c found from Σ d.
 func weightedFast(f func(s *Span, sum float64) (c float64, by cut)) fastFunc {
-	return func(s *Span, dlogprobs []float32) (Sums, bool) {
+	return func(s *Span, dlogprobs []float32, sums *Sums) bool {
 		one := constant(1)
 		r, ok := s.piecewise(dlogprobs, &one)
 		c, by := f(s, s.logRatio())
 		kernel.Scale(float32(c), dlogprobs)
-		return sequenceSums(&r, c*r.Loss, by), ok
+		sums.sequence(&r, c*r.Loss, by)
+		return ok
 	}
 }
 
@@ -163,12 +164,12 @@ func toprWeight(s *Span, sum, threshold float64) (float64, cut) {
 // gmpoFast is gmpo with the kernel: dlogprobs holds 1 where a token's ratio is
 // within the bounds, until the factor is known.
 func gmpoFast(c map[string]float64) fastFunc {
-	return func(s *Span, dlogprobs []float32) (Sums, bool) {
+	return func(s *Span, dlogprobs []float32, sums *Sums) bool {
 		r, ok := s.piecewise(nil, &each)
-		sums := sequenceSums(&r, 0, uncut)
+		sums.sequence(&r, 0, uncut)
 		if s.Advantage == 0 || r.Tokens == 0 {
 			clear(dlogprobs)
-			return sums, ok
+			return ok
 		}
 		bottom, top := gmpoBounds(s.Advantage, c)
 		t := tiles.Get().(*tile)
@@ -197,7 +198,7 @@ func gmpoFast(c map[string]float64) fastFunc {
 		if sums.Clipped = r.Tokens - int(inside); s.Advantage < 0 {
 			sums.Low = sums.Clipped
 		}
-		return sums, ok
+		return ok
 	}
 }
 
@@ -259,12 +260,13 @@ var sequenceSpecs = map[string]spec{
 		},
 		fast: func(c map[string]float64) fastFunc {
 			lo, hi := c[keyLow], c[keyHigh]
-			return func(s *Span, dlogprobs []float32) (Sums, bool) {
+			return func(s *Span, dlogprobs []float32, sums *Sums) bool {
 				r, ok := s.piecewise(dlogprobs, &each)
 				log := s.logRatio() / float64(max(1, r.Tokens))
 				value, slope, by := surrogate(math.Exp(min(log, maxTokenLogRatio)), s.Advantage, lo, hi)
 				kernel.Scale(float32(flat(slope, log <= maxTokenLogRatio)), dlogprobs)
-				return sequenceSums(&r, r.Loss*value, by), ok
+				sums.sequence(&r, r.Loss*value, by)
+				return ok
 			}
 		},
 	},

@@ -89,14 +89,13 @@ func (s *Span) against() []float32 {
 }
 
 // piecewise is one pass of the kernel over the datum.
-func (s *Span) piecewise(dlogprobs []float32, p *kernel.Piecewise) (kernel.Ratios, bool) {
+func (s *Span) piecewise(dlogprobs []float32, p *kernel.Piecewise) (all kernel.Ratios, ok bool) {
 	if s.Weight == nil {
-		r := kernel.PiecewiseTo(dlogprobs, s.Logprobs, s.against(), s.Mask, s.Mask, p)
-		return r, r.MaxLog < kernel.MaxLogRatio
+		all = kernel.PiecewiseTo(dlogprobs, s.Logprobs, s.against(), s.Mask, s.Mask, p)
+		return all, all.MaxLog < kernel.MaxLogRatio
 	}
 	t := tiles.Get().(*tile)
 	defer tiles.Put(t)
-	var all kernel.Ratios
 	for lo := 0; lo < len(s.Mask); lo += tileLen {
 		hi := min(lo+tileLen, len(s.Mask))
 		r := kernel.PiecewiseTo(part(dlogprobs, lo, hi), s.Logprobs[lo:hi], s.against()[lo:hi], s.Mask[lo:hi], s.scales(lo, hi, &t.buffers[0]), p)
@@ -113,16 +112,17 @@ func part(x []float32, lo, hi int) []float32 {
 	return x[lo:hi]
 }
 
-// sumsOf are those of a pass of a loss with traits t.
-func sumsOf(r *kernel.Ratios, t *traits) Sums {
-	s := Sums{Loss: r.Loss, Tokens: r.Tokens}
+// of are the sums of a pass of a loss with traits t.
+func (s *Sums) of(r *kernel.Ratios, t *traits) {
+	s.Loss, s.Tokens, s.Clipped, s.Low = r.Loss, r.Tokens, 0, 0
 	if t.clips {
 		s.Clipped, s.Low = r.Low+r.High, r.Low
 	}
 	if t.sampling {
-		s.Drift = driftOf(r)
+		s.Drift.of(r)
+	} else {
+		s.Drift = Drift{}
 	}
-	return s
 }
 
 // A pieceFunc is a loss that the kernel computes in one pass.
@@ -130,10 +130,11 @@ type pieceFunc = func(s *Span) kernel.Piecewise
 
 // onePass is the fastFunc of a loss that the kernel computes.
 func onePass(t traits, piece pieceFunc) fastFunc {
-	return func(s *Span, dlogprobs []float32) (Sums, bool) {
+	return func(s *Span, dlogprobs []float32, sums *Sums) bool {
 		p := piece(s)
 		r, ok := s.piecewise(dlogprobs, &p)
-		return sumsOf(&r, &t), ok
+		sums.of(&r, &t)
+		return ok
 	}
 }
 
@@ -154,7 +155,7 @@ func constant(c float64) kernel.Piecewise {
 // byTiles is the fastFunc of a loss written with tiles. Where there is a first
 // pass, its value and gradient are added, and d and r are not there.
 func byTiles(traits traits, first pieceFunc, rest func(t *tile)) fastFunc {
-	return func(s *Span, dlogprobs []float32) (Sums, bool) {
+	return func(s *Span, dlogprobs []float32, sums *Sums) bool {
 		t := tiles.Get().(*tile)
 		defer tiles.Put(t)
 		t.low, t.high, t.unfit = 0, 0, false
@@ -200,7 +201,8 @@ func byTiles(traits traits, first pieceFunc, rest func(t *tile)) fastFunc {
 		}
 		all.Low += int(t.low)
 		all.High += int(t.high)
-		return sumsOf(&all, &traits), all.MaxLog < kernel.MaxLogRatio && !t.unfit
+		sums.of(&all, &traits)
+		return all.MaxLog < kernel.MaxLogRatio && !t.unfit
 	}
 }
 

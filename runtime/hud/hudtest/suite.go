@@ -1,6 +1,7 @@
 // Package hudtest holds every hud.Service to the protocol. RunService is the
 // compliance suite: a service's own tests call it with a function that opens
-// one. Fake is a small service for tests of clients.
+// one. Fake is a small service for tests of clients, and Server an HTTP server
+// that fails as a test tells it to.
 package hudtest
 
 import (

@@ -46,7 +46,7 @@ func AdamW(w, g, m, v []float32, p AdamWParams) {
 	checkLen("AdamW", "v", len(v), len(w))
 	if active >= levelAVX2 {
 		f := factors[float32](p)
-		adamwAVX2(unsafe.SliceData(w), unsafe.SliceData(g), unsafe.SliceData(m), unsafe.SliceData(v), uintptr(len(w)), &f)
+		adamwSIMD(unsafe.SliceData(w), unsafe.SliceData(g), unsafe.SliceData(m), unsafe.SliceData(v), uintptr(len(w)), &f)
 		return
 	}
 	AdamWRef(w, g, m, v, p)

@@ -105,6 +105,14 @@ var expTable = [...][8]float32{
 //lint:ignore U1000 the assembly reads it
 var tailMask = [16]int32{-1, -1, -1, -1, -1, -1, -1, -1}
 
+// laneMask, read from 32-k on, selects the first k of 32 lanes.
+//
+//lint:ignore U1000 the assembly reads it
+var laneMask = [64]int32{
+	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+}
+
 // minusInf is math.Inf(-1), for the assembly.
 //
 //lint:ignore U1000 the assembly reads it
@@ -132,16 +140,6 @@ func transpose8AVX2(dst *float32, dstStride uintptr, src *float32, srcStride, de
 //go:noescape
 func pause()
 
-// expSumAVX512 is ExpSumTo; with a nil dst it only sums.
-//
-//go:noescape
-func expSumAVX512(dst, x *float32, n uintptr, shift float32) (sum float32)
-
-// expSumAVX2 is ExpSumTo; with a nil dst it only sums.
-//
-//go:noescape
-func expSumAVX2(dst, x *float32, n uintptr, shift float32) (sum float32)
-
 //go:noescape
 func siluMulAVX512(dst, gate, up *float32, n uintptr)
 
@@ -157,32 +155,15 @@ func siluMulBackAVX2(dgate, dup, dout, gate, up *float32, n uintptr)
 //go:noescape
 func dotAVX2(x, y *float32, n uintptr) float32
 
-// dot3AVX2 is Σ x[i]·y[i]·z[i].
+// normSIMD is dst[i] = x[i]·inv·gain[i].
 //
 //go:noescape
-func dot3AVX2(x, y, z *float32, n uintptr) float32
+func normSIMD(dst, x, gain *float32, n uintptr, inv float32)
 
-//go:noescape
-func axpyAVX2(alpha float32, x, y *float32, n uintptr)
-
-//go:noescape
-func scaleAVX2(alpha float32, x *float32, n uintptr)
-
-//go:noescape
-func maxAVX2(x *float32, n uintptr) float32
-
-//go:noescape
-func sumSquaresAVX2(x *float32, n uintptr) float64
-
-// normAVX2 is dst[i] = x[i]·inv·gain[i].
+// normBackSIMD is dx[i] += inv·gain[i]·dout[i] - x[i]·s and dgain[i] += dout[i]·x[i]·inv.
 //
 //go:noescape
-func normAVX2(dst, x, gain *float32, n uintptr, inv float32)
-
-// normBackAVX2 is dx[i] += inv·gain[i]·dout[i] - x[i]·s and dgain[i] += dout[i]·x[i]·inv.
-//
-//go:noescape
-func normBackAVX2(dx, dgain, dout, x, gain *float32, n uintptr, inv, s float32)
+func normBackSIMD(dx, dgain, dout, x, gain *float32, n uintptr, inv, s float32)
 
 //go:noescape
-func adamwAVX2(w, grad, m, v *float32, n uintptr, f *adamwFactors[float32])
+func adamwSIMD(w, grad, m, v *float32, n uintptr, f *adamwFactors[float32])

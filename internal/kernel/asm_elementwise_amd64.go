@@ -81,6 +81,9 @@ func orSIMD(dst, a, b *float32, n, sa, sb uintptr)
 // The functions that add into dst take lo and hi, which only addWithin reads.
 
 //go:noescape
+func axpySIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32)
+
+//go:noescape
 func mulAddSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32)
 
 //go:noescape
@@ -100,9 +103,6 @@ func addSignedSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32)
 
 //go:noescape
 func selectSIMD(dst, mask, a, b *float32, n, sm, sa, sb uintptr)
-
-//go:noescape
-func sumAVX2(x *float32, n uintptr) float64
 
 // The functions of one slice take lo and hi, which only clamp reads.
 
@@ -152,7 +152,36 @@ func roundSIMD(dst, x *float32, n uintptr, lo, hi float32)
 func signSIMD(dst, x *float32, n uintptr, lo, hi float32)
 
 //go:noescape
-func expSIMD(dst, x *float32, n uintptr, lo, hi float32)
+func expSIMD(dst, x *float32, n uintptr, shift, _ float32)
 
 //go:noescape
 func fillSIMD(dst *float32, n uintptr, v float32)
+
+// The sums take what they do not read too.
+
+//go:noescape
+func sumSIMD(x, y, z *float32, n uintptr, c float64) float64
+
+//go:noescape
+func sumSquaresSIMD(x, y, z *float32, n uintptr, c float64) float64
+
+//go:noescape
+func sumProductsSIMD(x, y, z *float32, n uintptr, c float64) float64
+
+//go:noescape
+func sumTriplesSIMD(x, y, z *float32, n uintptr, c float64) float64
+
+//go:noescape
+func sumDistancesSIMD(x, y, z *float32, n uintptr, c float64) float64
+
+//go:noescape
+func sumWhereSIMD(x, y, z *float32, n uintptr, c float64) float64
+
+//go:noescape
+func maxSIMD(x *float32, n uintptr, start float32) float32
+
+//go:noescape
+func minSIMD(x *float32, n uintptr, start float32) float32
+
+//go:noescape
+func countSIMD(x *float32, n uintptr, v float32) uintptr

@@ -28,6 +28,8 @@ func andSIMD(dst, a, b *float32, n, sa, sb uintptr) { panic("kernel: unreachable
 
 func orSIMD(dst, a, b *float32, n, sa, sb uintptr) { panic("kernel: unreachable") }
 
+func axpySIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32) { panic("kernel: unreachable") }
+
 func mulAddSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32) { panic("kernel: unreachable") }
 
 func divAddSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32) { panic("kernel: unreachable") }
@@ -47,8 +49,6 @@ func addSignedSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32) {
 }
 
 func selectSIMD(dst, mask, a, b *float32, n, sm, sa, sb uintptr) { panic("kernel: unreachable") }
-
-func sumAVX2(x *float32, n uintptr) float64 { panic("kernel: unreachable") }
 
 func negSIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: unreachable") }
 
@@ -80,6 +80,24 @@ func roundSIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: unre
 
 func signSIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: unreachable") }
 
-func expSIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: unreachable") }
+func expSIMD(dst, x *float32, n uintptr, shift, _ float32) { panic("kernel: unreachable") }
 
 func fillSIMD(dst *float32, n uintptr, v float32) { panic("kernel: unreachable") }
+
+func sumSIMD(x, y, z *float32, n uintptr, c float64) float64 { panic("kernel: unreachable") }
+
+func sumSquaresSIMD(x, y, z *float32, n uintptr, c float64) float64 { panic("kernel: unreachable") }
+
+func sumProductsSIMD(x, y, z *float32, n uintptr, c float64) float64 { panic("kernel: unreachable") }
+
+func sumTriplesSIMD(x, y, z *float32, n uintptr, c float64) float64 { panic("kernel: unreachable") }
+
+func sumDistancesSIMD(x, y, z *float32, n uintptr, c float64) float64 { panic("kernel: unreachable") }
+
+func sumWhereSIMD(x, y, z *float32, n uintptr, c float64) float64 { panic("kernel: unreachable") }
+
+func maxSIMD(x *float32, n uintptr, start float32) float32 { panic("kernel: unreachable") }
+
+func minSIMD(x *float32, n uintptr, start float32) float32 { panic("kernel: unreachable") }
+
+func countSIMD(x *float32, n uintptr, v float32) uintptr { panic("kernel: unreachable") }

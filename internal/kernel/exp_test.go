@@ -16,9 +16,9 @@ func ulps(got float32, want float64) float64 {
 	}
 	_, e := math.Frexp(want)
 	unit := math.Ldexp(1, max(e-24, -149))
-	if math.IsInf(float64(got), 0) && want > math.MaxFloat32 {
+	if math.IsInf(float64(got), 0) && math.Abs(want) > math.MaxFloat32 && math.Signbit(want) == math.Signbit(float64(got)) {
 		// Overflow is right from half a step above the largest number on.
-		return max(0, math.MaxFloat32+unit/2-want) / unit
+		return max(0, math.MaxFloat32+0x1p103-math.Abs(want)) / 0x1p104
 	}
 	return math.Abs(float64(got)-want) / unit
 }

@@ -9,7 +9,7 @@
 // K is a row of ·functionTable.
 #define K(i) ·functionTable+(32*i)(SB)
 
-// EACH is a function of (dst, x *float32, n uintptr, lo, hi float32), of which lo and hi are not used: OP turns Y0,
+// EACH is a function of (dst, x *float32, n uintptr, lo, hi float32), of which only exp reads one: OP turns Y0,
 // x[i], into dst[i]. It leaves Y13 and uses the others as it likes. OPZ is OP for AVX-512, from Z0 to Z0.
 #define EACH(name, OP, OPZ) \
 TEXT name(SB), NOSPLIT, $0-32;       \
@@ -184,8 +184,15 @@ tail16:                              \
 	VORPS   K(0), Y0, Y0; \
 	EXP(Y0, Y1, Y2, Y3)
 
-#define EXP0 EXP(Y0, Y1, Y2, Y3)
-#define EXP0Z EXPZ(Z0, Z1, Z2)
+// EXPSHIFT is exp(x-lo).
+#define EXPSHIFT \
+	VBROADCASTSS lo+24(FP), Y1; \
+	VSUBPS       Y1, Y0, Y0;    \
+	EXP(Y0, Y1, Y2, Y3)
+
+#define EXPSHIFTZ \
+	VSUBPS.BCST lo+24(FP), Z0, Z0; \
+	EXPZ(Z0, Z1, Z2)
 
 // SIGMOID picks the numerator by the sign of x.
 #define SIGMOID \
@@ -220,7 +227,7 @@ tail16:                              \
 	VANDPS  K(0), Y9, Y9;   \
 	VORPS   Y9, Y0, Y0
 
-EACH(·expSIMD, EXP0, EXP0Z)
+EACH(·expSIMD, EXPSHIFT, EXPSHIFTZ)
 EACH(·logSIMD, LOG, LOGZ)
 EACH(·log1pSIMD, LOG1P, LOG1PZ)
 EACH(·expm1SIMD, EXPM1, EXPM1Z)

@@ -164,6 +164,7 @@ func TestPosition(t *testing.T) {
 			check(p.name+" with one", func(dst, x, _ []float32) { p.f(dst, x, []float32{0.5}) })
 			check("one with "+p.name, func(dst, x, _ []float32) { p.f(dst, []float32{0.5}, x) })
 		}
+		check("Pow", PowTo)
 		for _, m := range masked {
 			from0 := func(dst, g, x []float32) {
 				g = append([]float32(nil), g...)
@@ -252,28 +253,6 @@ func TestPairs(t *testing.T) {
 				if !equalBits(got[i], want[i]) {
 					t.Errorf("Clamp(%v, %v): got %v, want %v", a[i], limits, got[i], want[i])
 				}
-			}
-		}
-	})
-}
-
-// TestSum holds the sum to one order of adding, and so to one result, and to the exact sum of small integers.
-func TestSum(t *testing.T) {
-	eachLevel(t, func(t *testing.T) {
-		r := rand.New(rand.NewPCG(24, 25))
-		for _, n := range lengths() {
-			g := newGuarded(r, n, n%5, true).seal()
-			got, want := Sum(g.x), SumRef(g.x)
-			g.check(t, "Sum")
-			if math.Float64bits(got) != math.Float64bits(want) {
-				t.Fatalf("Sum of %d: got %v, want %v", n, got, want)
-			}
-			ints := make([]float32, n)
-			for i := range ints {
-				ints[i] = float32(i + 1)
-			}
-			if got := Sum(ints); got != float64(n*(n+1)/2) {
-				t.Fatalf("Sum of 1 to %d: got %v, want %v", n, got, n*(n+1)/2)
 			}
 		}
 	})

@@ -177,6 +177,16 @@ tail16:                              \
 	VXORPS x, g, g;         \
 	VADDPS g, d, K2, d
 
+// AXPY adds whatever comes out: grad is x, x alpha.
+#define AXPY(d, g, x, t, u) \
+	VMULPS x, g, g; \
+	VADDPS g, d, d
+
+#define AXPYZ(d, g, x) \
+	VMULPS x, g, g; \
+	VADDPS g, d, d
+
+INTO(·axpySIMD, AXPY, AXPYZ)
 INTO(·mulAddSIMD, MULADD, MULADDZ)
 INTO(·divAddSIMD, DIVADD, DIVADDZ)
 INTO(·addIfSIMD, ADDIF, ADDIFZ)

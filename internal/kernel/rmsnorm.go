@@ -14,7 +14,7 @@ func RMSNormTo(dst, x, gain []float32, eps float32) (inv float32) {
 		return RMSNormRef(dst, x, gain, eps)
 	}
 	inv = float32(1 / math.Sqrt(SumSquares(x)/float64(len(x))+float64(eps)))
-	normAVX2(unsafe.SliceData(dst), unsafe.SliceData(x), unsafe.SliceData(gain), uintptr(len(x)), inv)
+	normSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), unsafe.SliceData(gain), uintptr(len(x)), inv)
 	return inv
 }
 
@@ -22,7 +22,7 @@ func RMSNormTo(dst, x, gain []float32, eps float32) (inv float32) {
 func RMSNormRef[F Float](dst, x, gain []F, eps F) (inv F) {
 	inv = F(1 / math.Sqrt(SumSquaresRef(x)/float64(len(x))+float64(eps)))
 	for i, v := range x {
-		dst[i] = v * inv * gain[i]
+		dst[i] = F(v*inv) * gain[i]
 	}
 	return inv
 }
@@ -42,21 +42,17 @@ func RMSNormBack(dx, dgain, dout, x, gain []float32, inv float32) {
 		return
 	}
 	n := uintptr(len(x))
-	s := dot3AVX2(unsafe.SliceData(gain), unsafe.SliceData(dout), unsafe.SliceData(x), n) * inv * inv * inv / float32(n)
-	normBackAVX2(unsafe.SliceData(dx), unsafe.SliceData(dgain), unsafe.SliceData(dout), unsafe.SliceData(x), unsafe.SliceData(gain),
+	s := float32(sumTriplesSIMD(unsafe.SliceData(gain), unsafe.SliceData(dout), unsafe.SliceData(x), n, 0)) * inv * inv * inv / float32(n)
+	normBackSIMD(unsafe.SliceData(dx), unsafe.SliceData(dgain), unsafe.SliceData(dout), unsafe.SliceData(x), unsafe.SliceData(gain),
 		n, inv, s)
 }
 
 // RMSNormBackRef is the plain Go [RMSNormBack].
 func RMSNormBackRef[F Float](dx, dgain, dout, x, gain []F, inv F) {
-	var s F
-	for i, v := range x {
-		s += F(F(gain[i]*dout[i]) * v)
-	}
-	s *= inv * inv * inv / F(len(x))
+	s := F(sumTriplesRef(gain, dout, x)) * inv * inv * inv / F(len(x))
 	for i, v := range x {
 		d := dout[i]
-		dx[i] += F(F(inv*gain[i])*d) - F(v*s)
+		dx[i] += F(F(gain[i]*inv)*d) - F(v*s)
 		dgain[i] += F(d * F(v*inv))
 	}
 }

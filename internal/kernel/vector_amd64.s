@@ -1,7 +1,9 @@
 //go:build !purego
 
+#include "go_asm.h"
 #include "textflag.h"
 #include "avx2_amd64.h"
+#include "avx512_amd64.h"
 
 // SUMLANES adds the lanes of y into the first of x, its lower half.
 #define SUMLANES(y, x, t) \
@@ -67,159 +69,14 @@ done:
 	VZEROUPPER
 	RET
 
-// func axpyAVX2(alpha float32, x, y *float32, n uintptr)
-TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
-	VBROADCASTSS alpha+0(FP), Y0
-	MOVQ         x+8(FP), SI
-	MOVQ         y+16(FP), DI
-	MOVQ         n+24(FP), CX
-	SUBQ         $8, CX
-	JLT          tail
-
-loop:
-	VMOVUPS     (DI), Y1
-	VFMADD231PS (SI), Y0, Y1
-	VMOVUPS     Y1, (DI)
-	ADDQ        $32, SI
-	ADDQ        $32, DI
-	SUBQ        $8, CX
-	JGE         loop
-
-tail:
-	ADDQ        $8, CX
-	JZ          done
-	TAILMASK(Y6)
-	VMASKMOVPS  (DI), Y6, Y1
-	VMASKMOVPS  (SI), Y6, Y2
-	VFMADD231PS Y2, Y0, Y1
-	VMASKMOVPS  Y1, Y6, (DI)
-
-done:
-	VZEROUPPER
-	RET
-
-// func scaleAVX2(alpha float32, x *float32, n uintptr)
-TEXT ·scaleAVX2(SB), NOSPLIT, $0-24
-	VBROADCASTSS alpha+0(FP), Y0
-	MOVQ         x+8(FP), DI
-	MOVQ         n+16(FP), CX
-	SUBQ         $8, CX
-	JLT          tail
-
-loop:
-	VMULPS  (DI), Y0, Y1
-	VMOVUPS Y1, (DI)
-	ADDQ    $32, DI
-	SUBQ    $8, CX
-	JGE     loop
-
-tail:
-	ADDQ       $8, CX
-	JZ         done
-	TAILMASK(Y6)
-	VMASKMOVPS (DI), Y6, Y1
-	VMULPS     Y1, Y0, Y1
-	VMASKMOVPS Y1, Y6, (DI)
-
-done:
-	VZEROUPPER
-	RET
-
-// func maxAVX2(x *float32, n uintptr) float32
-// VMAXPS loses a NaN, so Y2 collects where there was one.
-TEXT ·maxAVX2(SB), NOSPLIT, $0-20
-	MOVQ         x+0(FP), SI
-	MOVQ         n+8(FP), CX
-	VBROADCASTSS ·minusInf(SB), Y0
-	VXORPS       Y2, Y2, Y2
-	SUBQ         $8, CX
-	JLT          tail
-
-loop:
-	VMOVUPS (SI), Y1
-	VCMPPS  $3, Y1, Y1, Y3
-	VORPS   Y3, Y2, Y2
-	VMAXPS  Y1, Y0, Y0
-	ADDQ    $32, SI
-	SUBQ    $8, CX
-	JGE     loop
-
-tail:
-	ADDQ         $8, CX
-	JZ           done
-	TAILMASK(Y6)
-	VMASKMOVPS   (SI), Y6, Y1
-	VBROADCASTSS ·minusInf(SB), Y4
-	VBLENDVPS    Y6, Y1, Y4, Y1
-	VCMPPS       $3, Y1, Y1, Y3
-	VORPS        Y3, Y2, Y2
-	VMAXPS       Y1, Y0, Y0
-
-done:
-	VMOVMSKPS    Y2, AX
-	TESTL        AX, AX
-	JNZ          nan
-	VEXTRACTF128 $1, Y0, X1
-	VMAXPS       X1, X0, X0
-	VMOVHLPS     X0, X0, X1
-	VMAXPS       X1, X0, X0
-	VMOVSHDUP    X0, X1
-	VMAXSS       X1, X0, X0
-	VMOVSS       X0, ret+16(FP)
-	VZEROUPPER
-	RET
-
-nan:
-	MOVL $0x7fc00000, ret+16(FP)
-	VZEROUPPER
-	RET
-
-// func sumSquaresAVX2(x *float32, n uintptr) float64
-TEXT ·sumSquaresAVX2(SB), NOSPLIT, $0-24
-	MOVQ   x+0(FP), SI
-	MOVQ   n+8(FP), CX
-	VXORPD Y0, Y0, Y0
-	VXORPD Y1, Y1, Y1
-	SUBQ   $8, CX
-	JLT    tail
-
-loop:
-	VCVTPS2PD   (SI), Y2
-	VCVTPS2PD   16(SI), Y3
-	VFMADD231PD Y2, Y2, Y0
-	VFMADD231PD Y3, Y3, Y1
-	ADDQ        $32, SI
-	SUBQ        $8, CX
-	JGE         loop
-
-tail:
-	ADDQ         $8, CX
-	JZ           done
-	TAILMASK(Y6)
-	VMASKMOVPS   (SI), Y6, Y4
-	VEXTRACTF128 $1, Y4, X5
-	VCVTPS2PD    X4, Y2
-	VCVTPS2PD    X5, Y3
-	VFMADD231PD  Y2, Y2, Y0
-	VFMADD231PD  Y3, Y3, Y1
-
-done:
-	VADDPD       Y1, Y0, Y0
-	VEXTRACTF128 $1, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VMOVSD       X0, ret+16(FP)
-	VZEROUPPER
-	RET
-
-// func normAVX2(dst, x, gain *float32, n uintptr, inv float32)
-TEXT ·normAVX2(SB), NOSPLIT, $0-36
+// func normSIMD(dst, x, gain *float32, n uintptr, inv float32)
+TEXT ·normSIMD(SB), NOSPLIT, $0-36
 	MOVQ         dst+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         gain+16(FP), DX
 	MOVQ         n+24(FP), CX
 	VBROADCASTSS inv+32(FP), Y0
+	IFAVX512(avx512)
 	SUBQ         $8, CX
 	JLT          tail
 
@@ -247,68 +104,43 @@ done:
 	VZEROUPPER
 	RET
 
-// func dot3AVX2(x, y, z *float32, n uintptr) float32
-TEXT ·dot3AVX2(SB), NOSPLIT, $0-36
-	MOVQ   x+0(FP), SI
-	MOVQ   y+8(FP), DI
-	MOVQ   z+16(FP), DX
-	MOVQ   n+24(FP), CX
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	SUBQ   $16, CX
-	JLT    short
+avx512:
+	VBROADCASTSS inv+32(FP), Z0
+	SUBQ         $16, CX
+	JLT          tail16
 
-wide:
-	VMOVUPS     (SI), Y2
-	VMOVUPS     32(SI), Y3
-	VMULPS      (DI), Y2, Y2
-	VMULPS      32(DI), Y3, Y3
-	VFMADD231PS (DX), Y2, Y0
-	VFMADD231PS 32(DX), Y3, Y1
-	ADDQ        $64, SI
-	ADDQ        $64, DI
-	ADDQ        $64, DX
-	SUBQ        $16, CX
-	JGE         wide
+loop16:
+	VMULPS  (SI), Z0, Z1
+	VMULPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DI)
+	ADDQ    $64, DI
+	ADDQ    $64, SI
+	ADDQ    $64, DX
+	SUBQ    $16, CX
+	JGE     loop16
 
-short:
-	ADDQ        $8, CX
-	JLT         tail
-	VMOVUPS     (SI), Y2
-	VMULPS      (DI), Y2, Y2
-	VFMADD231PS (DX), Y2, Y0
-	ADDQ        $32, SI
-	ADDQ        $32, DI
-	ADDQ        $32, DX
-	SUBQ        $8, CX
+tail16:
+	ADDQ      $16, CX
+	JZ        done
+	LEFT(K1)
+	VMULPS.Z  (SI), Z0, K1, Z1
+	VMULPS.Z  (DX), Z1, K1, Z1
+	VMOVUPS   Z1, K1, (DI)
+	JMP       done
 
-tail:
-	ADDQ        $8, CX
-	JZ          done
-	TAILMASK(Y6)
-	VMASKMOVPS  (SI), Y6, Y2
-	VMASKMOVPS  (DI), Y6, Y3
-	VMASKMOVPS  (DX), Y6, Y4
-	VMULPS      Y3, Y2, Y2
-	VFMADD231PS Y4, Y2, Y1
+// NORMBACK adds the gradients for the gradient dout, the input x and the gain to dx and dgain; t is free.
+#define NORMBACK(inv, scale, dx, dgain, dout, x, gain, t) \
+	VMULPS inv, gain, gain;  \
+	VMULPS dout, gain, gain; \
+	VMULPS scale, x, t;      \
+	VSUBPS t, gain, gain;    \
+	VADDPS gain, dx, dx;     \
+	VMULPS inv, x, x;        \
+	VMULPS dout, x, x;       \
+	VADDPS x, dgain, dgain
 
-done:
-	VADDPS     Y1, Y0, Y0
-	SUMLANES(Y0, X0, X1)
-	VMOVSS     X0, ret+32(FP)
-	VZEROUPPER
-	RET
-
-// NORMBACK adds the gradients for the gradient Y4, the input Y5 and the gain Y6 to dx, Y2, and dgain, Y3.
-#define NORMBACK \
-	VMULPS       Y0, Y6, Y6; \
-	VFMADD231PS  Y4, Y6, Y2; \
-	VFNMADD231PS Y1, Y5, Y2; \
-	VMULPS       Y0, Y5, Y5; \
-	VFMADD231PS  Y4, Y5, Y3
-
-// func normBackAVX2(dx, dgain, dout, x, gain *float32, n uintptr, inv, s float32)
-TEXT ·normBackAVX2(SB), NOSPLIT, $0-56
+// func normBackSIMD(dx, dgain, dout, x, gain *float32, n uintptr, inv, s float32)
+TEXT ·normBackSIMD(SB), NOSPLIT, $0-56
 	MOVQ         dx+0(FP), DI
 	MOVQ         dgain+8(FP), R8
 	MOVQ         dout+16(FP), R9
@@ -317,6 +149,7 @@ TEXT ·normBackAVX2(SB), NOSPLIT, $0-56
 	MOVQ         n+40(FP), CX
 	VBROADCASTSS inv+48(FP), Y0
 	VBROADCASTSS s+52(FP), Y1
+	IFAVX512(avx512)
 	SUBQ         $8, CX
 	JLT          tail
 
@@ -326,7 +159,7 @@ loop:
 	VMOVUPS (R9), Y4
 	VMOVUPS (SI), Y5
 	VMOVUPS (DX), Y6
-	NORMBACK
+	NORMBACK(Y0, Y1, Y2, Y3, Y4, Y5, Y6, Y8)
 	VMOVUPS Y2, (DI)
 	VMOVUPS Y3, (R8)
 	ADDQ    $32, DI
@@ -346,7 +179,7 @@ tail:
 	VMASKMOVPS (R9), Y7, Y4
 	VMASKMOVPS (SI), Y7, Y5
 	VMASKMOVPS (DX), Y7, Y6
-	NORMBACK
+	NORMBACK(Y0, Y1, Y2, Y3, Y4, Y5, Y6, Y8)
 	VMASKMOVPS Y2, Y7, (DI)
 	VMASKMOVPS Y3, Y7, (R8)
 
@@ -354,26 +187,63 @@ done:
 	VZEROUPPER
 	RET
 
-// ADAMW updates w, Y0, m, Y2, and v, Y3, for the gradient Y1. The operations and their order are AdamWRef's.
-#define ADAMW \
-	VMULPS  Y7, Y1, Y1;   \
-	VMULPS  Y9, Y2, Y2;   \
-	VMULPS  Y10, Y1, Y4;  \
-	VADDPS  Y4, Y2, Y2;   \
-	VMULPS  Y1, Y1, Y4;   \
-	VMULPS  Y12, Y4, Y4;  \
-	VMULPS  Y11, Y3, Y3;  \
-	VADDPS  Y4, Y3, Y3;   \
-	VSQRTPS Y3, Y4;       \
-	VMULPS  Y13, Y4, Y4;  \
-	VADDPS  Y14, Y4, Y4;  \
-	VMULPS  Y15, Y2, Y5;  \
-	VDIVPS  Y4, Y5, Y5;   \
-	VMULPS  Y8, Y0, Y0;   \
-	VSUBPS  Y5, Y0, Y0
+avx512:
+	VBROADCASTSS inv+48(FP), Z0
+	VBROADCASTSS s+52(FP), Z1
+	SUBQ         $16, CX
+	JLT          tail16
 
-// func adamwAVX2(w, grad, m, v *float32, n uintptr, f *adamwFactors[float32])
-TEXT ·adamwAVX2(SB), NOSPLIT, $0-48
+loop16:
+	VMOVUPS (DI), Z2
+	VMOVUPS (R8), Z3
+	VMOVUPS (R9), Z4
+	VMOVUPS (SI), Z5
+	VMOVUPS (DX), Z6
+	NORMBACK(Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z8)
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, (R8)
+	ADDQ    $64, DI
+	ADDQ    $64, R8
+	ADDQ    $64, R9
+	ADDQ    $64, SI
+	ADDQ    $64, DX
+	SUBQ    $16, CX
+	JGE     loop16
+
+tail16:
+	ADDQ      $16, CX
+	JZ        done
+	LEFT(K1)
+	VMOVUPS.Z (DI), K1, Z2
+	VMOVUPS.Z (R8), K1, Z3
+	VMOVUPS.Z (R9), K1, Z4
+	VMOVUPS.Z (SI), K1, Z5
+	VMOVUPS.Z (DX), K1, Z6
+	NORMBACK(Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z8)
+	VMOVUPS   Z2, K1, (DI)
+	VMOVUPS   Z3, K1, (R8)
+	JMP       done
+
+// ADAMW updates w, m and v for the gradient g; t and u are free. The operations and their order are AdamWRef's.
+#define ADAMW(w, g, m, v, t, u, scale, decay, beta1, rest1, beta2, rest2, root, eps, rate) \
+	VMULPS  scale, g, g; \
+	VMULPS  beta1, m, m; \
+	VMULPS  rest1, g, t; \
+	VADDPS  t, m, m;     \
+	VMULPS  g, g, t;     \
+	VMULPS  rest2, t, t; \
+	VMULPS  beta2, v, v; \
+	VADDPS  t, v, v;     \
+	VSQRTPS v, t;        \
+	VMULPS  root, t, t;  \
+	VADDPS  eps, t, t;   \
+	VMULPS  rate, m, u;  \
+	VDIVPS  t, u, u;     \
+	VMULPS  decay, w, w; \
+	VSUBPS  u, w, w
+
+// func adamwSIMD(w, grad, m, v *float32, n uintptr, f *adamwFactors[float32])
+TEXT ·adamwSIMD(SB), NOSPLIT, $0-48
 	MOVQ         w+0(FP), DI
 	MOVQ         grad+8(FP), SI
 	MOVQ         m+16(FP), R8
@@ -389,6 +259,7 @@ TEXT ·adamwAVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSS 24(DX), Y13
 	VBROADCASTSS 28(DX), Y14
 	VBROADCASTSS 32(DX), Y15
+	IFAVX512(avx512)
 	SUBQ         $8, CX
 	JLT          tail
 
@@ -397,7 +268,7 @@ loop:
 	VMOVUPS (SI), Y1
 	VMOVUPS (R8), Y2
 	VMOVUPS (R9), Y3
-	ADAMW
+	ADAMW(Y0, Y1, Y2, Y3, Y4, Y5, Y7, Y8, Y9, Y10, Y11, Y12, Y13, Y14, Y15)
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y2, (R8)
 	VMOVUPS Y3, (R9)
@@ -416,7 +287,7 @@ tail:
 	VMASKMOVPS (SI), Y6, Y1
 	VMASKMOVPS (R8), Y6, Y2
 	VMASKMOVPS (R9), Y6, Y3
-	ADAMW
+	ADAMW(Y0, Y1, Y2, Y3, Y4, Y5, Y7, Y8, Y9, Y10, Y11, Y12, Y13, Y14, Y15)
 	VMASKMOVPS Y0, Y6, (DI)
 	VMASKMOVPS Y2, Y6, (R8)
 	VMASKMOVPS Y3, Y6, (R9)
@@ -424,3 +295,46 @@ tail:
 done:
 	VZEROUPPER
 	RET
+
+avx512:
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS 4(DX), Z8
+	VBROADCASTSS 8(DX), Z9
+	VBROADCASTSS 12(DX), Z10
+	VBROADCASTSS 16(DX), Z11
+	VBROADCASTSS 20(DX), Z12
+	VBROADCASTSS 24(DX), Z13
+	VBROADCASTSS 28(DX), Z14
+	VBROADCASTSS 32(DX), Z15
+	SUBQ         $16, CX
+	JLT          tail16
+
+loop16:
+	VMOVUPS (DI), Z0
+	VMOVUPS (SI), Z1
+	VMOVUPS (R8), Z2
+	VMOVUPS (R9), Z3
+	ADAMW(Z0, Z1, Z2, Z3, Z4, Z5, Z7, Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15)
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z2, (R8)
+	VMOVUPS Z3, (R9)
+	ADDQ    $64, DI
+	ADDQ    $64, SI
+	ADDQ    $64, R8
+	ADDQ    $64, R9
+	SUBQ    $16, CX
+	JGE     loop16
+
+tail16:
+	ADDQ      $16, CX
+	JZ        done
+	LEFT(K1)
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z (SI), K1, Z1
+	VMOVUPS.Z (R8), K1, Z2
+	VMOVUPS.Z (R9), K1, Z3
+	ADAMW(Z0, Z1, Z2, Z3, Z4, Z5, Z7, Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15)
+	VMOVUPS   Z0, K1, (DI)
+	VMOVUPS   Z2, K1, (R8)
+	VMOVUPS   Z3, K1, (R9)
+	JMP       done

@@ -3,55 +3,6 @@
 #include "textflag.h"
 #include "avx2_amd64.h"
 
-// func expSumAVX2(dst, x *float32, n uintptr, shift float32) (sum float32)
-TEXT ·expSumAVX2(SB), NOSPLIT, $0-36
-	MOVQ         dst+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         n+16(FP), CX
-	VBROADCASTSS shift+24(FP), Y5
-	VXORPS       Y4, Y4, Y4
-	SUBQ         $8, CX
-	JLT          tail
-
-loop:
-	VMOVUPS (SI), Y0
-	VSUBPS  Y5, Y0, Y0
-	EXP(Y0, Y1, Y2, Y3)
-	VADDPS  Y0, Y4, Y4
-	TESTQ   DI, DI
-	JZ      next
-	VMOVUPS Y0, (DI)
-	ADDQ    $32, DI
-
-next:
-	ADDQ $32, SI
-	SUBQ $8, CX
-	JGE  loop
-
-tail:
-	ADDQ       $8, CX
-	JZ         done
-	TAILMASK(Y6)
-	VMASKMOVPS (SI), Y6, Y0
-	VSUBPS     Y5, Y0, Y0
-	EXP(Y0, Y1, Y2, Y3)
-	VANDPS     Y6, Y0, Y1
-	VADDPS     Y1, Y4, Y4
-	TESTQ      DI, DI
-	JZ         done
-	VMASKMOVPS Y0, Y6, (DI)
-
-done:
-	VEXTRACTF128 $1, Y4, X1
-	VADDPS       X1, X4, X0
-	VMOVHLPS     X0, X0, X1
-	VADDPS       X1, X0, X0
-	VMOVSHDUP    X0, X1
-	VADDSS       X1, X0, X0
-	VMOVSS       X0, sum+32(FP)
-	VZEROUPPER
-	RET
-
 // SILU is the gated activation of the gate Y4 and the factor Y5, into Y0.
 #define SILU \
 	VXORPS Y0, Y0, Y0;                \

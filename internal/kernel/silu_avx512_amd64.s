@@ -13,45 +13,6 @@
 	NOTQ  AX;      \
 	KMOVW AX, K1
 
-// func expSumAVX512(dst, x *float32, n uintptr, shift float32) (sum float32)
-TEXT ·expSumAVX512(SB), NOSPLIT, $0-36
-	MOVQ         dst+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         n+16(FP), CX
-	VBROADCASTSS shift+24(FP), Z5
-	EXPCONSTANTS
-	VPXORD       Z4, Z4, Z4
-	KXNORW       K1, K1, K1
-
-loop:
-	NARROW(full)
-
-full:
-	VMOVUPS.Z (SI), K1, Z0
-	VSUBPS    Z5, Z0, Z0
-	EXPZ(Z0, Z1, Z2)
-	VADDPS    Z0, Z4, K1, Z4
-	TESTQ     DI, DI
-	JZ        next
-	VMOVUPS   Z0, K1, (DI)
-	ADDQ      $64, DI
-
-next:
-	ADDQ          $64, SI
-	SUBQ          $16, CX
-	JG            loop
-	VEXTRACTF64X4 $1, Z4, Y0
-	VADDPS        Y0, Y4, Y0
-	VEXTRACTF128  $1, Y0, X1
-	VADDPS        X1, X0, X0
-	VMOVHLPS      X0, X0, X1
-	VADDPS        X1, X0, X0
-	VMOVSHDUP     X0, X1
-	VADDSS        X1, X0, X0
-	VMOVSS        X0, sum+32(FP)
-	VZEROUPPER
-	RET
-
 // func siluMulAVX512(dst, gate, up *float32, n uintptr)
 TEXT ·siluMulAVX512(SB), NOSPLIT, $0-32
 	MOVQ   dst+0(FP), DI

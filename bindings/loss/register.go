@@ -89,6 +89,14 @@ func register(L *lua.LState) int {
 
 // options reads an option table, with the defaults for what it leaves out.
 func (r *registered) options(a *luax.Args) *lua.LTable {
+	if len(r.keys) == 0 {
+		if t := a.OptTable("options"); t != nil {
+			if k, _ := t.Next(lua.LNil); k != lua.LNil {
+				a.Fail("unknown option %q: %s has none", k.String(), r.name)
+			}
+		}
+		return a.VM().NewTable(0, 0)
+	}
 	o := a.Options(r.keys...)
 	t := a.VM().NewTable(0, len(r.keys))
 	for _, k := range r.keys {

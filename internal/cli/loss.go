@@ -207,8 +207,8 @@ local what, opts, file = ...
 local reports = {}
 local function check(x, extra)
   local o = {}
-  for k, v in pairs(opts) do o[k] = v end
   for k, v in pairs(extra or {}) do o[k] = v end
+  for k, v in pairs(opts) do o[k] = v end -- the command line goes before the file
   local ok, r = pcall(loss.check, x, o)
   if not ok then return r end
   reports[#reports + 1] = { loss = r.loss, properties = r.properties }

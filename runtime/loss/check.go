@@ -205,16 +205,46 @@ type evaluation struct {
 func (c *checker) eval(p *hud.Packed) evaluation { return c.evalWith(c.f, p) }
 
 func (c *checker) evalWith(f TensorLoss, p *hud.Packed) evaluation {
-	e := evaluation{grad: make([]float32, p.Tokens())}
-	out, err := Custom(c.Allocator, f)(p, e.grad)
+	e, err := c.run(f, p)
 	if err != nil {
 		return evaluation{err: err}
 	}
-	for i, w := range e.grad {
-		e.grad[i] = 0 - w // never -0
-	}
-	e.value, e.touched = out.Loss, out.Touched
 	return e
+}
+
+// run is what Custom does, without refusing what is not finite.
+func (c *checker) run(f TensorLoss, p *hud.Packed) (e evaluation, err error) {
+	b, err := NewBatch(c.Allocator, p, true)
+	if err != nil {
+		return e, err
+	}
+	out, _, err := f(b)
+	if err != nil {
+		return e, err
+	}
+	if err := out.Err(); err != nil {
+		return e, err
+	}
+	if out.Len() != 1 {
+		return e, fmt.Errorf("the loss has the shape %v, want one element: reduce it with sum or mean", out.Shape())
+	}
+	if e.value, err = out.Item(); err != nil {
+		return e, err
+	}
+	e.grad, e.touched = make([]float32, p.Tokens()), make([]bool, p.Len())
+	if !out.RequiresGrad() {
+		return e, nil
+	}
+	if err := out.Backward(); err != nil {
+		return e, err
+	}
+	if g := b.Logprobs.Grad(); g != nil {
+		copy(e.grad, g.Data())
+	}
+	for d := range e.touched {
+		e.touched[d] = b.Logprobs.Touched(p.Range(d))
+	}
+	return e, nil
 }
 
 // value is the loss alone.

@@ -118,7 +118,7 @@ func compare(t *testing.T, what string, l *loss.TokenLoss, p *hud.Packed) {
 	for d := range p.Len() {
 		lo, hi := p.Range(d)
 		grad := make([]float32, hi-lo)
-		want := l.EvalSpan(&loss.Span{Logprobs: p.Logprobs[lo:hi], Sampling: p.SamplingLogprobs[lo:hi], Reference: p.RefLogprobs[lo:hi],
+		want := l.EvalExact(&loss.Span{Logprobs: p.Logprobs[lo:hi], Sampling: p.SamplingLogprobs[lo:hi], Reference: p.RefLogprobs[lo:hi],
 			Mask: p.Mask[lo:hi], Advantage: p.Advantage[d], Reward: p.Reward[d]}, grad)
 		sum := 0.0
 		for i := lo; i < hi; i++ {

@@ -81,25 +81,25 @@ func orSIMD(dst, a, b *float32, n, sa, sb uintptr)
 // The functions that add into dst take lo and hi, which only addWithin reads.
 
 //go:noescape
-func axpySIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32)
+func axpySIMD(dst, grad, x *float32, n, sg, sx uintptr, lo, hi float32)
 
 //go:noescape
-func mulAddSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32)
+func mulAddSIMD(dst, grad, x *float32, n, sg, sx uintptr, lo, hi float32)
 
 //go:noescape
-func divAddSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32)
+func divAddSIMD(dst, grad, x *float32, n, sg, sx uintptr, lo, hi float32)
 
 //go:noescape
-func addIfSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32)
+func addIfSIMD(dst, grad, x *float32, n, sg, sx uintptr, lo, hi float32)
 
 //go:noescape
-func addUnlessSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32)
+func addUnlessSIMD(dst, grad, x *float32, n, sg, sx uintptr, lo, hi float32)
 
 //go:noescape
-func addWithinSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32)
+func addWithinSIMD(dst, grad, x *float32, n, sg, sx uintptr, lo, hi float32)
 
 //go:noescape
-func addSignedSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32)
+func addSignedSIMD(dst, grad, x *float32, n, sg, sx uintptr, lo, hi float32)
 
 //go:noescape
 func selectSIMD(dst, mask, a, b *float32, n, sm, sa, sb uintptr)
@@ -185,3 +185,9 @@ func minSIMD(x *float32, n uintptr, start float32) float32
 
 //go:noescape
 func countSIMD(x *float32, n uintptr, v float32) uintptr
+
+//go:noescape
+func minimumBackSIMD(dst, grad, a, b *float32, n, sg, sa, sb uintptr)
+
+//go:noescape
+func maximumBackSIMD(dst, grad, a, b *float32, n, sg, sa, sb uintptr)

@@ -28,23 +28,29 @@ func andSIMD(dst, a, b *float32, n, sa, sb uintptr) { panic("kernel: unreachable
 
 func orSIMD(dst, a, b *float32, n, sa, sb uintptr) { panic("kernel: unreachable") }
 
-func axpySIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32) { panic("kernel: unreachable") }
+func axpySIMD(dst, grad, x *float32, n, sg, sx uintptr, lo, hi float32) { panic("kernel: unreachable") }
 
-func mulAddSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32) { panic("kernel: unreachable") }
-
-func divAddSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32) { panic("kernel: unreachable") }
-
-func addIfSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32) { panic("kernel: unreachable") }
-
-func addUnlessSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32) {
+func mulAddSIMD(dst, grad, x *float32, n, sg, sx uintptr, lo, hi float32) {
 	panic("kernel: unreachable")
 }
 
-func addWithinSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32) {
+func divAddSIMD(dst, grad, x *float32, n, sg, sx uintptr, lo, hi float32) {
 	panic("kernel: unreachable")
 }
 
-func addSignedSIMD(dst, grad, x *float32, n, sx uintptr, lo, hi float32) {
+func addIfSIMD(dst, grad, x *float32, n, sg, sx uintptr, lo, hi float32) {
+	panic("kernel: unreachable")
+}
+
+func addUnlessSIMD(dst, grad, x *float32, n, sg, sx uintptr, lo, hi float32) {
+	panic("kernel: unreachable")
+}
+
+func addWithinSIMD(dst, grad, x *float32, n, sg, sx uintptr, lo, hi float32) {
+	panic("kernel: unreachable")
+}
+
+func addSignedSIMD(dst, grad, x *float32, n, sg, sx uintptr, lo, hi float32) {
 	panic("kernel: unreachable")
 }
 
@@ -101,3 +107,7 @@ func maxSIMD(x *float32, n uintptr, start float32) float32 { panic("kernel: unre
 func minSIMD(x *float32, n uintptr, start float32) float32 { panic("kernel: unreachable") }
 
 func countSIMD(x *float32, n uintptr, v float32) uintptr { panic("kernel: unreachable") }
+
+func minimumBackSIMD(dst, grad, a, b *float32, n, sg, sa, sb uintptr) { panic("kernel: unreachable") }
+
+func maximumBackSIMD(dst, grad, a, b *float32, n, sg, sa, sb uintptr) { panic("kernel: unreachable") }

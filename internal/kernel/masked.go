@@ -3,16 +3,15 @@ package kernel
 import "unsafe"
 
 // The functions of this file are the gradients of elementwise operations. What they leave out cannot put NaN or an
-// infinity into dst. x may be one value, as in [AddTo]. Every implementation gives the same bits.
+// infinity into dst. g and x may be one value, as in [AddTo]. Every implementation gives the same bits.
 
 // MulAdd is dst[i] += g[i]·x[i] where g[i] is not 0, the product rounded first.
 func MulAdd(dst, g, x []float32) {
-	checkLen("MulAdd", "g", len(g), len(dst))
-	sx := advance("MulAdd", "x", len(x), len(dst))
+	sg, sx := advance("MulAdd", "g", len(g), len(dst)), advance("MulAdd", "x", len(x), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		mulAddSIMD(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, 0, 0)
+		mulAddSIMD(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sg, sx, 0, 0)
 	default:
 		MulAddRef(dst, g, x)
 	}
@@ -20,22 +19,22 @@ func MulAdd(dst, g, x []float32) {
 
 // MulAddRef is the plain Go [MulAdd].
 func MulAddRef[F Float](dst, g, x []F) {
-	s := step(x, len(dst))
-	for i, v := range g {
+	sg, sx := step(g, len(dst)), step(x, len(dst))
+	for i := range dst {
+		v := g[i*sg]
 		if v != 0 {
-			dst[i] += F(v * x[i*s])
+			dst[i] += F(v * x[i*sx])
 		}
 	}
 }
 
 // DivAdd is dst[i] += g[i] / x[i] where g[i] is not 0.
 func DivAdd(dst, g, x []float32) {
-	checkLen("DivAdd", "g", len(g), len(dst))
-	sx := advance("DivAdd", "x", len(x), len(dst))
+	sg, sx := advance("DivAdd", "g", len(g), len(dst)), advance("DivAdd", "x", len(x), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		divAddSIMD(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, 0, 0)
+		divAddSIMD(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sg, sx, 0, 0)
 	default:
 		DivAddRef(dst, g, x)
 	}
@@ -43,22 +42,22 @@ func DivAdd(dst, g, x []float32) {
 
 // DivAddRef is the plain Go [DivAdd].
 func DivAddRef[F Float](dst, g, x []F) {
-	s := step(x, len(dst))
-	for i, v := range g {
+	sg, sx := step(g, len(dst)), step(x, len(dst))
+	for i := range dst {
+		v := g[i*sg]
 		if v != 0 {
-			dst[i] += v / x[i*s]
+			dst[i] += v / x[i*sx]
 		}
 	}
 }
 
 // AddIf is dst[i] += g[i] where x[i] is not 0.
 func AddIf(dst, g, x []float32) {
-	checkLen("AddIf", "g", len(g), len(dst))
-	sx := advance("AddIf", "x", len(x), len(dst))
+	sg, sx := advance("AddIf", "g", len(g), len(dst)), advance("AddIf", "x", len(x), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		addIfSIMD(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, 0, 0)
+		addIfSIMD(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sg, sx, 0, 0)
 	default:
 		AddIfRef(dst, g, x)
 	}
@@ -66,9 +65,10 @@ func AddIf(dst, g, x []float32) {
 
 // AddIfRef is the plain Go [AddIf].
 func AddIfRef[F Float](dst, g, x []F) {
-	s := step(x, len(dst))
-	for i, v := range g {
-		if x[i*s] != 0 {
+	sg, sx := step(g, len(dst)), step(x, len(dst))
+	for i := range dst {
+		v := g[i*sg]
+		if x[i*sx] != 0 {
 			dst[i] += v
 		}
 	}
@@ -76,12 +76,11 @@ func AddIfRef[F Float](dst, g, x []F) {
 
 // AddUnless is dst[i] += g[i] where x[i] is 0.
 func AddUnless(dst, g, x []float32) {
-	checkLen("AddUnless", "g", len(g), len(dst))
-	sx := advance("AddUnless", "x", len(x), len(dst))
+	sg, sx := advance("AddUnless", "g", len(g), len(dst)), advance("AddUnless", "x", len(x), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		addUnlessSIMD(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, 0, 0)
+		addUnlessSIMD(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sg, sx, 0, 0)
 	default:
 		AddUnlessRef(dst, g, x)
 	}
@@ -89,9 +88,10 @@ func AddUnless(dst, g, x []float32) {
 
 // AddUnlessRef is the plain Go [AddUnless].
 func AddUnlessRef[F Float](dst, g, x []F) {
-	s := step(x, len(dst))
-	for i, v := range g {
-		if x[i*s] == 0 {
+	sg, sx := step(g, len(dst)), step(x, len(dst))
+	for i := range dst {
+		v := g[i*sg]
+		if x[i*sx] == 0 {
 			dst[i] += v
 		}
 	}
@@ -99,12 +99,11 @@ func AddUnlessRef[F Float](dst, g, x []F) {
 
 // AddSigned is dst[i] += g[i] where x[i] is above 0, dst[i] -= g[i] where it is below.
 func AddSigned(dst, g, x []float32) {
-	checkLen("AddSigned", "g", len(g), len(dst))
-	sx := advance("AddSigned", "x", len(x), len(dst))
+	sg, sx := advance("AddSigned", "g", len(g), len(dst)), advance("AddSigned", "x", len(x), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		addSignedSIMD(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, 0, 0)
+		addSignedSIMD(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sg, sx, 0, 0)
 	default:
 		AddSignedRef(dst, g, x)
 	}
@@ -112,12 +111,13 @@ func AddSigned(dst, g, x []float32) {
 
 // AddSignedRef is the plain Go [AddSigned].
 func AddSignedRef[F Float](dst, g, x []F) {
-	s := step(x, len(dst))
-	for i, v := range g {
+	sg, sx := step(g, len(dst)), step(x, len(dst))
+	for i := range dst {
+		v := g[i*sg]
 		switch {
-		case x[i*s] > 0:
+		case x[i*sx] > 0:
 			dst[i] += v
-		case x[i*s] < 0:
+		case x[i*sx] < 0:
 			dst[i] -= v
 		}
 	}
@@ -125,12 +125,11 @@ func AddSignedRef[F Float](dst, g, x []F) {
 
 // AddWithin is dst[i] += g[i] where lo ≤ x[i] ≤ hi.
 func AddWithin(dst, g, x []float32, lo, hi float32) {
-	checkLen("AddWithin", "g", len(g), len(dst))
-	sx := advance("AddWithin", "x", len(x), len(dst))
+	sg, sx := advance("AddWithin", "g", len(g), len(dst)), advance("AddWithin", "x", len(x), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
-		addWithinSIMD(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sx, lo, hi)
+		addWithinSIMD(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sg, sx, lo, hi)
 	default:
 		AddWithinRef(dst, g, x, lo, hi)
 	}
@@ -138,13 +137,58 @@ func AddWithin(dst, g, x []float32, lo, hi float32) {
 
 // AddWithinRef is the plain Go [AddWithin].
 func AddWithinRef[F Float](dst, g, x []F, lo, hi F) {
-	s := step(x, len(dst))
-	for i, v := range g {
-		if x[i*s] >= lo && x[i*s] <= hi {
+	sg, sx := step(g, len(dst)), step(x, len(dst))
+	for i := range dst {
+		v := g[i*sg]
+		if x[i*sx] >= lo && x[i*sx] <= hi {
 			dst[i] += v
 		}
 	}
 }
+
+// MinimumBack is the gradient of [MinimumTo] with respect to a, or to b with both changed over: dst[i] += g[i] where
+// a[i] < b[i], and half of it where they are equal. Each of the three may be one value.
+func MinimumBack(dst, g, a, b []float32) {
+	sg := advance("MinimumBack", "g", len(g), len(dst))
+	sa, sb := advance("MinimumBack", "a", len(a), len(dst)), advance("MinimumBack", "b", len(b), len(dst))
+	switch {
+	case len(dst) == 0:
+	case active >= levelAVX2:
+		minimumBackSIMD(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sg, sa, sb)
+	default:
+		MinimumBackRef(dst, g, a, b)
+	}
+}
+
+// MinimumBackRef is the plain Go [MinimumBack].
+func MinimumBackRef[F Float](dst, g, a, b []F) {
+	sg, sa, sb := step(g, len(dst)), step(a, len(dst)), step(b, len(dst))
+	for i := range dst {
+		switch x, y := a[i*sa], b[i*sb]; {
+		case x < y:
+			dst[i] += g[i*sg]
+		case x == y:
+			dst[i] += F(g[i*sg] * 0.5)
+		}
+	}
+}
+
+// MaximumBack is the gradient of [MaximumTo] with respect to a, or to b with both changed over: dst[i] += g[i] where
+// a[i] > b[i], and half of it where they are equal. Each of the three may be one value.
+func MaximumBack(dst, g, a, b []float32) {
+	sg := advance("MaximumBack", "g", len(g), len(dst))
+	sa, sb := advance("MaximumBack", "a", len(a), len(dst)), advance("MaximumBack", "b", len(b), len(dst))
+	switch {
+	case len(dst) == 0:
+	case active >= levelAVX2:
+		maximumBackSIMD(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)), sg, sa, sb)
+	default:
+		MaximumBackRef(dst, g, a, b)
+	}
+}
+
+// MaximumBackRef is the plain Go [MaximumBack].
+func MaximumBackRef[F Float](dst, g, a, b []F) { MinimumBackRef(dst, g, b, a) }
 
 // SelectTo is dst[i] = a[i] where mask[i] is not 0, else b[i]. Each of the three may be one value.
 func SelectTo(dst, mask, a, b []float32) {

@@ -7,20 +7,23 @@
 
 // A function here chooses between AVX2 and AVX-512 itself: both give the same bits.
 
-// INTO is a function of (dst, grad, x *float32, n, sx uintptr, lo, hi float32): OP(d, g, x, t, u) adds to d, dst[i],
-// what grad[i] and x[i] give, or -0, which changes nothing. x advances by sx bytes, 32 or 0, for eight values. Y15 is 0,
-// Y14 is -0, Y12 is lo, Y11 is hi, and t and u are free. OPZ is OP for AVX-512, which adds only where K2 is set.
+// INTO is a function of (dst, grad, x *float32, n, sg, sx uintptr, lo, hi float32): OP(d, g, x, t, u) adds to d, dst[i],
+// what grad[i] and x[i] give, or -0, which changes nothing. grad and x advance by sg and sx bytes, 32 or 0, for eight
+// values. Y15 is 0, Y14 is -0, Y12 is lo, Y11 is hi, and t and u are free. OPZ is OP for AVX-512, which adds only where
+// K2 is set.
 #define INTO(name, OP, OPZ) \
-TEXT name(SB), NOSPLIT, $128-48;     \
+TEXT name(SB), NOSPLIT, $192-56;     \
 	MOVQ         dst+0(FP), DI;      \
 	MOVQ         grad+8(FP), SI;     \
 	MOVQ         x+16(FP), DX;       \
 	MOVQ         n+24(FP), CX;       \
-	MOVQ         sx+32(FP), R9;      \
+	MOVQ         sg+32(FP), R8;      \
+	MOVQ         sx+40(FP), R9;      \
 	IFAVX512(avx512);                \
-	VBROADCASTSS lo+40(FP), Y12;     \
-	VBROADCASTSS hi+44(FP), Y11;     \
-	SPREAD(DX, R9, 0, both)          \
+	VBROADCASTSS lo+48(FP), Y12;     \
+	VBROADCASTSS hi+52(FP), Y11;     \
+	SPREAD(SI, R8, 0, grad)          \
+	SPREAD(DX, R9, 64, both)         \
 	VXORPS       Y15, Y15, Y15;      \
 	VMOVUPS      ·functionTable+0(SB), Y14; \
 	SUBQ         $16, CX;            \
@@ -29,14 +32,14 @@ wide:                                \
 	VMOVUPS      (DI), Y0;           \
 	VMOVUPS      32(DI), Y5;         \
 	VMOVUPS      (SI), Y1;           \
-	VMOVUPS      32(SI), Y6;         \
+	VMOVUPS      (SI)(R8*1), Y6;     \
 	VMOVUPS      (DX), Y2;           \
 	VMOVUPS      (DX)(R9*1), Y7;     \
 	OP(Y0, Y1, Y2, Y3, Y4);          \
 	OP(Y5, Y6, Y7, Y8, Y9);          \
 	VMOVUPS      Y0, (DI);           \
 	VMOVUPS      Y5, 32(DI);         \
-	ADDQ         $64, SI;            \
+	LEAQ         (SI)(R8*2), SI;     \
 	LEAQ         (DX)(R9*2), DX;     \
 	ADDQ         $64, DI;            \
 	SUBQ         $16, CX;            \
@@ -49,7 +52,7 @@ short:                               \
 	VMOVUPS      (DX), Y2;           \
 	OP(Y0, Y1, Y2, Y3, Y4);          \
 	VMOVUPS      Y0, (DI);           \
-	ADDQ         $32, SI;            \
+	ADDQ         R8, SI;             \
 	ADDQ         R9, DX;             \
 	ADDQ         $32, DI;            \
 	SUBQ         $8, CX;             \
@@ -66,9 +69,10 @@ done:                                \
 	VZEROUPPER;                      \
 	RET;                             \
 avx512:                              \
-	SPREAD16(DX, R9, 0, both16)      \
-	VBROADCASTSS lo+40(FP), Z12;     \
-	VBROADCASTSS hi+44(FP), Z11;     \
+	SPREAD16(SI, R8, 0, grad16)      \
+	SPREAD16(DX, R9, 64, both16)     \
+	VBROADCASTSS lo+48(FP), Z12;     \
+	VBROADCASTSS hi+52(FP), Z11;     \
 	VPXORD       Z15, Z15, Z15;      \
 	VBROADCASTSS ·functionTable+0(SB), Z14; \
 	SUBQ         $32, CX;            \
@@ -77,14 +81,14 @@ wide16:                              \
 	VMOVUPS      (DI), Z0;           \
 	VMOVUPS      64(DI), Z5;         \
 	VMOVUPS      (SI), Z1;           \
-	VMOVUPS      64(SI), Z6;         \
+	VMOVUPS      (SI)(R8*1), Z6;     \
 	VMOVUPS      (DX), Z2;           \
 	VMOVUPS      (DX)(R9*1), Z7;     \
 	OPZ(Z0, Z1, Z2);                 \
 	OPZ(Z5, Z6, Z7);                 \
 	VMOVUPS      Z0, (DI);           \
 	VMOVUPS      Z5, 64(DI);         \
-	SUBQ         $-128, SI;          \
+	LEAQ         (SI)(R8*2), SI;     \
 	LEAQ         (DX)(R9*2), DX;     \
 	SUBQ         $-128, DI;          \
 	SUBQ         $32, CX;            \
@@ -97,7 +101,7 @@ short16:                             \
 	VMOVUPS      (DX), Z2;           \
 	OPZ(Z0, Z1, Z2);                 \
 	VMOVUPS      Z0, (DI);           \
-	ADDQ         $64, SI;            \
+	ADDQ         R8, SI;             \
 	ADDQ         R9, DX;             \
 	ADDQ         $64, DI;            \
 	SUBQ         $16, CX;            \

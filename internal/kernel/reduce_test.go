@@ -19,6 +19,8 @@ var reductions = []struct {
 		func(x, _ []float32) float64 { return CenteredSumSquaresRef(x, 0.3) }},
 	{"SumWhere", SumWhere, SumWhereRef[float32]},
 	{"Max", func(x, _ []float32) float64 { return float64(Max(x)) }, func(x, _ []float32) float64 { return float64(MaxRef(x)) }},
+	{"MaxWhere", func(x, y []float32) float64 { return float64(MaxWhere(x, y)) },
+		func(x, y []float32) float64 { return float64(MaxWhereRef(x, y)) }},
 	{"Min", func(x, _ []float32) float64 { return float64(Min(x)) }, func(x, _ []float32) float64 { return float64(MinRef(x)) }},
 	{"CountNonZero", func(x, _ []float32) float64 { return float64(CountNonZero(x)) },
 		func(x, _ []float32) float64 { return float64(CountNonZeroRef(x)) }},

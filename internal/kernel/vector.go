@@ -35,7 +35,7 @@ func DotRef[F Float](x, y []F) F {
 func Axpy(alpha float32, x, y []float32) {
 	checkLen("Axpy", "y", len(y), len(x))
 	if active >= levelAVX2 {
-		axpySIMD(unsafe.SliceData(y), unsafe.SliceData(x), &alpha, uintptr(len(x)), 0, 0, 0)
+		axpySIMD(unsafe.SliceData(y), unsafe.SliceData(x), &alpha, uintptr(len(x)), 32, 0, 0, 0)
 		return
 	}
 	AxpyRef(alpha, x, y)

@@ -53,6 +53,10 @@ var wides = []struct {
 	f, ref func(dst, x, y, z []float32)
 }{
 	{"DivBack", DivBack, DivBackRef[float32]},
+	{"MinimumBack", MinimumBack, MinimumBackRef[float32]},
+	{"MaximumBack", MaximumBack, MaximumBackRef[float32]},
+	{"MulAdd", func(dst, x, y, _ []float32) { MulAdd(dst, x, y) }, func(dst, x, y, _ []float32) { MulAddRef(dst, x, y) }},
+	{"Axpy", func(dst, x, _, _ []float32) { Axpy(-0.7, x, dst) }, func(dst, x, _, _ []float32) { AxpyRef(-0.7, x, dst) }},
 	{"AddCentered", func(dst, x, _, _ []float32) { AddCentered(dst, x, 0.1, -3.7) },
 		func(dst, x, _, _ []float32) { AddCenteredRef(dst, x, 0.1, -3.7) }},
 	{"SoftmaxBack", func(dst, x, y, _ []float32) { SoftmaxBack(dst, x, y) }, func(dst, x, y, _ []float32) { SoftmaxBackRef(dst, x, y) }},
@@ -80,6 +84,9 @@ func TestWide(t *testing.T) {
 						}
 					}
 					want := append([]float32(nil), dst.x...)
+					if n > 2 {
+						y.x[1], y.x[2] = z.x[1], z.x[2] // ties
+					}
 					for _, g := range []*guarded{dst, x, y, z} {
 						g.seal()
 					}
@@ -107,10 +114,23 @@ func TestWide(t *testing.T) {
 					}
 				}
 				got, want := make([]float32, n), make([]float32, n)
-				DivBack(got, ops[0], ops[1], ops[2])
-				DivBackRef(want, ops[0], ops[1], ops[2])
-				if !sameBits(got, want) {
-					t.Fatalf("DivBack of %d with one value in %03b: got %v, want %v", n, which, got, want)
+				for _, c := range wides[:3] {
+					clear(got)
+					clear(want)
+					c.f(got, ops[0], ops[1], ops[2])
+					c.ref(want, ops[0], ops[1], ops[2])
+					if !sameBits(got, want) {
+						t.Fatalf("%s of %d with one value in %03b: got %v, want %v", c.name, n, which, got, want)
+					}
+				}
+				for _, m := range masked {
+					clear(got)
+					clear(want)
+					m.f(got, ops[0], ops[1])
+					m.ref(want, ops[0], ops[1])
+					if !sameBits(got, want) {
+						t.Fatalf("%s of %d with one value in %03b: got %v, want %v", m.name, n, which, got, want)
+					}
 				}
 				PowTo(got, ops[0], ops[1])
 				PowRef(want, ops[0], ops[1])

@@ -8,7 +8,6 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/hudrl/hudrl/bindings/luax"
-	tensors "github.com/hudrl/hudrl/bindings/tensor"
 	"github.com/hudrl/hudrl/runtime/loss"
 	"github.com/hudrl/hudrl/runtime/tensor"
 )
@@ -16,6 +15,8 @@ import (
 // advantages are the estimators, each f(rewards, {group_idx=, traj_idx=, …}).
 func advantages() map[string]lua.LGFunction {
 	f := map[string]lua.LGFunction{"overlong_penalty": overlongPenalty, "gdpo": gdpo}
+	maps.Copy(f, tokenwise())
+	maps.Copy(f, shaping())
 	for _, name := range loss.Estimators() {
 		f[name] = func(L *lua.LState) int { return estimate(L, name) }
 	}
@@ -166,13 +167,5 @@ func pushLike(a *luax.Args, v lua.LValue, out []float64) int {
 		a.L.Push(luax.List(a.VM(), out))
 		return 1
 	}
-	b := tensors.Of(a.VM())
-	t := b.Allocator().Zeros(len(out))
-	for i, x := range out {
-		if t.Err() == nil {
-			t.Data()[i] = float32(x)
-		}
-	}
-	a.L.Push(b.Wrap(a.L, t))
-	return 1
+	return push(a, out)
 }

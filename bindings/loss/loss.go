@@ -6,6 +6,7 @@
 //	options.go    options of the losses, and a loss of data
 //	data.go       what a loss is computed from
 //	custom.go     a Lua function as a custom loss
+//	distribution.go, tokenwise.go, shaping.go   functions of tensors, and of more than rewards
 //	register.go   losses of the script's own, and the list of all
 //	check.go      loss.check
 package loss
@@ -53,6 +54,13 @@ func Open(vm *runtime.VM) (lua.LValue, error) {
 			a.End()
 			return c.compute(&a, data)
 		}
+		if short, ok := strings.CutPrefix(name, "kl."); ok {
+			kl[short] = call
+		} else {
+			f[name] = call
+		}
+	}
+	for name, call := range tensorLosses() {
 		if short, ok := strings.CutPrefix(name, "kl."); ok {
 			kl[short] = call
 		} else {

@@ -63,6 +63,25 @@ function K.k3_is(data, opts) end
 ---@return tensor loss, table<string, number> metrics
 function K.k3_score(data, opts) end
 
+---The divergence KL(policy || reference) itself, sum of p*(log p - log p_ref) over the
+---vocabulary, from logits [N, V] of both; the reference is held constant. -inf is
+---probability 0. Where only the policy allows a token the divergence is infinite, which
+---raises. Metric: kl.
+---
+---    > policy = tensor({ { 0, 0 } }):requires_grad_()
+---    > kl = loss.kl.exact(policy, tensor({ { 0, 1.0986123 } }))
+---    > kl:item()
+---    0.14384104311466
+---    > kl:backward()
+---    > policy.grad
+---      0.2747 -0.2747
+---    [float32 1x2]
+---@param logits tensor
+---@param reference tensor
+---@param opts hud.CoefOptions?
+---@return tensor loss, table<string, number> metrics
+function K.exact(logits, reference, opts) end
+
 ---@class hud.KLController
 ---@field target number the divergence to keep
 ---@field n number? samples since the last call, default 1

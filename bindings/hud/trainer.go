@@ -2,6 +2,8 @@ package hud
 
 import (
 	"fmt"
+	"io"
+	"slices"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -62,14 +64,45 @@ func (l *library) newTrainer(L *lua.LState) int {
 	if model == "" {
 		a.Fail("model: got an empty name")
 	}
-	for _, name := range []string{"api_key", "base_url", "api_url"} {
-		if o.Has(name) {
-			a.FailHint("leave it out: the host chose the service", "%s: this service is not reached over the network", name)
-		}
-	}
-	client := hud.NewTrainingClient(l.svc, model, hud.TrainingClientOptions{Warn: l.warn})
+	client := hud.NewTrainingClient(l.serviceAt(L, &a, &o), model, hud.TrainingClientOptions{Warn: l.warn})
 	L.Push(luax.Wrap(L, &trainer{TrainingClient: client, offsets: map[string][]int{}}))
 	return 1
+}
+
+// serviceAt is the host's service, or the one at the address, or with the key,
+// that a script gives. An address needs a capability.
+func (l *library) serviceAt(L *lua.LState, a *luax.Args, o *luax.Options) hud.Service {
+	at := hud.Address{APIKey: hud.Secret(o.String("api_key", "")), BaseURL: o.String("base_url", ""), APIURL: o.String("api_url", "")}
+	if at == (hud.Address{}) {
+		return l.svc
+	}
+	relocator, ok := l.svc.svc.(hud.Relocator)
+	for _, option := range []struct{ name, value, address string }{
+		{"api_key", string(at.APIKey), ""}, {"base_url", at.BaseURL, at.BaseURL}, {"api_url", at.APIURL, at.APIURL},
+	} {
+		if option.value == "" {
+			continue
+		}
+		if !ok {
+			a.FailHint("leave it out: the host chose the service", "%s: this service is not reached over the network", option.name)
+		}
+		if option.address == "" {
+			continue
+		}
+		host, err := hud.HostPort(option.address)
+		if err != nil {
+			a.Fail("%s: %v", option.name, err)
+		}
+		if !slices.Contains(l.vm.Capabilities().Hosts, host) {
+			a.FailHint("--allow-net "+host+" allows it; a host program sets Capabilities.Hosts", "%s: this script may not reach %s", option.name, host)
+		}
+	}
+	svc, err := relocator.At(at)
+	l.check(L, err)
+	if closer, ok := svc.(io.Closer); ok {
+		l.vm.OnClose(func() { closer.Close() })
+	}
+	return &waiting{vm: l.vm, svc: svc}
 }
 
 var passOptions = []string{"loss_fn", "loss_fn_config", "group_size", "reward_scale", "num_substeps"}

@@ -6,6 +6,7 @@
 //	flags.go    kinds of flags, and what is wrong with one
 //	complete.go what the shell completes
 //	service.go  the training service, opened when first needed
+//	choose.go   which one that is
 //	run.go repl.go chat.go models.go manage.go loss.go doc.go version.go
 //
 // Run is the whole program as a function of a State, so tests run it in

@@ -73,8 +73,12 @@ func (a *app) completeCheckpoint(f *serviceFlags) cobra.CompletionFunc {
 	}
 }
 
-// peek calls look with the embedded service, opened for reading.
+// peek calls look with the embedded service, opened for reading. Nothing is
+// asked of a service over the network.
 func (a *app) peek(f *serviceFlags, look func(*local.Service)) {
+	if f.choice(a) != localName {
+		return
+	}
 	dir, err := a.dataDir(f.data)
 	if err != nil {
 		return

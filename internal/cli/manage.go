@@ -31,7 +31,7 @@ func (a *app) createCommand() *cobra.Command {
 			return &usageError{"hudrl models create: missing --shape", "nano or mini"}
 		}
 		o.Name = args[0]
-		embedded, err := svc.get()
+		embedded, err := svc.embedded("hudrl models create")
 		if err != nil {
 			return err
 		}
@@ -62,7 +62,7 @@ read.`,
 	dtype.complete(cmd, "dtype")
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	return a.withService(cmd, func(svc *lazyService, args []string) error {
-		embedded, err := svc.get()
+		embedded, err := svc.embedded("hudrl models export")
 		if err != nil {
 			return err
 		}
@@ -88,7 +88,7 @@ files nothing refers to. Checkpoint rows stay.`,
 	}
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	return a.withService(cmd, func(svc *lazyService, _ []string) error {
-		embedded, err := svc.get()
+		embedded, err := svc.embedded("hudrl models gc")
 		if err != nil {
 			return err
 		}

@@ -103,7 +103,7 @@ func (a *app) listCommand() *cobra.Command {
 		fmt.Fprint(a.Stdout, plot.Table([]plot.Column{
 			{Title: "NAME"}, {Title: "MODEL"}, {Title: "ID"}, {Title: "PROVIDER"}, {Title: "AGENT"}, {Title: "TRAINABLE"},
 		}, rows, a.style()))
-		fmt.Fprintln(a.Stdout, a.style().Dim("\nData: "+svc.dir))
+		fmt.Fprintln(a.Stdout, a.style().Dim("\n"+svc.where))
 		return nil
 	})
 }

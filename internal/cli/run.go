@@ -78,6 +78,7 @@ func (a *app) readScript(file string) (name, source, dir string, err error) {
 func (a *app) host(f *scriptFlags, svc *lazyService, dir string, args []string) runtime.Config {
 	config := bindings.Default(svc)
 	f.apply(a, &config)
+	svc.say = func(line string) { config.Logger.Info(line) }
 	if dir == "" {
 		dir = a.Dir
 	}

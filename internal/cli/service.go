@@ -22,28 +22,11 @@ type serviceFlags struct {
 func (f *serviceFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	f.keep = choice{"recent", []string{"recent", "all"}}
-	flags.StringVar(&f.service, "service", "", "the training `SERVICE`: local, the one inside this program [HUDRL_SERVICE]")
+	flags.StringVar(&f.service, "service", "", "the training `SERVICE`: local, inside this program; hud; or an address [HUDRL_SERVICE]")
 	flags.StringVar(&f.data, "data", "", "keep models under `DIR` [HUDRL_HOME] (default: the user's data directory)")
 	flags.Var(&f.keep, "keep", "keep the weights and optimizer state of `WHICH` checkpoints: recent or all")
 	f.keep.complete(cmd, "keep")
-	(&choice{want: []string{"local"}}).complete(cmd, "service")
-}
-
-// open checks the flags and returns the service, which does nothing before it
-// is first used.
-func (f *serviceFlags) open(a *app) (*lazyService, error) {
-	name := f.service
-	if name == "" {
-		name, _ = a.Getenv("HUDRL_SERVICE")
-	}
-	if name != "" && name != "local" {
-		return nil, &usageError{
-			message: "service " + name + ": this build has only the embedded service",
-			hint:    "want --service local, or none",
-		}
-	}
-	dir, err := a.dataDir(f.data)
-	return &lazyService{dir: dir, err: err, options: local.Options{KeepAll: f.keep.value == "all"}, opened: a.notePortable}, nil
+	(&choice{want: []string{localName, "hud"}}).complete(cmd, "service")
 }
 
 // notePortable says what to expect where the fast kernels are missing.
@@ -53,32 +36,31 @@ func (a *app) notePortable() {
 	}
 }
 
-// A lazyService opens the embedded service when it is first asked something:
-// a script that trains nothing starts at once and leaves no directory behind.
+// A lazyService opens the chosen service when it is first asked something: a
+// script that trains nothing starts at once and leaves no directory behind.
 type lazyService struct {
-	dir     string // "" when there is none: err says why
-	options local.Options
-	opened  func() // called once, after the first Open
+	dir   string // where the embedded service's models are, "" for nowhere
+	where string // the service, for people
+	open  func() (backend, error)
+	say   func(line string) // tells the user something; set before the first use
 
 	mu     sync.Mutex
-	svc    *local.Service
-	err    error // a failed Open is not tried again
+	svc    backend
+	err    error // a failed open is not tried again
 	closed bool
 }
 
 var errServiceClosed = errors.New("the training service is closed")
 
 // get is the open service.
-func (l *lazyService) get() (*local.Service, error) {
+func (l *lazyService) get() (backend, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case l.closed:
 		return nil, errServiceClosed
 	case l.svc == nil && l.err == nil:
-		if l.svc, l.err = local.Open(l.dir, l.options); l.err == nil {
-			l.opened()
-		}
+		l.svc, l.err = l.open()
 	}
 	return l.svc, l.err
 }
@@ -101,10 +83,11 @@ var (
 	_ hud.TokenizerSource = (*lazyService)(nil)
 	_ hud.StateKeeper     = (*lazyService)(nil)
 	_ hud.Tracer          = (*lazyService)(nil)
+	_ hud.Relocator       = (*lazyService)(nil)
 )
 
 // with calls f with the open service.
-func with[T any](l *lazyService, f func(*local.Service) (T, error)) (T, error) {
+func with[T any](l *lazyService, f func(backend) (T, error)) (T, error) {
 	svc, err := l.get()
 	if err != nil {
 		var zero T
@@ -114,19 +97,19 @@ func with[T any](l *lazyService, f func(*local.Service) (T, error)) (T, error) {
 }
 
 func (l *lazyService) Models(ctx context.Context) ([]hud.Model, error) {
-	return with(l, func(s *local.Service) ([]hud.Model, error) { return s.Models(ctx) })
+	return with(l, func(s backend) ([]hud.Model, error) { return s.Models(ctx) })
 }
 
 func (l *lazyService) Resolve(ctx context.Context, name string) (hud.Model, error) {
-	return with(l, func(s *local.Service) (hud.Model, error) { return s.Resolve(ctx, name) })
+	return with(l, func(s backend) (hud.Model, error) { return s.Resolve(ctx, name) })
 }
 
 func (l *lazyService) Fork(ctx context.Context, sourceModelID, name string) (hud.Model, error) {
-	return with(l, func(s *local.Service) (hud.Model, error) { return s.Fork(ctx, sourceModelID, name) })
+	return with(l, func(s backend) (hud.Model, error) { return s.Fork(ctx, sourceModelID, name) })
 }
 
 func (l *lazyService) Checkpoints(ctx context.Context, modelID string) ([]hud.Checkpoint, error) {
-	return with(l, func(s *local.Service) ([]hud.Checkpoint, error) { return s.Checkpoints(ctx, modelID) })
+	return with(l, func(s backend) ([]hud.Checkpoint, error) { return s.Checkpoints(ctx, modelID) })
 }
 
 func (l *lazyService) SetHead(ctx context.Context, modelID, checkpointID string) error {
@@ -138,51 +121,67 @@ func (l *lazyService) SetHead(ctx context.Context, modelID, checkpointID string)
 }
 
 func (l *lazyService) Losses(ctx context.Context, modelID string) ([]string, error) {
-	return with(l, func(s *local.Service) ([]string, error) { return s.Losses(ctx, modelID) })
+	return with(l, func(s backend) ([]string, error) { return s.Losses(ctx, modelID) })
 }
 
 func (l *lazyService) ForwardBackward(ctx context.Context, modelID string, req *hud.ForwardBackwardRequest) (*hud.ForwardBackwardResult, error) {
-	return with(l, func(s *local.Service) (*hud.ForwardBackwardResult, error) {
+	return with(l, func(s backend) (*hud.ForwardBackwardResult, error) {
 		return s.ForwardBackward(ctx, modelID, req)
 	})
 }
 
 func (l *lazyService) Forward(ctx context.Context, modelID string, req *hud.ForwardRequest) (*hud.ForwardResult, error) {
-	return with(l, func(s *local.Service) (*hud.ForwardResult, error) { return s.Forward(ctx, modelID, req) })
+	return with(l, func(s backend) (*hud.ForwardResult, error) { return s.Forward(ctx, modelID, req) })
 }
 
 func (l *lazyService) Backward(ctx context.Context, modelID string, req *hud.BackwardRequest) (*hud.ForwardBackwardResult, error) {
-	return with(l, func(s *local.Service) (*hud.ForwardBackwardResult, error) { return s.Backward(ctx, modelID, req) })
+	return with(l, func(s backend) (*hud.ForwardBackwardResult, error) { return s.Backward(ctx, modelID, req) })
 }
 
 func (l *lazyService) OptimStep(ctx context.Context, modelID string, req *hud.OptimStepRequest) (*hud.OptimStepResult, error) {
-	return with(l, func(s *local.Service) (*hud.OptimStepResult, error) { return s.OptimStep(ctx, modelID, req) })
+	return with(l, func(s backend) (*hud.OptimStepResult, error) { return s.OptimStep(ctx, modelID, req) })
 }
 
 func (l *lazyService) Chat(ctx context.Context, req *hud.ChatRequest) (*hud.ChatResponse, error) {
-	return with(l, func(s *local.Service) (*hud.ChatResponse, error) { return s.Chat(ctx, req) })
+	return with(l, func(s backend) (*hud.ChatResponse, error) { return s.Chat(ctx, req) })
 }
 
+// Tokenizer fails where the service hands out none.
 func (l *lazyService) Tokenizer(ctx context.Context, model string) (hud.Tokenizer, error) {
-	return with(l, func(s *local.Service) (hud.Tokenizer, error) { return s.Tokenizer(ctx, model) })
+	return with(l, func(s backend) (hud.Tokenizer, error) {
+		if source, ok := s.(hud.TokenizerSource); ok {
+			return source.Tokenizer(ctx, model)
+		}
+		return nil, &hud.Error{Op: "tokenizer", Code: hud.CodeValidation, Detail: "the service hands out no tokenizers"}
+	})
 }
 
+// State is nil where the service keeps none.
 func (l *lazyService) State(ctx context.Context, name string) (json.RawMessage, error) {
-	return with(l, func(s *local.Service) (json.RawMessage, error) { return s.State(ctx, name) })
+	return with(l, func(s backend) (json.RawMessage, error) {
+		if keeper, ok := s.(hud.StateKeeper); ok {
+			return keeper.State(ctx, name)
+		}
+		return nil, nil
+	})
+}
+
+// trace calls f with the service where it keeps traces.
+func (l *lazyService) trace(f func(hud.Tracer) error) error {
+	svc, err := l.get()
+	if err != nil {
+		return err
+	}
+	if tracer, ok := svc.(hud.Tracer); ok {
+		return f(tracer)
+	}
+	return nil
 }
 
 func (l *lazyService) EnterTrace(ctx context.Context, t hud.TraceEnter) error {
-	svc, err := l.get()
-	if err != nil {
-		return err
-	}
-	return svc.EnterTrace(ctx, t)
+	return l.trace(func(tracer hud.Tracer) error { return tracer.EnterTrace(ctx, t) })
 }
 
 func (l *lazyService) ExitTrace(ctx context.Context, t hud.TraceExit) error {
-	svc, err := l.get()
-	if err != nil {
-		return err
-	}
-	return svc.ExitTrace(ctx, t)
+	return l.trace(func(tracer hud.Tracer) error { return tracer.ExitTrace(ctx, t) })
 }

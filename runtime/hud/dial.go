@@ -63,8 +63,9 @@ type Remote struct {
 }
 
 var (
-	_ Service = (*Remote)(nil)
-	_ Tracer  = (*Remote)(nil)
+	_ Service   = (*Remote)(nil)
+	_ Tracer    = (*Remote)(nil)
+	_ Relocator = (*Remote)(nil)
 )
 
 // Dial makes a client; nothing is sent yet. A service without a key is only
@@ -139,9 +140,8 @@ type Address struct {
 	APIURL  string // of the catalog
 }
 
-// At is the service at a script's address. The host's key goes only to the
-// host's addresses: with an address of its own a script needs a key of its
-// own.
+// At implements Relocator. With an address of its own a script needs a key of
+// its own, also for the addresses it left to the host.
 func (r *Remote) At(a Address) (Service, error) {
 	c := r.config
 	if a.BaseURL != "" || a.APIURL != "" {

@@ -60,6 +60,12 @@ type TokenizerSource interface {
 	Tokenizer(ctx context.Context, model string) (Tokenizer, error)
 }
 
+// A Relocator makes the service that a script asks for by an address or a key
+// of its own. It never shows the host's key to an address the script chose.
+type Relocator interface {
+	At(a Address) (Service, error)
+}
+
 // A StateKeeper stores OptimStepRequest.State in the step's transaction.
 type StateKeeper interface {
 	// State returns what the last acknowledged step stored under name, nil

@@ -41,32 +41,27 @@ type Settings struct {
 	NoTelemetry bool   // HUD_TELEMETRY_ENABLED=false: rollouts are not reported
 }
 
-// An Environment is where LoadSettings looks. The zero value is the process's
-// own.
+// An Environment is where LoadSettings looks.
 type Environment struct {
 	Getenv   func(name string) (string, bool)
 	ReadFile func(name string) ([]byte, error)
 	Dir      string // whose .env is read; "" is the working directory
-	Home     string // whose .hud/.env is read; "" is the user's home
+	Home     string // whose .hud/.env is read; "" is nobody's
+}
+
+func processEnvironment() Environment {
+	home, _ := os.UserHomeDir() // without a home there is no file in it
+	return Environment{Getenv: os.LookupEnv, ReadFile: os.ReadFile, Home: home}
 }
 
 // LoadSettings reads the HUD_ variables as HUD's Python client does: from the
 // process's environment, else from .env in the working directory, else from
 // ~/.hud/.env; a file that cannot be read is passed over. A variable that is
-// set but empty counts as set. At most one Environment may be given.
+// set but empty counts as set. An Environment takes the process's place.
 func LoadSettings(from ...Environment) (Settings, error) {
-	var e Environment
+	e := processEnvironment()
 	if len(from) > 0 {
 		e = from[0]
-	}
-	if e.Getenv == nil {
-		e.Getenv = os.LookupEnv
-	}
-	if e.ReadFile == nil {
-		e.ReadFile = os.ReadFile
-	}
-	if e.Home == "" {
-		e.Home, _ = os.UserHomeDir() // without a home there is no file in it
 	}
 	files := []string{filepath.Join(e.Dir, ".env")}
 	if e.Home != "" {

@@ -118,7 +118,7 @@ local Trainer = {}
 
 ---Makes a training client for a model's id, slug or display name.
 ---@param model string
----@param opts? { api_key: string?, base_url: string?, api_url: string? } for a service over HTTP; the embedded service refuses them
+---@param opts? { api_key: string?, base_url: string?, api_url: string? } another service over HTTP, or another key; an address needs --allow-net, and never sees the key of the user
 ---@return hud.Trainer
 function hud.TrainingClient(model, opts) end
 

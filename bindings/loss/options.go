@@ -30,6 +30,7 @@ type configuration struct {
 	settings loss.Settings
 	parts    bool // aggregate = "none"
 	extra    bool // reads datum.extra
+	state    *lua.LTable
 
 	advantage, old lua.LValue
 }
@@ -50,6 +51,9 @@ func configured(a *luax.Args, name string, parts bool) *configuration {
 	} else {
 		others = []string{"denominator"}
 	}
+	if row.State {
+		others = append(slices.Clone(others), "state")
+	}
 	if parts {
 		aggregations = append(aggregations, none)
 		others = append(slices.Clone(others), "aggregate")
@@ -66,6 +70,9 @@ func configured(a *luax.Args, name string, parts bool) *configuration {
 		a.VM().Raise(a.L, err)
 	}
 	c := &configuration{loss: l, extra: len(row.Extra) > 0}
+	if row.State {
+		c.state = o.Table("state")
+	}
 	if row.Kind == loss.KindTokens {
 		c.advantage, c.old = o.Value("advantage"), o.Value("old_logprobs")
 		c.settings.MaxLength = o.Number("max_length", 0)
@@ -122,6 +129,7 @@ func (c *configuration) compute(a *luax.Args, data *lua.LTable) int {
 	default:
 		s.Old = luax.As[*tensor.Tensor](a, "old_logprobs", v).Data()
 	}
+	c.restore(a)
 	if c.parts {
 		out, err := parts(c.loss, b, s)
 		if err != nil {
@@ -134,6 +142,7 @@ func (c *configuration) compute(a *luax.Args, data *lua.LTable) int {
 	if err != nil {
 		a.VM().Raise(a.L, err)
 	}
+	c.save()
 	m, err := a.VM().ToLua(metrics)
 	if err != nil {
 		a.VM().Raise(a.L, err)
@@ -141,6 +150,31 @@ func (c *configuration) compute(a *luax.Args, data *lua.LTable) int {
 	a.L.Push(tensors.Of(a.VM()).Wrap(a.L, out))
 	a.L.Push(m)
 	return 2
+}
+
+// restore makes the loss go on from the table state, where there is one.
+func (c *configuration) restore(a *luax.Args) {
+	l, ok := c.loss.(*loss.AnswerLoss)
+	if !ok || c.state == nil {
+		return
+	}
+	var r loss.Running
+	for name, into := range map[string]*float64{"mean": &r.Mean, "count": &r.Count} {
+		if v := c.state.RawGetString(name); v != lua.LNil {
+			*into = a.AsNumber("state."+name, v)
+		}
+	}
+	if err := l.SetState(r); err != nil {
+		a.VM().Raise(a.L, err)
+	}
+}
+
+// save writes what the loss remembers into the table state.
+func (c *configuration) save() {
+	if l, ok := c.loss.(*loss.AnswerLoss); ok && c.state != nil {
+		c.state.RawSetString("mean", lua.LNumber(l.State().Mean))
+		c.state.RawSetString("count", lua.LNumber(l.State().Count))
+	}
 }
 
 // parts is what a loss adds up: of each token, pair or answer.

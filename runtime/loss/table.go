@@ -52,6 +52,7 @@ type Row struct {
 	Reference   bool               // needs a reference's logprobs
 	Reward      bool               // needs rewards: at least to tell the better answer where Extra does not
 	Extra       []string           // the fields of Extra it reads
+	State       bool               // remembers something from batch to batch: see AnswerLoss.State
 }
 
 // Call is how the row is called from a script.
@@ -159,6 +160,7 @@ func (r *Row) complete() {
 	case KindAnswers:
 		sp := answerSpecs[r.Name]
 		r.Options, r.Reference = maps.Clone(sp.defaults), sp.reference
+		_, r.State = sp.defaults[keyUpdate]
 		switch r.Name {
 		case "nash_md":
 			r.Extra = []string{extraWin}

@@ -19,18 +19,36 @@ M.kl = K
 ---@field ratio_cap number? default 0, which caps nothing
 
 ---Per token l - l_ref. As a loss its gradient is 0 in the mean.
+---
+---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
+---    >>   mask = tensor{1, 1, 0}, advantage = 2, ref_logprobs = tensor{-1.5, -0.25, -2} }
+---    > (loss.kl.k1(d))
+---    0.1250
+---    [float32]
 ---@param data table
 ---@param opts hud.KLOptions?
 ---@return tensor loss, table<string, number> metrics
 function K.k1(data, opts) end
 
 ---Per token |l - l_ref|.
+---
+---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
+---    >>   mask = tensor{1, 1, 0}, advantage = 2, ref_logprobs = tensor{-1.5, -0.25, -2} }
+---    > (loss.kl.abs(d))
+---    0.3750
+---    [float32]
 ---@param data table
 ---@param opts hud.KLOptions?
 ---@return tensor loss, table<string, number> metrics
 function K.abs(data, opts) end
 
 ---Per token (l - l_ref)^2/2: its gradient is the divergence's.
+---
+---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
+---    >>   mask = tensor{1, 1, 0}, advantage = 2, ref_logprobs = tensor{-1.5, -0.25, -2} }
+---    > (loss.kl.k2(d))
+---    0.0781
+---    [float32]
 ---@param data table
 ---@param opts hud.KLOptions?
 ---@return tensor loss, table<string, number> metrics
@@ -38,12 +56,24 @@ function K.k2(data, opts) end
 
 ---Per token e^x - x - 1 with x = l_ref - l, at most 10: the value is the divergence's, in
 ---the mean; the gradient is that of the opposite direction.
+---
+---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
+---    >>   mask = tensor{1, 1, 0}, advantage = 2, ref_logprobs = tensor{-1.5, -0.25, -2} }
+---    > (loss.kl.k3(d))
+---    0.0703
+---    [float32]
 ---@param data table
 ---@param opts hud.KLOptions?
 ---@return tensor loss, table<string, number> metrics
 function K.k3(data, opts) end
 
 ---k3's value with k2's gradient.
+---
+---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
+---    >>   mask = tensor{1, 1, 0}, advantage = 2, ref_logprobs = tensor{-1.5, -0.25, -2} }
+---    > (loss.kl.k3_st(d))
+---    0.0703
+---    [float32]
 ---@param data table
 ---@param opts hud.KLOptions?
 ---@return tensor loss, table<string, number> metrics
@@ -51,6 +81,12 @@ function K.k3_st(data, opts) end
 
 ---k3*r for tokens of another policy, r at most ratio_cap where that is above 0; the
 ---gradient goes through both.
+---
+---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
+---    >>   mask = tensor{1, 1, 0}, advantage = 2, ref_logprobs = tensor{-1.5, -0.25, -2} }
+---    > (loss.kl.k3_is(d))
+---    0.0854
+---    [float32]
 ---@param data table
 ---@param opts hud.KLCapOptions?
 ---@return tensor loss, table<string, number> metrics
@@ -58,6 +94,12 @@ function K.k3_is(data, opts) end
 
 ---k3 with the gradient of having sampled the token added: value and gradient are the
 ---divergence's.
+---
+---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
+---    >>   mask = tensor{1, 1, 0}, advantage = 2, ref_logprobs = tensor{-1.5, -0.25, -2} }
+---    > (loss.kl.k3_score(d))
+---    0.0703
+---    [float32]
 ---@param data table
 ---@param opts hud.KLOptions?
 ---@return tensor loss, table<string, number> metrics

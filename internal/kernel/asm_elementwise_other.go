@@ -111,3 +111,7 @@ func countSIMD(x *float32, n uintptr, v float32) uintptr { panic("kernel: unreac
 func minimumBackSIMD(dst, grad, a, b *float32, n, sg, sa, sb uintptr) { panic("kernel: unreachable") }
 
 func maximumBackSIMD(dst, grad, a, b *float32, n, sg, sa, sb uintptr) { panic("kernel: unreachable") }
+
+func expSumSIMD(dst, x *float32, n uintptr, shift float32) (sum float64) {
+	panic("kernel: unreachable")
+}

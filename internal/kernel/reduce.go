@@ -146,7 +146,7 @@ func MaxWhere(x, mask []float32) float32 {
 		return MaxWhereRef(x, mask)
 	}
 	m, lowest := float32(math.Inf(-1)), [1]float32{float32(math.Inf(-1))}
-	var tile [rowTile / 4]float32
+	var tile [rowTile]float32
 	for len(x) > 0 {
 		n := min(len(x), len(tile))
 		SelectTo(tile[:n], mask[:n], x[:n], lowest[:])

@@ -30,19 +30,8 @@ func ExpSumTo(dst, x []float32, shift float32) float32 {
 	if active == levelGo {
 		return ExpSumRef(dst, x, shift)
 	}
-	var sum float64
-	for len(x) > 0 {
-		n := min(len(x), rowTile)
-		expSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(n), shift, 0)
-		sum += Sum(dst[:n])
-		dst, x = dst[n:], x[n:]
-	}
-	return float32(sum)
+	return float32(expSumSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), shift))
 }
-
-// rowTile is how many elements of a row are taken at a time: few enough to stay in the first-level cache until they
-// are added up.
-const rowTile = 2048
 
 // ExpSumRef is the plain Go [ExpSumTo].
 func ExpSumRef[F Float](dst, x []F, shift F) F {
@@ -131,7 +120,7 @@ func LogSoftmaxBack(dx, dout, y []float32) {
 		return
 	}
 	sum := Sum(dout)
-	var tile [rowTile / 4]float32
+	var tile [rowTile]float32
 	for len(dx) > 0 {
 		n := min(len(dx), len(tile))
 		expSIMD(&tile[0], unsafe.SliceData(y), uintptr(n), 0, 0)
@@ -154,16 +143,11 @@ func logSumExp(x []float32) (top float32, rest float64) {
 	if v := float64(top); math.IsInf(v, 0) || v != v {
 		return top, 0
 	}
-	var tile [rowTile / 4]float32
-	var sum float64
-	for len(x) > 0 {
-		n := min(len(x), len(tile))
-		expSIMD(&tile[0], unsafe.SliceData(x), uintptr(n), top, 0)
-		sum += Sum(tile[:n])
-		x = x[n:]
-	}
-	return top, math.Log(sum)
+	return top, math.Log(expSumSIMD(nil, unsafe.SliceData(x), uintptr(len(x)), top))
 }
+
+// rowTile is how many elements of a row go through memory of their own at a time.
+const rowTile = 512
 
 // LogSumExp is log Σ exp(x[i]), computed from x[i]-max(x): -Inf for an empty row or one of -Inf alone, +Inf if x
 // holds +Inf, NaN if x holds NaN. Its error is below (5+|result|)·2⁻²⁴.
@@ -205,7 +189,7 @@ func LogSumExpBack(dx, x []float32, dout float32) {
 	if math.IsInf(float64(top), -1) {
 		return
 	}
-	var tile [rowTile / 4]float32
+	var tile [rowTile]float32
 	factor := float32(float64(dout) * math.Exp(-rest))
 	for len(dx) > 0 {
 		n := min(len(dx), len(tile))

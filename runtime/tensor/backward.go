@@ -4,21 +4,58 @@ import (
 	"math/bits"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // A pass is one run of a graph backwards. Its buffers never leave it: what a
 // caller gets are the gradients of the leaves, which are tensors of their own.
 // So a pass is used again for another graph.
 type pass struct {
-	alloc *Allocator
-	order []*node // inputs before what is made of them
-	stack []frame
-	leafs []*Tensor
-	pool  [40][]buffer // to use again; pool[k] holds capacities above 1<<(k−1), up to 1<<k
-	held  int          // weight of pool
-	run   uint64       // counts the graphs
-	taken int          // elements reserved for buffers
-	err   error
+	alloc   *Allocator
+	retain  bool
+	nodes   []visited
+	ready   []int32 // nodes all of whose results' gradients are complete
+	parts   []int32 // the same for components of tiled nodes
+	list    []int32 // the region being run
+	sources []source
+	ends    []ending
+	leafs   []*Tensor
+	pool    [40][]buffer // to use again; pool[k] holds capacities above 1<<(k−1), up to 1<<k
+	held    int          // weight of pool
+	run     uint64       // the graph's number
+	taken   int          // elements reserved for buffers
+	room    []float32    // for sources
+	err     error
+}
+
+// A visited is a node of the graph that is run. Indices that may be missing
+// are one more than the index, 0 for none.
+type visited struct {
+	n       *node
+	g       []float32 // the gradient of its result
+	waiting int32     // results made of it whose gradients are not complete
+	uses    int32     // all of those
+	up      int32     // towards the root of its component
+	next    int32     // in the root's list
+	heads   int32     // of a root: nodes of its component that are ready,
+	tail    int32
+	val     int32 // the gradient, in the program of its region
+	region  int32 // the number of its region
+	src     int32 // sources of gradient that are not in g yet
+	queued  bool  // of a root: in parts
+}
+
+// A source is a gradient that is one value for each segment.
+type source struct {
+	seg  *segments
+	v    []float32
+	next int32
+}
+
+// An ending adds what a region summed to the gradient of t.
+type ending struct {
+	t    *Tensor
+	fold int
 }
 
 // A buffer holds gradients. The run that reserved it has it counted.
@@ -27,11 +64,8 @@ type buffer struct {
 	run uint64
 }
 
-// A frame is a node whose inputs from next on are to be visited.
-type frame struct {
-	n    *node
-	next int
-}
+// runs numbers the graphs that are run backwards.
+var graphs atomic.Uint64
 
 // passes keeps idle ones until the garbage collector finds them idle. Their
 // buffers are not counted against a budget meanwhile, hence heldLen.
@@ -53,7 +87,8 @@ func emptied[E any](s []E) []E {
 
 // done makes the pass idle. The caller must not use it any more.
 func (p *pass) done() {
-	p.order, p.stack, p.leafs = emptied(p.order), emptied(p.stack[:cap(p.stack)]), emptied(p.leafs)
+	p.nodes, p.ready, p.parts, p.list = emptied(p.nodes), emptied(p.ready), emptied(p.parts), emptied(p.list)
+	p.sources, p.ends, p.leafs, p.room = emptied(p.sources), emptied(p.ends), emptied(p.leafs), nil
 	p.alloc, p.err = nil, nil
 	for k := len(p.pool) - 1; p.held > heldLen; k-- {
 		for _, b := range p.pool[k] {
@@ -139,76 +174,189 @@ func runBackward(t *Tensor, retain bool) (*pass, error) {
 			Hint: "comparisons, logic, detach and no_grad give constants"}
 	}
 	p := passes.Get().(*pass)
-	p.alloc = t.st.alloc
-	p.run++
-	if err := p.sort(t); err != nil {
-		p.done()
-		return nil, err
+	p.alloc, p.retain, p.run = t.st.alloc, retain, graphs.Add(1)
+	err := p.visit(t)
+	if err == nil {
+		p.backwards(t)
+		p.alloc.release(p.taken)
+		p.taken = 0
+		err = p.err
 	}
-	if g := p.grad(t); g != nil {
-		g[0] += 1
-	}
-	for i := len(p.order) - 1; i >= 0; i-- {
-		n := p.order[i]
-		if n.g != nil && p.err == nil {
-			n.op.back(p, n, n.g)
-		}
-		p.recycle(n)
-	}
-	p.alloc.release(p.taken)
-	p.taken = 0
-	for _, n := range p.order {
-		n.visit = nil
-		if !retain && p.err == nil {
-			n.free()
-		}
-	}
-	if p.err != nil {
+	if err != nil {
 		p.discard()
-		err := p.err
 		p.done()
 		return nil, err
+	}
+	if !retain {
+		for i := range p.nodes {
+			p.nodes[i].n.free()
+		}
 	}
 	return p, nil
 }
 
-// sort lists the nodes t depends on, inputs first, without recursion.
-func (p *pass) sort(t *Tensor) error {
-	if t.node == nil {
-		return nil
+// visit lists the nodes that t depends on, and joins those that can be run
+// tile by tile together to components.
+func (p *pass) visit(t *Tensor) error {
+	add := func(n *node) {
+		n.run, n.at = p.run, int32(len(p.nodes))
+		p.nodes = append(p.nodes, visited{n: n, up: n.at})
 	}
-	stack := append(p.stack, frame{n: t.node})
-	defer func() { p.stack = stack }()
-	t.node.visit = p
-	var err error
-	for len(stack) > 0 && err == nil {
-		f := &stack[len(stack)-1]
-		if f.n.freed {
-			err = &Error{Op: "backward", Detail: "the graph was already run backwards: the values " + f.n.op.name + " kept are gone",
+	if t.node != nil {
+		add(t.node)
+	}
+	for i := 0; i < len(p.nodes); i++ {
+		n := p.nodes[i].n
+		if n.freed {
+			return &Error{Op: "backward", Detail: "the graph was already run backwards: the values " + n.op.name + " kept are gone",
 				Hint: "compute the loss again, or keep the graph the first time (retain_graph)"}
-			break
 		}
-		if f.next == f.n.inputs() {
-			p.order = append(p.order, f.n)
-			stack = stack[:len(stack)-1]
+		for k := range n.inputs() {
+			in := n.input(k)
+			if in == nil || in.node == nil {
+				continue
+			}
+			m := in.node
+			if m.run != p.run {
+				add(m)
+			}
+			v := &p.nodes[m.at]
+			v.uses++
+			v.waiting++
+			if n.tiled && n.along(m) {
+				if a, b := p.root(int32(i)), p.root(m.at); a != b {
+					p.nodes[b].up = a
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// root is the root of i's component.
+func (p *pass) root(i int32) int32 {
+	for p.nodes[i].up != i {
+		p.nodes[i].up = p.nodes[p.nodes[i].up].up
+		i = p.nodes[i].up
+	}
+	return i
+}
+
+// backwards runs the nodes, each after all that are made of it. Tiled nodes run
+// together, as many as are ready once nothing else is.
+func (p *pass) backwards(t *Tensor) {
+	if g := p.grad(t); g != nil {
+		g[0] += 1
+	}
+	if t.node != nil {
+		p.now(t.node.at)
+	}
+	for p.err == nil {
+		if k := len(p.ready); k > 0 {
+			i := p.ready[k-1]
+			p.ready = p.ready[:k-1]
+			p.alone(i)
 			continue
 		}
-		in := f.n.input(f.next)
-		f.next++
-		if in != nil && in.node != nil && in.node.visit != p {
-			in.node.visit = p
-			stack = append(stack, frame{n: in.node})
+		k := len(p.parts)
+		if k == 0 {
+			return
+		}
+		i := p.parts[k-1]
+		p.parts = p.parts[:k-1]
+		p.together(i)
+	}
+}
+
+// now notes that node i can be run.
+func (p *pass) now(i int32) {
+	if !p.nodes[i].n.tiled {
+		p.ready = append(p.ready, i)
+		return
+	}
+	r := p.root(i)
+	root := &p.nodes[r]
+	p.nodes[i].next = 0
+	if root.heads == 0 {
+		root.heads = i + 1
+	} else {
+		p.nodes[root.tail-1].next = i + 1
+	}
+	root.tail = i + 1
+	if !root.queued {
+		root.queued = true
+		p.parts = append(p.parts, r)
+	}
+}
+
+// alone runs node i by itself.
+func (p *pass) alone(i int32) {
+	n := p.nodes[i].n
+	if g := p.whole(i); g != nil {
+		n.op.back(p, n, g)
+	}
+	p.recycle(i)
+	for k := range n.inputs() {
+		if in := n.input(k); in != nil && in.node != nil {
+			v := &p.nodes[in.node.at]
+			if v.waiting--; v.waiting == 0 {
+				p.now(in.node.at)
+			}
 		}
 	}
-	if err != nil {
-		for _, n := range p.order {
-			n.visit = nil
-		}
-		for _, f := range stack {
-			f.n.visit = nil
+}
+
+// whole is the gradient of node i, nil if none arrived.
+func (p *pass) whole(i int32) []float32 {
+	v := &p.nodes[i]
+	if v.src != 0 && v.g == nil {
+		p.flush(i)
+	}
+	return p.nodes[i].g
+}
+
+// flush puts the sources of node i into a buffer.
+func (p *pass) flush(i int32) {
+	v := &p.nodes[i]
+	g := p.take(v.n.n)
+	if g == nil {
+		return
+	}
+	for k := v.src; k != 0; k = p.sources[k-1].next {
+		s := &p.sources[k-1]
+		s.seg.each(0, v.n.n, func(k, from, to int) { put(g[from:to], s.v[k], false) })
+	}
+	v.g, v.src = g, 0
+}
+
+// source notes that the gradient of n's input is the same for all elements of
+// a segment. It reports false where that must be added at once.
+func (p *pass) source(n *node, seg *segments, g []float32, even func(g float32, n int) float32) bool {
+	in := n.in[0]
+	if in.node == nil || !in.node.tiled || p.alloc.atOnce() {
+		return false
+	}
+	v := &p.nodes[in.node.at]
+	if v.g != nil || in.n == 0 {
+		return false
+	}
+	if len(p.room) < len(g) {
+		p.room = make([]float32, max(256, len(g)))
+	}
+	vals := p.room[:len(g):len(g)]
+	p.room = p.room[len(g):]
+	for k := range vals {
+		if m := seg.at(k+1) - seg.at(k); m > 0 && g[k] != 0 {
+			vals[k] = 0 + even(g[k], m) // never −0, as a sum is not
 		}
 	}
-	return err
+	p.sources = append(p.sources, source{seg: seg, v: vals})
+	last := &v.src
+	for *last != 0 {
+		last = &p.sources[*last-1].next
+	}
+	*last = int32(len(p.sources))
+	return true
 }
 
 // grad is the buffer that t's gradient is added to, or nil when t needs none.
@@ -237,13 +385,17 @@ func (p *pass) gradAt(t *Tensor) []float32 {
 			l.acc = acc
 			p.leafs = append(p.leafs, t)
 		}
-		return l.acc.st.data
+		return l.acc.st.cur.data
 	case t.node != nil:
-		n := t.node
-		if n.g == nil {
-			n.g = p.take(n.n)
+		i := t.node.at
+		if v := &p.nodes[i]; v.g == nil {
+			if v.src != 0 {
+				p.flush(i)
+			} else {
+				v.g = p.take(v.n.n)
+			}
 		}
-		return n.g
+		return p.nodes[i].g
 	}
 	return nil
 }
@@ -299,12 +451,13 @@ func (p *pass) reserve(size int) bool {
 }
 
 // recycle takes back the buffer of a node that is done.
-func (p *pass) recycle(n *node) {
-	if n.g != nil {
-		k := bits.Len(uint(max(cap(n.g), 1) - 1))
-		p.pool[k] = append(p.pool[k], buffer{n.g, p.run})
-		p.held += weight(n.g)
-		n.g = nil
+func (p *pass) recycle(i int32) {
+	v := &p.nodes[i]
+	if v.g != nil {
+		k := bits.Len(uint(max(cap(v.g), 1) - 1))
+		p.pool[k] = append(p.pool[k], buffer{v.g, p.run})
+		p.held += weight(v.g)
+		v.g = nil
 	}
 }
 
@@ -313,54 +466,4 @@ func (p *pass) discard() {
 	for _, x := range p.leafs {
 		x.leaf.acc, x.leaf.reached = nil, nil
 	}
-}
-
-// spans is a set of half-open ranges of flat positions.
-type spans []span
-
-type span struct{ lo, hi int }
-
-// add puts a range into the set.
-func (s spans) add(lo, hi int) spans {
-	if k := len(s) - 1; k >= 0 {
-		switch last := &s[k]; {
-		case lo >= last.lo && hi <= last.hi:
-			return s
-		case lo == last.hi:
-			last.hi = hi
-			return s
-		case hi == last.lo:
-			last.lo = lo
-			return s
-		}
-	}
-	return append(s, span{lo, hi})
-}
-
-// merged is the set sorted, with ranges that meet joined.
-func (s spans) merged() spans {
-	if len(s) < 2 {
-		return s
-	}
-	slices.SortFunc(s, func(a, b span) int { return a.lo - b.lo })
-	out := s[:1]
-	for _, x := range s[1:] {
-		if last := &out[len(out)-1]; x.lo <= last.hi {
-			last.hi = max(last.hi, x.hi)
-		} else {
-			out = append(out, x)
-		}
-	}
-	return out
-}
-
-// overlap reports whether a merged set has an element in [lo, hi).
-func (s spans) overlap(lo, hi int) bool {
-	i, _ := slices.BinarySearchFunc(s, lo, func(x span, lo int) int {
-		if x.hi <= lo {
-			return -1
-		}
-		return 1
-	})
-	return i < len(s) && s[i].lo < hi && lo < hi
 }

@@ -7,12 +7,8 @@ import (
 	"github.com/hudrl/hudrl/internal/kernel"
 )
 
-// test is a binaryOp that gives 1 or 0, without gradient.
-func test(name string, f func(dst, a, b []float32)) *binaryOp {
-	op := &binaryOp{f: combine(f)}
-	op.name = name
-	return op
-}
+// test is an operation on two operands that gives 1 or 0, without gradient.
+func test(name string, f func(dst, a, b []float32)) *elem { return binary(name, 0, 0, f, nil, nil) }
 
 var (
 	opEq   = test("eq", kernel.EqTo)
@@ -27,41 +23,41 @@ var (
 
 // Eq is 1 where t equals u, 0 elsewhere. Like all comparisons it has no
 // gradient, and NaN compares as IEEE 754 has it.
-func (t *Tensor) Eq(u *Tensor) *Tensor { return opEq.apply(t, u) }
+func (t *Tensor) Eq(u *Tensor) *Tensor { return opEq.of(t, u) }
 
 // Ne is 1 where t differs from u.
-func (t *Tensor) Ne(u *Tensor) *Tensor { return opNe.apply(t, u) }
+func (t *Tensor) Ne(u *Tensor) *Tensor { return opNe.of(t, u) }
 
 // Lt is 1 where t is below u.
-func (t *Tensor) Lt(u *Tensor) *Tensor { return opLt.apply(t, u) }
+func (t *Tensor) Lt(u *Tensor) *Tensor { return opLt.of(t, u) }
 
 // Le is 1 where t is at most u.
-func (t *Tensor) Le(u *Tensor) *Tensor { return opLe.apply(t, u) }
+func (t *Tensor) Le(u *Tensor) *Tensor { return opLe.of(t, u) }
 
 // Gt is 1 where t is above u.
-func (t *Tensor) Gt(u *Tensor) *Tensor { return opGt.apply(t, u) }
+func (t *Tensor) Gt(u *Tensor) *Tensor { return opGt.of(t, u) }
 
 // Ge is 1 where t is at least u.
-func (t *Tensor) Ge(u *Tensor) *Tensor { return opGe.apply(t, u) }
+func (t *Tensor) Ge(u *Tensor) *Tensor { return opGe.of(t, u) }
 
 // And is 1 where both are not 0. It has no gradient.
-func (t *Tensor) And(u *Tensor) *Tensor { return opLand.apply(t, u) }
+func (t *Tensor) And(u *Tensor) *Tensor { return opLand.of(t, u) }
 
 // Or is 1 where either is not 0. It has no gradient.
-func (t *Tensor) Or(u *Tensor) *Tensor { return opLor.apply(t, u) }
+func (t *Tensor) Or(u *Tensor) *Tensor { return opLor.of(t, u) }
 
 // Not is 1 where t is 0. It has no gradient.
 func (t *Tensor) Not() *Tensor {
 	if f, ok := ok1(t); !ok {
 		return f
 	}
-	return opEq.apply(t.Detach(), Scalar(0))
+	return opEq.with(t, 0)
 }
 
 // Equal reports whether t and u have the same shape and the same values; NaN
 // equals nothing.
 func (t *Tensor) Equal(u *Tensor) bool {
-	if t.Err() != nil || u.Err() != nil || !slices.Equal(t.shape, u.shape) {
+	if !alike(t, u) {
 		return false
 	}
 	for i := range t.n {
@@ -72,11 +68,21 @@ func (t *Tensor) Equal(u *Tensor) bool {
 	return true
 }
 
+// alike reports whether t and u have values and the same shape.
+func alike(t, u *Tensor) bool {
+	if t.Err() != nil || u.Err() != nil || !slices.Equal(t.shape, u.shape) {
+		return false
+	}
+	_, errT := t.st.full("equal")
+	_, errU := u.st.full("equal")
+	return errT == nil && errU == nil
+}
+
 // AllClose reports whether t and u have the same shape and
 // |t − u| ≤ atol + rtol·|u| everywhere. Equal infinities are close; NaN is
 // close to nothing.
 func (t *Tensor) AllClose(u *Tensor, rtol, atol float64) bool {
-	if t.Err() != nil || u.Err() != nil || !slices.Equal(t.shape, u.shape) {
+	if !alike(t, u) {
 		return false
 	}
 	for i := range t.n {
@@ -88,19 +94,13 @@ func (t *Tensor) AllClose(u *Tensor, rtol, atol float64) bool {
 	return true
 }
 
-var whereOp = &opDef{name: "where"}
-
-func init() {
-	whereOp.back = func(p *pass, n *node, g []float32) {
-		keep := n.aux.([]float32)
-		if into := p.grad(n.in[0]); into != nil {
-			kernel.AddIf(into, g, keep)
-		}
-		if into := p.grad(n.in[1]); into != nil {
-			kernel.AddUnless(into, g, keep)
-		}
-	}
-}
+var opWhere = func() *elem {
+	op := &elem{wide: true, f: func(dst, a, b, mask []float32, _ [2]float64) { kernel.SelectTo(dst, mask, a, b) }}
+	op.name = "where"
+	op.d[0] = func(into, g, _, _, mask, _ []float32, _ [2]float64) { kernel.AddIf(into, g, mask) }
+	op.d[1] = func(into, g, _, _, mask, _ []float32, _ [2]float64) { kernel.AddUnless(into, g, mask) }
+	return op.init()
+}()
 
 // Where selects a where mask is not 0 and b elsewhere; the three broadcast.
 // Selecting is not multiplying: neither a value nor a gradient of the side not
@@ -119,40 +119,21 @@ func Where(mask, a, b *Tensor) *Tensor {
 	if err != nil {
 		return failure(err)
 	}
-	a, b, mask = a.to(shape), b.to(shape), mask.Detach().to(shape)
-	out := alloc2(a, b).result("where", shape, a.n)
-	if out.err != nil {
-		return out
-	}
-	m, err := mask.values("where")
+	n, err := product("where", shape)
 	if err != nil {
 		return failure(err)
 	}
-	x, err := a.values("where")
-	if err != nil {
-		return failure(err)
-	}
-	y, err := b.values("where")
-	if err != nil {
-		return failure(err)
-	}
-	kernel.SelectTo(out.st.data, m, x, y)
-	if n := record(out, whereOp, a, b); n != nil {
-		// What the mask was at this moment is what counts.
-		keep, err := alloc2(a, b).floats("where", len(m))
-		if err != nil {
-			return failure(err)
-		}
-		copy(keep, m)
-		n.aux = keep
-	}
-	return out
+	// What the mask is at this moment is what counts.
+	return opWhere.over(a.to(shape, n), b.to(shape, n), mask.Detach().to(shape, n), false, shape, n, [2]float64{})
 }
 
-// to is t expanded to shape, or t itself when it has it.
-func (t *Tensor) to(shape []int) *Tensor {
-	if slices.Equal(t.shape, shape) {
+// to is t with n elements in the given shape, or one.
+func (t *Tensor) to(shape []int, n int) *Tensor {
+	if t.n == 1 || t.n == n && t.strides == nil {
 		return t
 	}
-	return t.Expand(shape...)
+	if slices.Equal(t.shape, shape) {
+		return t.Clone()
+	}
+	return t.Expand(shape...).Clone()
 }

@@ -30,12 +30,9 @@ func (a *Allocator) Ones(shape ...int) *Tensor {
 
 // Scalar is a tensor without dimensions.
 func (a *Allocator) Scalar(v float64) *Tensor {
-	o := &owned{}
-	o.t.n, o.t.st = 1, &o.s
-	o.s.alloc = a
-	o.s.data = o.s.small[:1]
-	o.s.small[0] = float32(v)
-	return &o.t
+	t, _ := a.make("scalar", nil, 1)
+	t.st.cur.data[0] = float32(v)
+	return t
 }
 
 // Arange is start, start+step, … below stop (above, when step is negative).
@@ -73,8 +70,9 @@ func (a *Allocator) Randn(r *rand.Rand, shape ...int) *Tensor {
 
 func fill(t *Tensor, f func(i int) float64) *Tensor {
 	if t.err == nil {
-		for i := range t.st.data {
-			t.st.data[i] = float32(f(i))
+		data := t.st.cur.data
+		for i := range data {
+			data[i] = float32(f(i))
 		}
 	}
 	return t
@@ -91,9 +89,10 @@ func (a *Allocator) From(data []float32, shape ...int) *Tensor {
 	if n != len(data) {
 		return failf("tensor", "got %d elements for shape %s, want %d", len(data), shapeString(shape), n)
 	}
-	o := &owned{}
-	o.t.shape, o.t.n, o.t.st = slices.Clone(shape), n, &o.s
-	o.s.alloc, o.s.data = a, data
+	o := &constant{}
+	o.t.shape, o.t.n, o.t.st = slices.Clone(shape), n, &o.s.s
+	o.s.s.alloc, o.s.s.cur = a, &o.s.s.first
+	o.s.s.first.data = data
 	return &o.t
 }
 

@@ -18,6 +18,9 @@ func (t *Tensor) String() string {
 	if err := t.Err(); err != nil {
 		return "[" + err.Error() + "]"
 	}
+	if _, err := t.st.full("tostring"); err != nil {
+		return "[" + err.Error() + "]"
+	}
 	p := &printer{t: t, elide: t.n > printAll}
 	p.measure()
 	if len(t.shape) == 0 {

@@ -21,22 +21,28 @@ type opDef struct {
 	reads [2]uint8
 	// back adds the gradient of each input that needs one, given the result's.
 	back func(p *pass, n *node, g []float32)
+	elem *elem // set where it works element by element
 }
 
 // A node is one recorded operation.
 type node struct {
-	op    *opDef
-	in    [2]*Tensor
-	rest  []*Tensor // inputs beyond two
-	y     *Tensor   // the result, where the gradient reads it
-	param [2]float64
-	aux   any // what else the operation needs
+	op   *opDef
+	in   [2]*Tensor
+	rest []*Tensor // inputs beyond two
+	y    *Tensor   // the result
+	p    [2]float64
+	aux  any // what else the operation needs
+	mask *ref
+	tok  *token
+	n    int // elements of the result
 
-	n     int       // elements of the result
-	g     []float32 // the running pass's gradient of the result
-	visit *pass     // the pass that has it on its list
-	tok   *token
+	run   uint64 // the run that has it in its list,
+	at    int32  // and where
 	freed bool
+	// tiled: the gradient at a position needs nothing from other positions.
+	tiled bool
+	// spread: an operand repeats in some dimensions only.
+	spread bool
 }
 
 // A token stands for a few graphs that keep values: it is reachable as long as
@@ -59,7 +65,7 @@ func newToken() *token {
 
 // token is the one for a graph that begins.
 func (a *Allocator) token() *token {
-	if a == nil {
+	if a == nil || a.eager {
 		return newToken()
 	}
 	a.mu.Lock()
@@ -73,32 +79,28 @@ func (a *Allocator) token() *token {
 	return t
 }
 
-// record notes that out was computed by op from a and b (nil when there is
-// none). It returns nil when no gradient flows through either.
-func record(out *Tensor, op *opDef, a, b *Tensor) *node {
-	ga := a.node != nil || a.leaf != nil
-	gb := b != nil && (b.node != nil || b.leaf != nil)
-	if !ga && !gb {
-		return nil
-	}
-	n := &node{op: op, n: out.n}
+// note records that o's tensor is computed by op from a and b (nil when there
+// is none), of which one at least requires grad.
+func (o *recorded) note(op *opDef, a, b *Tensor) *node {
+	n := &o.n
+	n.op, n.n, n.y = op, o.t.n, &o.t
 	n.in[0], n.in[1] = a, b
+	o.t.node = n
 	var reads uint8
-	if ga {
+	if a.RequiresGrad() {
 		reads = op.reads[0]
 	}
-	if gb {
+	if b.RequiresGrad() {
 		reads |= op.reads[1]
 	}
 	if reads != 0 {
-		n.keep(reads, out)
+		n.keep(reads)
 	}
-	out.node = n
 	return n
 }
 
 // keep registers n with the storages whose values its gradient reads.
-func (n *node) keep(reads uint8, out *Tensor) {
+func (n *node) keep(reads uint8) {
 	for _, t := range n.in {
 		if t != nil && t.node != nil && t.node.tok != nil {
 			n.tok = t.node.tok
@@ -106,18 +108,17 @@ func (n *node) keep(reads uint8, out *Tensor) {
 		}
 	}
 	if n.tok == nil {
-		n.tok = out.st.alloc.token()
+		n.tok = n.y.st.alloc.token()
 	}
 	n.tok.live.Add(1)
 	if reads&readsA != 0 {
 		n.in[0].st.needed(n.tok)
 	}
-	if reads&readsB != 0 && n.in[1] != n.in[0] {
+	if reads&readsB != 0 && n.in[1] != nil && n.in[1] != n.in[0] {
 		n.in[1].st.needed(n.tok)
 	}
 	if reads&readsY != 0 {
-		n.y = out
-		out.st.needed(n.tok)
+		n.y.st.needed(n.tok)
 	}
 }
 
@@ -126,8 +127,6 @@ func (s *storage) needed(tok *token) {
 	if s.readonly {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.pending == tok.self {
 		return
 	}
@@ -165,8 +164,6 @@ func (s *storage) prune() bool {
 // busy reports whether a graph still needs the storage's values. A graph that
 // was dropped but not collected yet does not count, so it may collect garbage.
 func (s *storage) busy() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if !s.prune() {
 		return false
 	}
@@ -182,7 +179,7 @@ func (n *node) free() {
 	}
 	n.freed = true
 	n.tok.live.Add(-1)
-	n.in, n.rest, n.y, n.aux, n.tok = [2]*Tensor{}, nil, nil, nil, nil
+	n.in, n.rest, n.aux, n.mask, n.tok = [2]*Tensor{}, nil, nil, nil, nil
 }
 
 // input is the i-th input of n, of all it has.

@@ -67,7 +67,7 @@ func Cat(parts []*Tensor, dim int) *Tensor {
 	if err != nil {
 		return failure(err)
 	}
-	out, err := alloc.make("cat", shape, n)
+	out, nd, err := alloc.many(catOp, shape, n, grad)
 	if err != nil {
 		return failure(err)
 	}
@@ -80,20 +80,32 @@ func Cat(parts []*Tensor, dim int) *Tensor {
 		}
 		length := x.shape[d]
 		for o := range outer {
-			copy(out.st.data[(o*total+from)*inner:], src[o*length*inner:(o+1)*length*inner])
+			copy(out.st.cur.data[(o*total+from)*inner:], src[o*length*inner:(o+1)*length*inner])
 		}
 		from += length
 	}
-	if grad {
-		nd := &node{op: catOp, n: n, aux: [3]int{outer, total, inner}}
+	if nd != nil {
+		nd.aux = [3]int{outer, total, inner}
 		nd.in[0] = first
 		if len(parts) > 1 {
 			nd.in[1] = parts[1]
 			nd.rest = slices.Clone(parts[2:])
 		}
-		out.node = nd
 	}
 	return out
+}
+
+// many is a tensor of zeros for the result of an operation on any number of
+// inputs, which the caller notes in the node where there is one.
+func (a *Allocator) many(op *opDef, shape []int, n int, grad bool) (*Tensor, *node, error) {
+	if !grad {
+		t, err := a.make(op.name, shape, n)
+		return t, nil, err
+	}
+	o := &recorded{}
+	o.t.shape, o.t.n, o.t.node = shape, n, &o.n
+	o.n = node{op: op, n: n, y: &o.t}
+	return &o.t, &o.n, a.fill(op.name, &o.t, &small{}, n)
 }
 
 // Stack joins tensors of one shape along a new dimension.
@@ -161,13 +173,13 @@ func Fused(op string, value float64, inputs []*Tensor, grads [][]float32) *Tenso
 		}
 		grad = grad || grads[i] != nil && x.RequiresGrad()
 	}
-	out := inputs[0].st.alloc.result(op, nil, 1)
-	if out.err != nil {
-		return out
+	out, nd, err := inputs[0].st.alloc.many(fusedOp, nil, 1, grad)
+	if err != nil {
+		return failure(err)
 	}
-	out.st.data[0] = float32(value)
-	if grad {
-		nd := &node{op: fusedOp, n: 1, aux: &fused{d: grads}}
+	out.st.cur.data[0] = float32(value)
+	if nd != nil {
+		nd.aux = &fused{d: grads}
 		put := func(i int, x *Tensor) {
 			if grads[i] == nil {
 				x = nil
@@ -181,7 +193,6 @@ func Fused(op string, value float64, inputs []*Tensor, grads [][]float32) *Tenso
 		for i, x := range inputs {
 			put(i, x)
 		}
-		out.node = nd
 	}
 	return out
 }

@@ -82,7 +82,7 @@ func (t *Tensor) MatMul(u *Tensor) *Tensor {
 	if err != nil {
 		return failure(err)
 	}
-	out, err := alloc2(a, b).make("matmul", shape, size)
+	out, nd, err := alloc2(a, b).outcome(matmulOp, shape, size, a, b)
 	if err != nil {
 		return failure(err)
 	}
@@ -95,12 +95,12 @@ func (t *Tensor) MatMul(u *Tensor) *Tensor {
 		if err != nil {
 			return failure(err)
 		}
-		dst := out.st.data
+		dst := out.st.cur.data
 		products(batch, a.shape, b.shape, func(at, pa, pb int) {
 			kernel.Gemm(kernel.NN, m, n, k, x[pa*m*k:], k, y[pb*k*n:], n, dst[at*m*n:], n, false)
 		})
 	}
-	if nd := record(out, matmulOp, a, b); nd != nil {
+	if nd != nil {
 		nd.aux = slices.Clone(batch)
 	}
 	if len(t.shape) == 1 {

@@ -88,18 +88,6 @@ func collect() {
 	}
 }
 
-// storage is the memory that a tensor and its views share.
-type storage struct {
-	data     []float32
-	alloc    *Allocator
-	mu       sync.Mutex          // of the next two: operations on other goroutines read the values too
-	pending  weak.Pointer[token] // graphs that need the values: the first,
-	others   []weak.Pointer[token]
-	pins     atomic.Int32
-	readonly bool
-	small    [smallLen]float32
-}
-
 const (
 	smallLen = 4       // elements kept in the storage itself
 	slabLen  = 4 << 10 // elements of a slab that small storages are cut from
@@ -118,8 +106,21 @@ type Allocator struct {
 	giveBack func(bytes int64) // budget.Release
 	mu       sync.Mutex
 	slab     []float32
+	lot      weak.Pointer[lot]
+	scarce   int
 	recent   weak.Pointer[token] // what graphs that begin now share
+	run      Runner
+	eager    bool // for tests: operations run at once, one by one
 }
+
+// A Runner runs work, which takes milliseconds, and returns when it is done; it
+// may let others compute meanwhile. An error says that the work must not
+// count.
+type Runner func(work func()) error
+
+// SetRunner makes evaluations that take long run through f: the operands are
+// pinned meanwhile. It must be set before the Allocator is used.
+func (a *Allocator) SetRunner(f Runner) { a.run = f }
 
 // NewAllocator makes an Allocator; a nil budget is no limit.
 func NewAllocator(b Budget) *Allocator {
@@ -179,27 +180,92 @@ func (a *Allocator) counted(op string, n int) ([]float32, error) {
 	return s, nil
 }
 
-// owned is a tensor and its storage in one allocation.
-type owned struct {
-	t Tensor
-	s storage
+// A lot is elements reserved together, for values of late operations. They are
+// given back when everything that holds the lot is unreachable.
+type lot struct {
+	left int
+	_    *lot // not tiny: see runtime.AddCleanup
 }
 
-// make is a tensor of zeros. n is the product of shape, which it keeps.
-func (a *Allocator) make(op string, shape []int, n int) (*Tensor, error) {
-	o := &owned{}
-	o.t.shape, o.t.n, o.t.st = shape, n, &o.s
-	o.s.alloc = a
-	if n <= smallLen {
-		o.s.data = o.s.small[:n]
-		return &o.t, nil
+const (
+	lotLen  = 4 << 10 // elements of a lot for several
+	lotItem = lotLen / 4
+	lotRest = 64 // promises that have a lot each after one for several was refused
+)
+
+// promise counts n elements that may be computed later.
+func (a *Allocator) promise(op string, n int) (*lot, error) {
+	if a == nil || a.budget == nil {
+		return nil, nil
 	}
-	d, err := a.floats(op, n)
-	if err != nil {
+	if n > lotItem {
+		return a.newLot(op, n)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	l := a.lot.Value()
+	if l == nil || l.left < n {
+		if a.scarce > 0 {
+			a.scarce--
+			return a.newLot(op, n)
+		}
+		var err error
+		if l, err = a.newLot(op, lotLen); err != nil {
+			a.scarce = lotRest
+			return a.newLot(op, n)
+		}
+		a.lot = weak.Make(l)
+	}
+	l.left -= n
+	return l, nil
+}
+
+func (a *Allocator) newLot(op string, n int) (*lot, error) {
+	if err := a.reserve(op, n); err != nil {
 		return nil, err
 	}
-	o.s.data = d
+	l := &lot{left: n}
+	runtime.AddCleanup(l, a.giveBack, 4*int64(n))
+	return l, nil
+}
+
+// make is a tensor of zeros, a constant. n is the product of shape, which it
+// keeps.
+func (a *Allocator) make(op string, shape []int, n int) (*Tensor, error) {
+	o := &constant{}
+	o.t.shape, o.t.n = shape, n
+	if err := a.fill(op, &o.t, &o.s, n); err != nil {
+		return nil, err
+	}
 	return &o.t, nil
+}
+
+// fill gives t a storage of zeros.
+func (a *Allocator) fill(op string, t *Tensor, s *small, n int) error {
+	t.st = &s.s
+	s.s.alloc, s.s.cur = a, &s.s.first
+	if n <= smallLen {
+		s.s.first.data = s.room[:n]
+		return nil
+	}
+	d, err := a.floats(op, n)
+	s.s.first.data = d
+	return err
+}
+
+// outcome is a tensor of zeros for the result of op on a and b (nil when there
+// is none), recorded where a gradient flows through either.
+func (al *Allocator) outcome(op *opDef, shape []int, n int, a, b *Tensor) (*Tensor, *node, error) {
+	if !a.RequiresGrad() && !b.RequiresGrad() {
+		t, err := al.make(op.name, shape, n)
+		return t, nil, err
+	}
+	o, s := &recorded{}, &small{}
+	o.t.shape, o.t.n = shape, n
+	if err := al.fill(op.name, &o.t, s, n); err != nil {
+		return nil, nil, err
+	}
+	return &o.t, o.note(op, a, b), nil
 }
 
 // result is like make, with the error in the tensor.

@@ -15,6 +15,13 @@ type laneOp struct {
 	// d adds the gradient of a stretch, given the result's. It is nil when
 	// the operation has no gradient.
 	d func(into, x []float32, y, g float32)
+	// part, join and end are f in pieces: join combines what part makes of two,
+	// end makes the result of n elements. part is nil where f needs all at once.
+	part func(x []float32) float64
+	join func(a, b float64) float64
+	end  func(v float64, n int) float64
+	// even is the gradient of each of n elements where it is the same for all.
+	even func(g float32, n int) float32
 }
 
 // lane makes a laneOp; its gradient reads the elements, and the result when
@@ -23,6 +30,10 @@ func lane(name string, empty bool, reads uint8, f func(x []float32) float64, d f
 	op := &laneOp{f: f, d: d, empty: empty}
 	op.name, op.reads[0] = name, reads
 	op.back = func(p *pass, n *node, g []float32) {
+		dims := n.aux.([3]int)
+		if op.even != nil && dims[2] == 1 && p.source(n, &segments{size: dims[1], num: dims[0], inner: 1}, g, op.even) {
+			return
+		}
 		into := p.grad(n.in[0])
 		if into == nil {
 			return
@@ -37,7 +48,6 @@ func lane(name string, empty bool, reads uint8, f func(x []float32) float64, d f
 		if p.err != nil {
 			return
 		}
-		dims := n.aux.([3]int)
 		lanes(dims, into, x, func(at int, into, x []float32) {
 			if g[at] == 0 {
 				return
@@ -50,6 +60,67 @@ func lane(name string, empty bool, reads uint8, f func(x []float32) float64, d f
 		})
 	}
 	return op
+}
+
+// pieces is a laneOp that can be computed in pieces.
+func pieces(name string, empty bool, reads uint8, part func(x []float32) float64, join func(a, b float64) float64,
+	end func(v float64, n int) float64, d func(into, x []float32, y, g float32)) *laneOp {
+	op := lane(name, empty, reads, func(x []float32) float64 { return end(part(x), len(x)) }, d)
+	op.part, op.join, op.end = part, join, end
+	return op
+}
+
+// evenly says that op's gradient is the same for all elements.
+func evenly(op *laneOp, even func(g float32, n int) float32) *laneOp {
+	op.even = even
+	op.d = func(into, _ []float32, _, g float32) { kernel.AddTo(into, into, []float32{even(g, len(into))}) }
+	return op
+}
+
+func itself(v float64, _ int) float64 { return v }
+
+// fold computes op on the segments of t, element by element in dst. What
+// becomes of an empty one is in dst already.
+func (t *Tensor) fold(op *laneOp, dst []float32, seg *segments) error {
+	if t.n == 0 {
+		return nil
+	}
+	c := t.st.cur
+	if op.part == nil || c.late == nil || c.late.n != t.n || t.strides != nil {
+		x, err := t.values(op.name)
+		if err != nil {
+			return err
+		}
+		for k := range dst {
+			lo, hi := seg.at(k), seg.at(k+1)
+			switch {
+			case lo == hi:
+			case op.part == nil:
+				dst[k] = float32(op.f(x[lo:hi]))
+			default:
+				dst[k] = float32(op.end(stretch(x, lo, hi, op.part, op.join), hi-lo))
+			}
+		}
+		return nil
+	}
+	p := newProgram(t.n)
+	defer p.end()
+	var room [8]float64
+	out := room[:]
+	if len(dst) > len(out) {
+		out = make([]float64, len(dst))
+	}
+	p.folds[p.fold(p.cell(c, 0), op.part, op.join, seg)].out = out
+	if err := p.run(t.st.alloc.runner()); err != nil {
+		return &Error{Op: op.name, Detail: err.Error(), Err: err}
+	}
+	p.keep()
+	for k := range dst {
+		if n := seg.at(k+1) - seg.at(k); n > 0 {
+			dst[k] = float32(op.end(out[k], n))
+		}
+	}
+	return nil
 }
 
 // lanes calls f for each stretch along the middle of [outer n inner]: with its
@@ -120,21 +191,30 @@ func (t *Tensor) reduce(op *laneOp, dims []int) *Tensor {
 	if d[1] == 0 && !op.empty {
 		return failf(op.name, "shape %s has nothing to reduce", shapeString(t.shape))
 	}
-	out, err := t.st.alloc.make(op.name, shape, d[0]*d[2])
+	var out *Tensor
+	if op.d == nil {
+		out, err = t.st.alloc.make(op.name, shape, d[0]*d[2])
+	} else {
+		var nd *node
+		if out, nd, err = t.st.alloc.outcome(&op.opDef, shape, d[0]*d[2], t, nil); nd != nil {
+			nd.aux = d
+		}
+	}
 	if err != nil {
 		return failure(err)
+	}
+	dst := out.st.cur.data
+	if d[1] > 0 && d[2] == 1 {
+		if err := t.fold(op, dst, &segments{size: d[1], num: d[0], inner: 1}); err != nil {
+			return failure(err)
+		}
+		return out
 	}
 	x, err := t.values(op.name)
 	if err != nil {
 		return failure(err)
 	}
-	dst := out.st.data
 	lanes(d, nil, x, func(at int, _, x []float32) { dst[at] = float32(op.f(x)) })
-	if op.d != nil {
-		if n := record(out, &op.opDef, t, nil); n != nil {
-			n.aux = d
-		}
-	}
 	return out
 }
 
@@ -147,8 +227,6 @@ func moments(x []float32) (mean, m2 float64) {
 	}
 	return mean, m2
 }
-
-func addAll(into []float32, g float32) { kernel.AddTo(into, into, []float32{g}) }
 
 // best adds g to the elements equal to y, evenly.
 func best(into, x []float32, y, g float32) {
@@ -200,10 +278,9 @@ func truth(b bool) float64 {
 }
 
 var (
-	opSum = lane("sum", true, 0, kernel.Sum, func(into, _ []float32, _, g float32) { addAll(into, g) })
-	// The gradient divides by the length of into.
-	opMean = lane("mean", true, 0, func(x []float32) float64 { return kernel.Sum(x) / float64(len(x)) },
-		func(into, _ []float32, _, g float32) { addAll(into, g/float32(len(into))) })
+	opSum  = evenly(pieces("sum", true, 0, kernel.Sum, plus64, itself, nil), func(g float32, _ int) float32 { return g })
+	opMean = evenly(pieces("mean", true, 0, kernel.Sum, plus64, func(v float64, n int) float64 { return v / float64(n) }, nil),
+		func(g float32, n int) float32 { return g / float32(n) })
 	opVar = lane("var", true, readsA, func(x []float32) float64 {
 		_, m2 := moments(x)
 		return m2 / float64(len(x)-1)
@@ -227,8 +304,10 @@ var (
 			into[i] += float32(c * (float64(v) - mean))
 		}
 	})
-	opMax = lane("max", false, readsA|readsY, func(x []float32) float64 { return float64(kernel.Max(x)) }, best)
-	opMin = lane("min", false, readsA|readsY, func(x []float32) float64 { return float64(x[extreme(x, -1)]) }, best)
+	opMax = pieces("max", false, readsA|readsY, func(x []float32) float64 { return float64(kernel.Max(x)) },
+		func(a, b float64) float64 { return max(a, b) }, itself, best)
+	opMin = pieces("min", false, readsA|readsY, func(x []float32) float64 { return float64(x[extreme(x, -1)]) },
+		func(a, b float64) float64 { return min(a, b) }, itself, best)
 	opLSE = lane("logsumexp", false, readsA, func(x []float32) float64 {
 		top, sum := logSumExp(x)
 		return top + math.Log(sum)
@@ -261,7 +340,7 @@ var (
 			after *= float64(x[i])
 		}
 	})
-	opNorm = lane("norm", true, readsA|readsY, func(x []float32) float64 { return math.Sqrt(kernel.SumSquares(x)) }, func(into, x []float32, y, g float32) {
+	opNorm = pieces("norm", true, readsA|readsY, kernel.SumSquares, plus64, func(v float64, _ int) float64 { return math.Sqrt(v) }, func(into, x []float32, y, g float32) {
 		if y == 0 {
 			return
 		}
@@ -269,10 +348,11 @@ var (
 			into[i] += float32(float64(g) * float64(v) / float64(y))
 		}
 	})
-	opAny = lane("any", true, 0, func(x []float32) float64 {
+	opAny = pieces("any", true, 0, func(x []float32) float64 {
 		return truth(slices.ContainsFunc(x, func(v float32) bool { return v != 0 }))
-	}, nil)
-	opAll    = lane("all", true, 0, func(x []float32) float64 { return truth(!slices.Contains(x, 0)) }, nil)
+	}, func(a, b float64) float64 { return max(a, b) }, itself, nil)
+	opAll = pieces("all", true, 0, func(x []float32) float64 { return truth(!slices.Contains(x, 0)) },
+		func(a, b float64) float64 { return min(a, b) }, itself, nil)
 	opArgmax = lane("argmax", false, 0, func(x []float32) float64 { return float64(extreme(x, 1)) }, nil)
 	opArgmin = lane("argmin", false, 0, func(x []float32) float64 { return float64(extreme(x, -1)) }, nil)
 )

@@ -69,7 +69,7 @@ func (t *Tensor) scan(op *scanOp, dim int) *Tensor {
 	if err != nil {
 		return failure(err)
 	}
-	out, err := t.st.alloc.make(op.name, t.shape, t.n)
+	out, nd, err := t.st.alloc.outcome(&op.opDef, t.shape, t.n, t, nil)
 	if err != nil {
 		return failure(err)
 	}
@@ -83,11 +83,11 @@ func (t *Tensor) scan(op *scanOp, dim int) *Tensor {
 		buf := make([]float32, dims[1])
 		strips(dims, func(at func(s []float32) []float32, put func(s, v []float32)) {
 			op.f(buf, at(x))
-			put(out.st.data, buf)
+			put(out.st.cur.data, buf)
 		})
 	}
-	if n := record(out, &op.opDef, t, nil); n != nil {
-		n.aux = dims
+	if nd != nil {
+		nd.aux = dims
 	}
 	return out
 }

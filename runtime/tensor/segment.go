@@ -3,6 +3,7 @@ package tensor
 import (
 	"math"
 	"slices"
+	"sort"
 
 	"github.com/hudrl/hudrl/internal/kernel"
 )
@@ -32,30 +33,76 @@ func short(x []int) string {
 	return shapeString(x)
 }
 
+// segments is how a first dimension, or all elements, are split.
+type segments struct {
+	offsets []int
+	size    int // of each of num segments, where offsets is nil
+	num     int
+	inner   int // elements of one position
+}
+
+// whole is one segment of n.
+func whole(n int) *segments { return &segments{size: n, num: 1, inner: 1} }
+
+func (s *segments) count() int {
+	if s.offsets == nil {
+		return s.num
+	}
+	return len(s.offsets) - 1
+}
+
+// at is where segment k begins, and the one before it ends.
+func (s *segments) at(k int) int {
+	if s.offsets == nil {
+		return k * s.size
+	}
+	return s.offsets[k]
+}
+
+// each calls f for the part of each segment that lies within lo and hi.
+func (s *segments) each(lo, hi int, f func(k, from, to int)) {
+	var k int
+	if s.offsets == nil {
+		k = lo / s.size
+	} else {
+		k = sort.Search(len(s.offsets)-2, func(k int) bool { return s.offsets[k+1] > lo })
+	}
+	for from := lo; from < hi; k++ {
+		if to := min(hi, s.at(k+1)); to > from {
+			f(k, from, to)
+			from = to
+		}
+	}
+}
+
 // A segmentOp reduces ragged stretches of the first dimension.
 type segmentOp struct {
 	laneOp
+	nothing float32 // what becomes of an empty one
 }
 
-func segment(name string, reads uint8, f func(x []float32) float64, d func(into, x []float32, y, g float32)) *segmentOp {
-	op := &segmentOp{}
-	op.f, op.d, op.name, op.reads[0] = f, d, name, reads
+func segment(of *laneOp, name string, nothing float64) *segmentOp {
+	op := &segmentOp{laneOp: *of, nothing: float32(nothing)}
+	op.name = name
 	op.back = func(p *pass, n *node, g []float32) {
+		s := n.aux.(*segments)
+		if op.even != nil && s.inner == 1 && p.source(n, s, g, op.even) {
+			return
+		}
 		into := p.gradAt(n.in[0])
 		if into == nil {
 			return
 		}
 		x, y := into, g
-		if reads&readsA != 0 {
+		if op.reads[0]&readsA != 0 {
 			x = p.values(n.in[0])
 		}
-		if reads&readsY != 0 {
+		if op.reads[0]&readsY != 0 {
 			y = p.values(n.y)
 		}
 		if p.err != nil {
 			return
 		}
-		s := n.aux.(*segments)
 		for k := range s.count() {
 			lo, hi := s.offsets[k], s.offsets[k+1]
 			lanes([3]int{1, hi - lo, s.inner}, into[lo*s.inner:hi*s.inner], x[lo*s.inner:hi*s.inner], func(at int, into, x []float32) {
@@ -72,14 +119,6 @@ func segment(name string, reads uint8, f func(x []float32) float64, d func(into,
 	return op
 }
 
-// segments is how a first dimension is split.
-type segments struct {
-	offsets []int
-	inner   int // elements of one position
-}
-
-func (s *segments) count() int { return len(s.offsets) - 1 }
-
 func (t *Tensor) segment(op *segmentOp, offsets []int) *Tensor {
 	if f, ok := ok1(t); !ok {
 		return f
@@ -94,41 +133,42 @@ func (t *Tensor) segment(op *segmentOp, offsets []int) *Tensor {
 	s := &segments{offsets: slices.Clone(offsets), inner: inner}
 	shape := slices.Clone(t.shape)
 	shape[0] = s.count()
-	out, err := t.st.alloc.make(op.name, shape, s.count()*inner)
+	out, nd, err := t.st.alloc.outcome(&op.opDef, shape, s.count()*inner, t, nil)
 	if err != nil {
 		return failure(err)
+	}
+	if nd != nil {
+		nd.aux = s
+	}
+	dst := out.st.cur.data
+	for k := range dst {
+		dst[k] = op.nothing
+	}
+	if inner == 1 {
+		if err := t.fold(&op.laneOp, dst, s); err != nil {
+			return failure(err)
+		}
+		return out
 	}
 	x, err := t.values(op.name)
 	if err != nil {
 		return failure(err)
 	}
-	dst := out.st.data
 	for k := range s.count() {
 		lo, hi := offsets[k], offsets[k+1]
-		lanes([3]int{1, hi - lo, inner}, nil, x[lo*inner:hi*inner], func(at int, _, x []float32) {
-			dst[k*inner+at] = float32(op.f(x))
-		})
-	}
-	if n := record(out, &op.opDef, t, nil); n != nil {
-		n.aux = s
+		if lo < hi {
+			lanes([3]int{1, hi - lo, inner}, nil, x[lo*inner:hi*inner], func(at int, _, x []float32) {
+				dst[k*inner+at] = float32(op.f(x))
+			})
+		}
 	}
 	return out
 }
 
 var (
-	opSegmentSum  = segment("segment_sum", 0, kernel.Sum, opSum.d)
-	opSegmentMean = segment("segment_mean", 0, func(x []float32) float64 {
-		if len(x) == 0 {
-			return 0
-		}
-		return kernel.Sum(x) / float64(len(x))
-	}, opMean.d)
-	opSegmentMax = segment("segment_max", readsA|readsY, func(x []float32) float64 {
-		if len(x) == 0 {
-			return math.Inf(-1)
-		}
-		return float64(kernel.Max(x))
-	}, best)
+	opSegmentSum  = segment(opSum, "segment_sum", 0)
+	opSegmentMean = segment(opMean, "segment_mean", 0)
+	opSegmentMax  = segment(opMax, "segment_max", math.Inf(-1))
 )
 
 // SegmentSum adds up ragged stretches of the first dimension: result k is the
@@ -142,10 +182,12 @@ func (t *Tensor) SegmentMean(offsets []int) *Tensor { return t.segment(opSegment
 // SegmentMax is like SegmentSum with the largest, −Inf of nothing.
 func (t *Tensor) SegmentMax(offsets []int) *Tensor { return t.segment(opSegmentMax, offsets) }
 
-var segmentExpandOp = &opDef{name: "segment_expand"}
+// opExpand is segment_expand: late.seg says how.
+var opExpand = &elem{}
 
 func init() {
-	segmentExpandOp.back = func(p *pass, n *node, g []float32) {
+	opExpand.name = "segment_expand"
+	opExpand.back = func(p *pass, n *node, g []float32) {
 		into := p.grad(n.in[0])
 		if into == nil {
 			return
@@ -153,9 +195,15 @@ func init() {
 		s := n.aux.(*segments)
 		for k := range s.count() {
 			lo, hi := s.offsets[k], s.offsets[k+1]
-			lanes([3]int{1, hi - lo, s.inner}, nil, g[lo*s.inner:hi*s.inner], func(at int, _, x []float32) {
-				into[k*s.inner+at] += float32(kernel.Sum(x))
-			})
+			switch {
+			case lo == hi:
+			case s.inner == 1:
+				into[k] += float32(stretch(g, lo, hi, kernel.Sum, plus64))
+			default:
+				lanes([3]int{1, hi - lo, s.inner}, nil, g[lo*s.inner:hi*s.inner], func(at int, _, x []float32) {
+					into[k*s.inner+at] += float32(kernel.Sum(x))
+				})
+			}
 		}
 	}
 }
@@ -180,29 +228,65 @@ func (t *Tensor) SegmentExpand(offsets []int) *Tensor {
 	if err != nil {
 		return failure(err)
 	}
-	out, err := t.st.alloc.make("segment_expand", shape, n)
+	s := &segments{offsets: slices.Clone(offsets), inner: inner}
+	if inner == 1 && n >= lateLen && !t.st.alloc.atOnce() {
+		return t.expandLater(s, shape, n)
+	}
+	out, nd, err := t.st.alloc.outcome(&opExpand.opDef, shape, n, t, nil)
 	if err != nil {
 		return failure(err)
+	}
+	if nd != nil {
+		nd.aux, nd.tiled = s, inner == 1 && n >= lateLen
 	}
 	x, err := t.values("segment_expand")
 	if err != nil {
 		return failure(err)
 	}
-	dst := out.st.data
+	dst := out.st.cur.data
 	for k := range len(offsets) - 1 {
 		row := x[k*inner : (k+1)*inner]
-		if inner == 1 {
-			for at := offsets[k]; at < offsets[k+1]; at++ {
-				dst[at] = row[0]
-			}
-			continue
-		}
 		for at := offsets[k]; at < offsets[k+1]; at++ {
 			copy(dst[at*inner:], row)
 		}
 	}
-	if n := record(out, segmentExpandOp, t, nil); n != nil {
-		n.aux = &segments{offsets: slices.Clone(offsets), inner: inner}
-	}
 	return out
+}
+
+// expandLater is SegmentExpand that runs when values are asked for.
+func (t *Tensor) expandLater(s *segments, shape []int, n int) *Tensor {
+	if t.strides != nil {
+		if t = t.Clone(); t.err != nil {
+			return t
+		}
+	}
+	if _, err := t.st.full(opExpand.name); err != nil {
+		return failure(err)
+	}
+	a := t.st.alloc
+	hold, err := a.promise(opExpand.name, n)
+	if err != nil {
+		return failure(err)
+	}
+	c := t.st.cur
+	if !t.st.readonly {
+		c.captured = true
+	}
+	fill := func(o *lateStorage) *storage {
+		o.l = late{op: opExpand, n: n, size: 1, seg: s}
+		o.l.in[0] = ref{c: c, off: t.off, used: true}
+		o.s.alloc, o.s.cur = a, &o.s.first
+		o.s.first.late, o.s.first.lot = &o.l, hold
+		return &o.s
+	}
+	if !t.RequiresGrad() {
+		o := &lateConstant{}
+		o.t.shape, o.t.n, o.t.st = shape, n, fill(&o.s)
+		return &o.t
+	}
+	o := &recorded{}
+	o.t.shape, o.t.n, o.t.st = shape, n, fill(&lateStorage{})
+	nd := o.note(&opExpand.opDef, t, nil)
+	nd.aux, nd.tiled = s, true
+	return &o.t
 }

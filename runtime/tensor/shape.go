@@ -129,13 +129,14 @@ func rows(shape, strides []int, off int, f func(at, pos, n, step int)) {
 	}
 }
 
-// gather copies t's elements to dst in row-major order.
+// gather copies the elements of t, whose storage is full, to dst in row-major
+// order.
 func gather(dst []float32, t *Tensor) {
+	src := t.st.cur.data
 	if t.strides == nil {
-		copy(dst, t.st.data[t.off:t.off+t.n])
+		copy(dst, src[t.off:t.off+t.n])
 		return
 	}
-	src := t.st.data
 	rows(t.shape, t.strides, t.off, func(at, pos, n, step int) {
 		if step == 1 {
 			copy(dst[at:at+n], src[pos:])
@@ -151,10 +152,10 @@ func gather(dst []float32, t *Tensor) {
 // scatter copies src, in row-major order, to t's elements.
 func scatter(t *Tensor, src []float32) {
 	if t.strides == nil {
-		copy(t.st.data[t.off:t.off+t.n], src)
+		copy(t.st.cur.data[t.off:t.off+t.n], src)
 		return
 	}
-	dst := t.st.data
+	dst := t.st.cur.data
 	rows(t.shape, t.strides, t.off, func(at, pos, n, step int) {
 		for i := range n {
 			dst[pos] = src[at+i]

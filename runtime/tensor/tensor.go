@@ -183,7 +183,11 @@ func (t *Tensor) Item() (float64, error) {
 	if t.n != 1 {
 		return 0, errorf("item", "got shape %s, want one element", shapeString(t.shape))
 	}
-	return float64(t.st.data[t.off]), nil
+	data, err := t.st.full("item")
+	if err != nil {
+		return 0, err
+	}
+	return float64(data[t.off]), nil
 }
 
 // At is the element at index, one 0-based position per dimension; negative
@@ -205,7 +209,11 @@ func (t *Tensor) At(index ...int) (float64, error) {
 		}
 		pos += i * t.stride(d)
 	}
-	return float64(t.st.data[pos]), nil
+	data, err := t.st.full("at")
+	if err != nil {
+		return 0, err
+	}
+	return float64(data[pos]), nil
 }
 
 // RequiresGrad reports whether gradients flow through t.
@@ -230,6 +238,9 @@ func (t *Tensor) RequireGrad() *Tensor {
 			return c
 		}
 		t.strides, t.off, t.st = nil, 0, c.st
+	}
+	if _, err := t.st.full("requires_grad_"); err != nil {
+		return failure(err)
 	}
 	t.leaf = &leaf{}
 	return t
@@ -270,6 +281,9 @@ func (t *Tensor) Touched(lo, hi int) bool {
 // in place, and returns t.
 func (t *Tensor) ReadOnly() *Tensor {
 	if t.Err() == nil {
+		if _, err := t.st.full("read-only"); err != nil {
+			return failure(err)
+		}
 		t.st.readonly = true
 	}
 	return t
@@ -279,14 +293,14 @@ func (t *Tensor) ReadOnly() *Tensor {
 // reads it on another goroutine.
 func (t *Tensor) Pin() {
 	if t.Err() == nil {
-		t.st.pins.Add(1)
+		t.st.cur.pins.Add(1)
 	}
 }
 
 // Unpin undoes one Pin.
 func (t *Tensor) Unpin() {
 	if t.Err() == nil {
-		t.st.pins.Add(-1)
+		t.st.cur.pins.Add(-1)
 	}
 }
 
@@ -311,8 +325,12 @@ func (t *Tensor) stride(d int) int {
 // values is the elements in row-major order, for op: the storage when it can
 // be, else a copy.
 func (t *Tensor) values(op string) ([]float32, error) {
+	data, err := t.st.full(op)
+	if err != nil {
+		return nil, err
+	}
 	if t.strides == nil {
-		return t.st.data[t.off : t.off+t.n : t.off+t.n], nil
+		return data[t.off : t.off+t.n : t.off+t.n], nil
 	}
 	out, err := t.st.alloc.floats(op, t.n)
 	if err != nil {
@@ -322,17 +340,18 @@ func (t *Tensor) values(op string) ([]float32, error) {
 	return out, nil
 }
 
-// value is element i in row-major order.
+// value is element i in row-major order of a tensor whose storage is full.
 func (t *Tensor) value(i int) float32 {
+	data := t.st.cur.data
 	if t.strides == nil {
-		return t.st.data[t.off+i]
+		return data[t.off+i]
 	}
 	pos := t.off
 	for d := len(t.shape) - 1; d >= 0; d-- {
 		pos += i % t.shape[d] * t.strides[d]
 		i /= t.shape[d]
 	}
-	return t.st.data[pos]
+	return data[pos]
 }
 
 // shapeString writes a shape as messages show it: [2 3].

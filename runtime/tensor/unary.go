@@ -7,25 +7,30 @@ import (
 	"github.com/hudrl/hudrl/internal/kernel"
 )
 
-// A unaryOp maps each element.
-type unaryOp struct {
-	opDef
-	// f computes dst from x, p being the operation's parameters.
-	f func(dst, x []float32, p [2]float64)
-	// d adds the gradient to into: nothing where g is 0.
-	d func(into, g, x, y []float32, p [2]float64)
+// direct is an operation on one operand, with its gradient.
+func direct(name string, reads uint8, f func(dst, x []float32), d func(into, g, x, y []float32)) *elem {
+	op := &elem{f: func(dst, a, _, _ []float32, _ [2]float64) { f(dst, a) }}
+	op.name, op.reads[0] = name, reads
+	op.d[0] = func(into, g, a, _, _, y []float32, _ [2]float64) { d(into, g, a, y) }
+	return op.init()
 }
 
-// pointwise is a unaryOp given by what it does to one number and by its
+// dear marks op as one that is computed once.
+func dear(op *elem) *elem {
+	op.dear = true
+	return op
+}
+
+// pointwise is an operation given by what it does to one number and by its
 // derivative there; both are computed in float64.
-func pointwise(name string, reads uint8, f func(x float64) float64, d func(x, y float64) float64) *unaryOp {
-	return unary(name, reads,
-		func(dst, x []float32, _ [2]float64) {
+func pointwise(name string, reads uint8, f func(x float64) float64, d func(x, y float64) float64) *elem {
+	return dear(direct(name, reads,
+		func(dst, x []float32) {
 			for i, v := range x {
 				dst[i] = float32(f(float64(v)))
 			}
 		},
-		func(into, g, x, y []float32, _ [2]float64) {
+		func(into, g, x, y []float32) {
 			var v, w float64
 			for i, gi := range g {
 				if gi == 0 {
@@ -39,17 +44,11 @@ func pointwise(name string, reads uint8, f func(x float64) float64, d func(x, y 
 				}
 				into[i] += float32(float64(gi) * d(v, w))
 			}
-		})
+		}))
 }
 
-// direct is a unaryOp without parameters.
-func direct(name string, reads uint8, f func(dst, x []float32), d func(into, g, x, y []float32)) *unaryOp {
-	return unary(name, reads, func(dst, x []float32, _ [2]float64) { f(dst, x) },
-		func(into, g, x, y []float32, _ [2]float64) { d(into, g, x, y) })
-}
-
-// sloped is a unaryOp whose derivative slope writes to d, a tile at a time.
-func sloped(name string, reads uint8, f func(dst, x []float32), slope func(d, spare, x, y []float32)) *unaryOp {
+// sloped is an operation whose derivative slope writes to d, a tile at a time.
+func sloped(name string, reads uint8, f func(dst, x []float32), slope func(d, spare, x, y []float32)) *elem {
 	return direct(name, reads, f, func(into, g, x, y []float32) {
 		t := tiles.Get().(*[2][tileLen]float32)
 		defer tiles.Put(t)
@@ -62,90 +61,54 @@ func sloped(name string, reads uint8, f func(dst, x []float32), slope func(d, sp
 	})
 }
 
+// part is x[lo:hi], or nil.
+func part(x []float32, lo, hi int) []float32 {
+	if x == nil {
+		return nil
+	}
+	return x[lo:hi]
+}
+
 // tiles are scratch for gradients.
 var tiles = sync.Pool{New: func() any { return new([2][tileLen]float32) }}
 
-func unary(name string, reads uint8, f func(dst, x []float32, p [2]float64), d func(into, g, x, y []float32, p [2]float64)) *unaryOp {
-	u := &unaryOp{f: f, d: d}
-	u.name, u.reads[0] = name, reads
-	u.back = func(p *pass, n *node, g []float32) {
-		into := p.grad(n.in[0])
-		if into == nil {
-			return
-		}
-		var x, y []float32
-		if reads&readsA != 0 {
-			x = p.values(n.in[0])
-		}
-		if reads&readsY != 0 {
-			y = p.values(n.y)
-		}
-		if p.err != nil {
-			return
-		}
-		u.slopes(into, g, x, y, n.param)
-	}
-	return u
-}
-
-func (t *Tensor) unary(op *unaryOp, p [2]float64) *Tensor {
-	if f, ok := ok1(t); !ok {
-		return f
-	}
-	out, err := t.st.alloc.make(op.name, t.shape, t.n)
-	if err != nil {
-		return failure(err)
-	}
-	x, err := t.values(op.name)
-	if err != nil {
-		return failure(err)
-	}
-	op.values(out.st.data, x, p)
-	if n := record(out, &op.opDef, t, nil); n != nil {
-		n.param = p
-	}
-	return out
-}
+func (t *Tensor) unary(op *elem) *Tensor { return op.apply(t, nil, number{}, [2]float64{}) }
 
 func zeroSlope(x, y float64) float64 { return 0 }
 
 var (
 	opNeg = direct("neg", 0, kernel.NegTo, func(into, g, _, _ []float32) { kernel.SubTo(into, into, g) })
-	opExp = direct("exp", readsY, kernel.ExpTo, func(into, g, _, y []float32) { kernel.MulAdd(into, g, y) })
+	opExp = dear(direct("exp", readsY, kernel.ExpTo, func(into, g, _, y []float32) { kernel.MulAdd(into, g, y) }))
 	opAbs = direct("abs", readsA, kernel.AbsTo, func(into, g, x, _ []float32) { kernel.AddSigned(into, g, x) })
-	opLog = direct("log", readsA, kernel.LogTo, func(into, g, x, _ []float32) { kernel.DivAdd(into, g, x) })
+	opLog = dear(direct("log", readsA, kernel.LogTo, func(into, g, x, _ []float32) { kernel.DivAdd(into, g, x) }))
 	// What is above 0 is at least the smallest number there is.
 	opReLU = direct("relu", readsA, func(dst, x []float32) { kernel.MaximumTo(dst, x, zero) },
 		func(into, g, x, _ []float32) {
 			kernel.AddWithin(into, g, x, math.SmallestNonzeroFloat32, float32(math.Inf(1)))
 		})
-	opClamp = unary("clamp", readsA,
-		func(dst, x []float32, p [2]float64) { kernel.ClampTo(dst, x, float32(p[0]), float32(p[1])) },
-		func(into, g, x, _ []float32, p [2]float64) {
-			kernel.AddWithin(into, g, x, float32(p[0]), float32(p[1]))
-		})
+	opClamp = clamp()
 
 	opSquare = sloped("square", readsA, func(dst, x []float32) { kernel.MulTo(dst, x, x) },
 		func(d, _, x, _ []float32) { kernel.AddTo(d, x, x) })
 	opSqrt  = sloped("sqrt", readsY, kernel.SqrtTo, func(d, _, _, y []float32) { kernel.DivTo(d, half, y) })
-	opLog1p = sloped("log1p", readsA, kernel.Log1pTo, func(d, _, x, _ []float32) {
+	opLog1p = dear(sloped("log1p", readsA, kernel.Log1pTo, func(d, _, x, _ []float32) {
 		kernel.AddTo(d, x, one)
 		kernel.DivTo(d, one, d)
-	})
-	opExpm1 = sloped("expm1", readsA, kernel.Expm1To, func(d, _, x, _ []float32) { kernel.ExpTo(d, x) })
+	}))
+	opExpm1 = dear(sloped("expm1", readsA, kernel.Expm1To, func(d, _, x, _ []float32) { kernel.ExpTo(d, x) }))
 	// tanh x = 2·σ(2x) − 1.
-	opTanh = sloped("tanh", readsA, kernel.TanhTo, func(d, spare, x, _ []float32) {
+	opTanh = dear(sloped("tanh", readsA, kernel.TanhTo, func(d, spare, x, _ []float32) {
 		kernel.AddTo(d, x, x)
 		sigmoidSlope(d, spare, d)
 		kernel.MulTo(d, d, four)
-	})
-	opSigmoid = sloped("sigmoid", readsA, kernel.SigmoidTo, func(d, spare, x, _ []float32) { sigmoidSlope(d, spare, x) })
+	}))
+	opSigmoid = dear(sloped("sigmoid", readsA, kernel.SigmoidTo, func(d, spare, x, _ []float32) { sigmoidSlope(d, spare, x) }))
 	// log σ(x) = −softplus(−x).
-	opLogSigmoid = sloped("logsigmoid", readsA, kernel.LogSigmoidTo, func(d, _, x, _ []float32) {
+	opLogSigmoid = dear(sloped("logsigmoid", readsA, kernel.LogSigmoidTo, func(d, _, x, _ []float32) {
 		kernel.NegTo(d, x)
 		kernel.SigmoidTo(d, d)
-	})
-	opSoftplus = sloped("softplus", readsA, kernel.SoftplusTo, func(d, _, x, _ []float32) { kernel.SigmoidTo(d, x) })
+	}))
+	opSoftplus = dear(sloped("softplus", readsA, kernel.SoftplusTo, func(d, _, x, _ []float32) { kernel.SigmoidTo(d, x) }))
 	opSign     = pointwise("sign", 0, func(x float64) float64 {
 		switch {
 		case x > 0:
@@ -159,6 +122,15 @@ var (
 	opRound = pointwise("round", 0, math.RoundToEven, zeroSlope)
 )
 
+func clamp() *elem {
+	op := &elem{f: func(dst, x, _, _ []float32, p [2]float64) { kernel.ClampTo(dst, x, float32(p[0]), float32(p[1])) }}
+	op.name, op.reads[0] = "clamp", readsA
+	op.d[0] = func(into, g, x, _, _, _ []float32, p [2]float64) {
+		kernel.AddWithin(into, g, x, float32(p[0]), float32(p[1]))
+	}
+	return op.init()
+}
+
 // One value stands for as many as are needed.
 var zero, half, one, four = []float32{0}, []float32{0.5}, []float32{1}, []float32{4}
 
@@ -171,52 +143,52 @@ func sigmoidSlope(d, spare, x []float32) {
 }
 
 // Neg is −t.
-func (t *Tensor) Neg() *Tensor { return t.unary(opNeg, [2]float64{}) }
+func (t *Tensor) Neg() *Tensor { return t.unary(opNeg) }
 
 // Exp is e to the power of each element.
-func (t *Tensor) Exp() *Tensor { return t.unary(opExp, [2]float64{}) }
+func (t *Tensor) Exp() *Tensor { return t.unary(opExp) }
 
 // Log is the natural logarithm: −Inf at 0, NaN below.
-func (t *Tensor) Log() *Tensor { return t.unary(opLog, [2]float64{}) }
+func (t *Tensor) Log() *Tensor { return t.unary(opLog) }
 
 // Log1p is log(1+t), exact for small t.
-func (t *Tensor) Log1p() *Tensor { return t.unary(opLog1p, [2]float64{}) }
+func (t *Tensor) Log1p() *Tensor { return t.unary(opLog1p) }
 
 // Expm1 is exp(t)−1, exact for small t.
-func (t *Tensor) Expm1() *Tensor { return t.unary(opExpm1, [2]float64{}) }
+func (t *Tensor) Expm1() *Tensor { return t.unary(opExpm1) }
 
 // Sqrt is the square root, NaN below 0.
-func (t *Tensor) Sqrt() *Tensor { return t.unary(opSqrt, [2]float64{}) }
+func (t *Tensor) Sqrt() *Tensor { return t.unary(opSqrt) }
 
 // Abs is the absolute value; its gradient at 0 is 0.
-func (t *Tensor) Abs() *Tensor { return t.unary(opAbs, [2]float64{}) }
+func (t *Tensor) Abs() *Tensor { return t.unary(opAbs) }
 
 // Sigmoid is 1/(1+exp(−t)).
-func (t *Tensor) Sigmoid() *Tensor { return t.unary(opSigmoid, [2]float64{}) }
+func (t *Tensor) Sigmoid() *Tensor { return t.unary(opSigmoid) }
 
 // LogSigmoid is log(1/(1+exp(−t))), without overflow.
-func (t *Tensor) LogSigmoid() *Tensor { return t.unary(opLogSigmoid, [2]float64{}) }
+func (t *Tensor) LogSigmoid() *Tensor { return t.unary(opLogSigmoid) }
 
 // Softplus is log(1+exp(t)), without overflow.
-func (t *Tensor) Softplus() *Tensor { return t.unary(opSoftplus, [2]float64{}) }
+func (t *Tensor) Softplus() *Tensor { return t.unary(opSoftplus) }
 
 // Tanh is the hyperbolic tangent.
-func (t *Tensor) Tanh() *Tensor { return t.unary(opTanh, [2]float64{}) }
+func (t *Tensor) Tanh() *Tensor { return t.unary(opTanh) }
 
 // ReLU is the larger of t and 0; its gradient at 0 is 0.
-func (t *Tensor) ReLU() *Tensor { return t.unary(opReLU, [2]float64{}) }
+func (t *Tensor) ReLU() *Tensor { return t.unary(opReLU) }
 
 // Square is t·t.
-func (t *Tensor) Square() *Tensor { return t.unary(opSquare, [2]float64{}) }
+func (t *Tensor) Square() *Tensor { return t.unary(opSquare) }
 
 // Sign is 1, 0 or −1. Its gradient is 0.
-func (t *Tensor) Sign() *Tensor { return t.unary(opSign, [2]float64{}) }
+func (t *Tensor) Sign() *Tensor { return t.unary(opSign) }
 
 // Floor is the largest integer not above t. Its gradient is 0.
-func (t *Tensor) Floor() *Tensor { return t.unary(opFloor, [2]float64{}) }
+func (t *Tensor) Floor() *Tensor { return t.unary(opFloor) }
 
 // Round is the nearest integer, the even one of two. Its gradient is 0.
-func (t *Tensor) Round() *Tensor { return t.unary(opRound, [2]float64{}) }
+func (t *Tensor) Round() *Tensor { return t.unary(opRound) }
 
 // Clamp limits t to [lo, hi]; an infinite bound is none. The gradient is 1
 // inside and at the bounds, 0 outside.
@@ -224,5 +196,5 @@ func (t *Tensor) Clamp(lo, hi float64) *Tensor {
 	if !(lo <= hi) {
 		return failf("clamp", "got min %v and max %v, want min at most max", lo, hi)
 	}
-	return t.unary(opClamp, [2]float64{lo, hi})
+	return opClamp.apply(t, nil, number{}, [2]float64{lo, hi})
 }

@@ -25,16 +25,22 @@ func (t *Tensor) view(shape, strides []int, off, n int) *Tensor {
 	if strides != nil && isContiguous(shape, strides) {
 		strides = nil
 	}
-	v := &Tensor{shape: shape, strides: strides, off: off, n: n, st: t.st}
-	if t.node == nil && t.leaf == nil {
-		return v
+	if n == 0 {
+		off = t.off
 	}
+	if t.node == nil && t.leaf == nil {
+		return &Tensor{shape: shape, strides: strides, off: off, n: n, st: t.st}
+	}
+	o := &recorded{}
+	o.t.shape, o.t.strides, o.t.off, o.t.n, o.t.st = shape, strides, off, n, t.st
 	base := t
 	if t.node != nil && t.node.op == viewOp {
 		base = t.node.in[0]
 	}
-	v.node = &node{op: viewOp, in: [2]*Tensor{base}, y: v, n: n}
-	return v
+	o.t.node = &o.n
+	o.n.op, o.n.n, o.n.y, o.n.in[0] = viewOp, n, &o.t, base
+	o.n.tiled = strides == nil && n >= lateLen
+	return &o.t
 }
 
 func viewBack(p *pass, n *node, g []float32) {
@@ -92,12 +98,17 @@ func (t *Tensor) Clone() *Tensor {
 	if f, ok := ok1(t); !ok {
 		return f
 	}
-	out := t.st.alloc.result("clone", t.shape, t.n)
-	if out.err != nil {
-		return out
+	if _, err := t.st.full("clone"); err != nil {
+		return failure(err)
 	}
-	gather(out.st.data, t)
-	record(out, copyOp, t, nil)
+	out, nd, err := t.st.alloc.outcome(copyOp, t.shape, t.n, t, nil)
+	if err != nil {
+		return failure(err)
+	}
+	if nd != nil {
+		nd.tiled = t.n >= lateLen
+	}
+	gather(out.st.cur.data, t)
 	return out
 }
 
@@ -315,7 +326,7 @@ func (t *Tensor) checkAssign(op string) error {
 			Hint: "use the form that returns a new tensor, or detach it first"}
 	case t.st.readonly:
 		return &Error{Op: op, Detail: "the tensor is read-only", Hint: "change a clone"}
-	case t.st.pins.Load() > 0:
+	case t.st.cur.pins.Load() > 0:
 		return &Error{Op: op, Detail: "another task is computing with the tensor", Hint: "change a clone"}
 	}
 	for d, s := range t.strides {
@@ -369,6 +380,9 @@ func (t *Tensor) Update(op string, u *Tensor) error {
 	}
 	if u.st == t.st && u.strides == nil {
 		src = slices.Clone(src) // the views may overlap
+	}
+	if err := t.st.replace(op); err != nil {
+		return err
 	}
 	scatter(t, src)
 	return nil

@@ -1,0 +1,395 @@
+package tensor
+
+import (
+	"slices"
+
+	"github.com/hudrl/hudrl/internal/kernel"
+)
+
+// An elem is an operation on elements: a position of the result needs that
+// position of each operand only. Its functions work on a stretch of positions.
+// An operand is as long as the stretch, or one value for all of it.
+type elem struct {
+	opDef
+	// dear: computing a value costs more than storing it.
+	dear bool
+	// wide: operands are never one value.
+	wide bool
+	// same[i]: the gradient of operand i is the result's.
+	same [2]bool
+	f    func(dst, a, b, c []float32, p [2]float64)
+	// d[i] adds the gradient of operand i to into: nothing where g is 0. Of a,
+	// b, c and the result y those are given that it reads.
+	d [2]func(into, g, a, b, c, y []float32, p [2]float64)
+}
+
+const (
+	tileLen = 1024 // positions computed together; sums are of so many, added up
+	lateLen = 128  // elements from which an operation waits until values are asked for
+	maxLate = 24   // operations that wait for one result
+)
+
+// number is the operand that stands for a value.
+type number struct {
+	v  float64
+	is bool
+}
+
+// init makes op's gradient; every elem goes through it.
+func (op *elem) init() *elem {
+	op.elem = op
+	if op.d[0] != nil {
+		op.back = op.backward
+	}
+	return op
+}
+
+// apply computes op of a, and of b, or the number k in its place, if it takes
+// two operands.
+func (op *elem) apply(a, b *Tensor, k number, p [2]float64) *Tensor {
+	if f, ok := ok1(a); !ok {
+		return f
+	}
+	n, shape := a.n, a.shape
+	if k.is {
+		p[0] = k.v
+	} else if b != nil {
+		if b.err != nil {
+			return failure(b.err)
+		}
+		if !slices.Equal(a.shape, b.shape) {
+			var err error
+			if shape, err = broadcast(op.name, a.shape, b.shape); err != nil {
+				return failure(err)
+			}
+			if n, err = product(op.name, shape); err != nil {
+				return failure(err)
+			}
+			if a.n != n && a.n != 1 || b.n != n && b.n != 1 {
+				return op.spread(a, b, shape, n)
+			}
+		}
+	}
+	return op.over(a, b, nil, k.is, shape, n, p)
+}
+
+// over computes op of operands of n elements, or of one.
+func (op *elem) over(a, b, mask *Tensor, k bool, shape []int, n int, p [2]float64) *Tensor {
+	if a.strides != nil {
+		if a = a.Clone(); a.err != nil {
+			return a
+		}
+	}
+	alloc := a.st.alloc
+	if b != nil {
+		if b.strides != nil {
+			if b = b.Clone(); b.err != nil {
+				return b
+			}
+		}
+		if alloc == nil {
+			alloc = b.st.alloc
+		}
+	}
+	if op.back != nil && (a.RequiresGrad() || b.RequiresGrad()) {
+		return op.recorded(alloc, a, b, mask, k, shape, n, p)
+	}
+	if n >= lateLen && !alloc.atOnce() {
+		o := &lateConstant{}
+		o.t.shape, o.t.n, o.t.st = shape, n, &o.s.s
+		if err := op.later(alloc, &o.s, a, b, mask, k, n, p); err != nil {
+			return failure(err)
+		}
+		return &o.t
+	}
+	o := &constant{}
+	o.t.shape, o.t.n = shape, n
+	if err := alloc.fill(op.name, &o.t, &o.s, n); err != nil {
+		return failure(err)
+	}
+	if err := op.now(o.t.st.cur.data, a, b, mask, k, p); err != nil {
+		return failure(err)
+	}
+	return &o.t
+}
+
+// recorded is over where a gradient is wanted.
+func (op *elem) recorded(alloc *Allocator, a, b, mask *Tensor, k bool, shape []int, n int, p [2]float64) *Tensor {
+	o := &recorded{}
+	o.t.shape, o.t.n = shape, n
+	if n >= lateLen && !alloc.atOnce() {
+		s := &lateStorage{}
+		o.t.st = &s.s
+		if err := op.later(alloc, s, a, b, mask, k, n, p); err != nil {
+			return failure(err)
+		}
+		o.n.mask = s.l.mask
+	} else {
+		s := &small{}
+		if err := alloc.fill(op.name, &o.t, s, n); err != nil {
+			return failure(err)
+		}
+		if err := op.now(s.s.first.data, a, b, mask, k, p); err != nil {
+			return failure(err)
+		}
+		if mask != nil {
+			r, err := mask.ref(op.name, n)
+			if err != nil {
+				return failure(err)
+			}
+			o.n.mask = &r
+		}
+	}
+	nd := o.note(&op.opDef, a, b)
+	nd.p, nd.tiled = p, n >= lateLen
+	return &o.t
+}
+
+// later fills o with the operation, which runs when values are asked for.
+func (op *elem) later(alloc *Allocator, o *lateStorage, a, b, mask *Tensor, k bool, n int, p [2]float64) error {
+	l := &o.l
+	l.op, l.n, l.p, l.size = op, n, p, 1
+	var err error
+	if l.in[0], err = a.ref(op.name, n); err != nil {
+		return err
+	}
+	switch {
+	case k:
+		l.in[1] = ref{val: float32(p[0]), used: true}
+	case b != nil:
+		if l.in[1], err = b.ref(op.name, n); err != nil {
+			return err
+		}
+	}
+	if mask != nil {
+		l.mask = new(ref)
+		if *l.mask, err = mask.ref(op.name, n); err != nil {
+			return err
+		}
+	}
+	o.s.alloc, o.s.cur = alloc, &o.s.first
+	o.s.first.late = l
+	if err := alloc.bound(l); err != nil {
+		return err
+	}
+	if o.s.first.lot, err = alloc.promise(op.name, n); err == nil {
+		return nil
+	}
+	// What the operands wait for may be all that holds the memory.
+	for _, r := range [...]*ref{&l.in[0], &l.in[1], l.mask} {
+		if r != nil && r.c != nil && r.c.late != nil {
+			if err := alloc.settle(op.name, r.c); err != nil {
+				return err
+			}
+		}
+	}
+	o.s.first.lot, err = alloc.promise(op.name, n)
+	return err
+}
+
+// operand is the values of an operand as f takes it.
+func (t *Tensor) operand(op string) ([]float32, error) {
+	if t == nil {
+		return nil, nil
+	}
+	return t.values(op)
+}
+
+// now computes dst.
+func (op *elem) now(dst []float32, a, b, mask *Tensor, k bool, p [2]float64) error {
+	if len(dst) == 0 {
+		return nil
+	}
+	x, err := a.values(op.name)
+	if err != nil {
+		return err
+	}
+	y, err := b.operand(op.name)
+	if err != nil {
+		return err
+	}
+	c, err := mask.operand(op.name)
+	if err != nil {
+		return err
+	}
+	if k {
+		y = []float32{float32(p[0])}
+	}
+	if op.wide {
+		x, y, c = widen(x, len(dst)), widen(y, len(dst)), widen(c, len(dst))
+	}
+	op.f(dst, x, y, c, p)
+	return nil
+}
+
+// widen is x, which may be one value, with n elements.
+func widen(x []float32, n int) []float32 {
+	if x == nil || len(x) == n {
+		return x
+	}
+	out := make([]float32, n)
+	for i := range out {
+		out[i] = x[0]
+	}
+	return out
+}
+
+// spread is apply where an operand repeats in some dimensions but not in all.
+func (op *elem) spread(a, b *Tensor, shape []int, n int) *Tensor {
+	var out *Tensor
+	var err error
+	if op.back == nil {
+		out, err = alloc2(a, b).make(op.name, shape, n)
+	} else {
+		var nd *node
+		if out, nd, err = alloc2(a, b).outcome(&op.opDef, shape, n, a, b); nd != nil {
+			nd.spread = true
+		}
+	}
+	if err != nil {
+		return failure(err)
+	}
+	x, err := a.values(op.name)
+	if err != nil {
+		return failure(err)
+	}
+	y, err := b.values(op.name)
+	if err != nil {
+		return failure(err)
+	}
+	dst := out.st.cur.data
+	runs(shape, a.shape, b.shape, func(r run) {
+		op.f(dst[r.at:r.at+r.n], x[r.a:r.a+1+(r.n-1)*r.sa], y[r.b:r.b+1+(r.n-1)*r.sb], nil, [2]float64{})
+	})
+	return out
+}
+
+// reading is the values that the gradients of n need.
+func (op *elem) reading(p *pass, n *node) (a, b, c, y []float32) {
+	var reads uint8
+	for i, t := range n.in {
+		if t.RequiresGrad() {
+			reads |= op.reads[i]
+		}
+	}
+	if reads&readsA != 0 {
+		a = p.values(n.in[0])
+	}
+	if reads&readsB != 0 {
+		if n.in[1] == nil {
+			b = []float32{float32(n.p[0])}
+		} else {
+			b = p.values(n.in[1])
+		}
+	}
+	if n.mask != nil {
+		c = p.refValues(*n.mask, n.n)
+	}
+	if reads&readsY != 0 {
+		y = p.values(n.y)
+	}
+	if op.wide && p.err == nil {
+		c = widen(c, n.n)
+	}
+	return a, b, c, y
+}
+
+// backward adds the gradients of a node on its own.
+func (op *elem) backward(p *pass, n *node, g []float32) {
+	a, b, c, y := op.reading(p, n)
+	if p.err != nil {
+		return
+	}
+	for i, t := range n.in {
+		into := p.grad(t)
+		if into == nil {
+			continue
+		}
+		switch {
+		case n.spread:
+			op.unspread(p, i, n, into, g, a, b, y)
+		case t.n == n.n:
+			op.d[i](into, g, a, b, c, y, n.p)
+		default:
+			into[0] += float32(op.total(i, g, a, b, c, y, n.p))
+		}
+	}
+}
+
+// cut is positions lo to hi of an operand, or the one value it is.
+func cut(x []float32, lo, hi, n int) []float32 {
+	if x == nil || len(x) != n {
+		return x
+	}
+	return x[lo:hi]
+}
+
+// total is the gradient of an operand i that is one value.
+func (op *elem) total(i int, g, a, b, c, y []float32, p [2]float64) float64 {
+	tile := tiles.Get().(*[2][tileLen]float32)
+	defer tiles.Put(tile)
+	sum, n := 0.0, len(g)
+	for lo := 0; lo < n; lo += tileLen {
+		hi := min(lo+tileLen, n)
+		part := tile[0][:hi-lo]
+		clear(part)
+		op.d[i](part, g[lo:hi], cut(a, lo, hi, n), cut(b, lo, hi, n), cut(c, lo, hi, n), cut(y, lo, hi, n), p)
+		sum += kernel.Sum(part)
+	}
+	return sum
+}
+
+// unspread is the gradient of operand i of a broadcast pair. What goes to one
+// element is summed in float64.
+func (op *elem) unspread(p *pass, which int, n *node, into, g, a, b, y []float32) {
+	ta, tb := n.in[0], n.in[1]
+	shape, err := broadcast(op.name, ta.shape, tb.shape)
+	if err != nil {
+		p.err = err
+		return
+	}
+	d := op.d[which]
+	var sums []float64
+	if len(into) != len(g) {
+		sums = make([]float64, len(into))
+	}
+	tile := tiles.Get().(*[2][tileLen]float32)
+	defer tiles.Put(tile)
+	cut := func(x []float32, at, step, lo, hi int) []float32 {
+		switch {
+		case x == nil:
+			return nil
+		case step == 0:
+			return x[at : at+1]
+		}
+		return x[at+lo : at+hi]
+	}
+	runs(shape, ta.shape, tb.shape, func(r run) {
+		at, step := r.a, r.sa
+		if which == 1 {
+			at, step = r.b, r.sb
+		}
+		for lo := 0; lo < r.n; lo += tileLen {
+			hi := min(lo+tileLen, r.n)
+			ca, cb := cut(a, r.a, r.sa, lo, hi), cut(b, r.b, r.sb, lo, hi)
+			cy, cg := cut(y, r.at, 1, lo, hi), g[r.at+lo:r.at+hi]
+			if sums == nil {
+				d(into[at+lo:at+hi], cg, ca, cb, nil, cy, n.p)
+				continue
+			}
+			part := tile[0][:hi-lo]
+			clear(part)
+			d(part, cg, ca, cb, nil, cy, n.p)
+			if step == 1 {
+				for i, v := range part {
+					sums[at+lo+i] += float64(v)
+				}
+				continue
+			}
+			sums[at] += kernel.Sum(part)
+		}
+	})
+	for i, s := range sums {
+		into[i] += float32(s)
+	}
+}

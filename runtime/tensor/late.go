@@ -1,0 +1,61 @@
+package tensor
+
+// atOnce reports whether operations run as soon as they are called.
+func (a *Allocator) atOnce() bool { return a != nil && a.eager }
+
+func (a *Allocator) runner() Runner {
+	if a == nil {
+		return nil
+	}
+	return a.run
+}
+
+// settle computes a late cell's values.
+func (a *Allocator) settle(op string, c *cell) error {
+	p := newProgram(c.late.n)
+	defer p.end()
+	p.store(p.cell(c, 0), c)
+	if err := p.run(a.runner()); err != nil {
+		return &Error{Op: op, Detail: err.Error(), Err: err}
+	}
+	p.keep()
+	return nil
+}
+
+// bound keeps the number of operations that wait for one result small: what l
+// reads is computed when they were too many.
+func (a *Allocator) bound(l *late) error {
+	for {
+		size, most := 1, (*cell)(nil)
+		for _, r := range [...]*ref{&l.in[0], &l.in[1], l.mask} {
+			if r == nil || r.c == nil || r.c.late == nil {
+				continue
+			}
+			size += r.c.late.size
+			if most == nil || r.c.late.size > most.late.size {
+				most = r.c
+			}
+		}
+		if size <= maxLate {
+			l.size = size
+			return nil
+		}
+		if err := a.settle(l.op.name, most); err != nil {
+			return err
+		}
+	}
+}
+
+// refValues is the n values of an operand, whole.
+func (p *pass) refValues(r ref, n int) []float32 {
+	if r.c == nil {
+		return []float32{r.val}
+	}
+	if r.c.late != nil {
+		if err := p.alloc.settle("backward", r.c); err != nil {
+			p.err = err
+			return nil
+		}
+	}
+	return r.c.data[r.off : r.off+n]
+}

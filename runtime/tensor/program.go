@@ -1,0 +1,407 @@
+package tensor
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/hudrl/hudrl/internal/kernel"
+)
+
+// A program is operations on n positions, computed one tile of positions after
+// another, so that what they hand on stays in the first-level cache.
+type program struct {
+	n     int
+	vals  []val
+	steps []instr
+	regs  int  // registers of a tile each
+	parts int  // numbers that sums need
+	keeps bool // values that are dear are kept for others
+
+	late  []*late // in vals: to be unmarked
+	outs  []int32 // vals that are to be kept
+	from  []*cell // whose values are read
+	folds []fold
+	last  []int32
+	free  []int32
+}
+
+// A val is what operations of a program read and write.
+type val struct {
+	kind kind
+	reg  int32
+	data []float32 // of all positions, or one value
+	c    *cell     // that gets data
+}
+
+type kind uint8
+
+const (
+	inRegister kind = iota
+	inMemory
+	oneValue
+	constantRegister // one value, in all of a register
+)
+
+type instr struct {
+	do            action
+	slope         uint8 // which operand's gradient
+	op            *elem
+	p             [2]float64
+	dst           int32
+	a, b, c, y, g int32
+	src           []float32 // a value for each segment
+	seg           *segments
+	over          bool // writes dst, does not add to it
+	fold          int32
+}
+
+type action uint8
+
+const (
+	doCompute action = iota
+	doSlope
+	doClear
+	doAdd
+	doSegments
+	doFold
+)
+
+// A fold is a reduction of stretches of positions.
+type fold struct {
+	part func(x []float32) float64
+	join func(a, b float64) float64
+	seg  *segments
+	at   int // of its first part
+	out  []float64
+}
+
+// none is the val that is no operand.
+const none = 0
+
+// sharedLen is how many positions both cores share; shareLen is a share. No
+// result depends on how the work is split.
+const (
+	sharedLen = 1 << 17
+	shareLen  = 32 * tileLen
+)
+
+// longWork is how many values take about a millisecond to compute.
+const longWork = 1 << 24
+
+var programs = sync.Pool{New: func() any { return &program{} }}
+
+// newProgram is a program on n positions; end gives it back.
+func newProgram(n int) *program {
+	p := programs.Get().(*program)
+	p.n, p.keeps = n, true
+	p.vals = append(p.vals, val{kind: oneValue})
+	return p
+}
+
+func (p *program) end() {
+	p.unmark()
+	p.vals, p.steps, p.outs, p.from, p.folds = emptied(p.vals), emptied(p.steps), emptied(p.outs), emptied(p.from), emptied(p.folds)
+	p.regs, p.parts = 0, 0
+	programs.Put(p)
+}
+
+func (p *program) unmark() {
+	for _, l := range p.late {
+		l.prog = nil
+	}
+	p.late = emptied(p.late)
+}
+
+func (p *program) add(v val) int32 {
+	p.vals = append(p.vals, v)
+	return int32(len(p.vals) - 1)
+}
+
+func (p *program) register() int32 { return p.add(val{kind: inRegister, reg: -1}) }
+
+// memory is n elements somewhere.
+func (p *program) memory(data []float32) int32 {
+	for i := len(p.vals) - 1; i > 0 && len(data) > 0; i-- {
+		if v := &p.vals[i]; v.kind == inMemory && &v.data[0] == &data[0] {
+			return int32(i)
+		}
+	}
+	return p.add(val{kind: inMemory, data: data})
+}
+
+// one is a value for all positions; wide operations want it in a register.
+func (p *program) one(v float32, wide bool) int32 {
+	k := oneValue
+	if wide {
+		k = constantRegister
+	}
+	return p.add(val{kind: k, reg: -1, data: []float32{v}})
+}
+
+// ref is an operand.
+func (p *program) ref(r *ref, wide bool) int32 {
+	switch {
+	case r == nil || !r.used:
+		return none
+	case r.c == nil:
+		return p.one(r.val, wide)
+	}
+	return p.cell(r.c, r.off)
+}
+
+// cell is n values from off on of a cell.
+func (p *program) cell(c *cell, off int) int32 {
+	l := c.late
+	if l == nil {
+		p.from = append(p.from, c)
+		return p.memory(c.data[off : off+p.n])
+	}
+	if l.prog == p {
+		return l.val
+	}
+	in := instr{do: doCompute, op: l.op, p: l.p}
+	if l.seg != nil {
+		r := l.in[0]
+		p.from = append(p.from, r.c)
+		in.do, in.seg, in.over = doSegments, l.seg, true
+		in.src = r.c.data[r.off : r.off+l.seg.count()]
+	} else {
+		in.a, in.b, in.c = p.ref(&l.in[0], l.op.wide), p.ref(&l.in[1], l.op.wide), p.ref(l.mask, l.op.wide)
+	}
+	l.swept++
+	if p.keeps && (l.op.dear || l.swept > maxSwept) {
+		in.dst = p.add(val{kind: inMemory, data: make([]float32, p.n), c: c})
+		p.outs = append(p.outs, in.dst)
+	} else {
+		in.dst = p.register()
+	}
+	l.prog, l.val = p, in.dst
+	p.late = append(p.late, l)
+	p.steps = append(p.steps, in)
+	return in.dst
+}
+
+// maxSwept is how many programs compute a cheap value again.
+const maxSwept = 3
+
+// store makes a late value of the program one that is kept.
+func (p *program) store(v int32, c *cell) {
+	if p.vals[v].kind == inRegister {
+		p.vals[v] = val{kind: inMemory, data: make([]float32, p.n), c: c}
+		p.outs = append(p.outs, v)
+	}
+}
+
+// keep hands what was computed to the cells it is for.
+func (p *program) keep() {
+	for _, i := range p.outs {
+		if v := &p.vals[i]; v.c.late != nil {
+			v.c.done(v.data)
+		}
+	}
+}
+
+// fold adds a reduction of v by segments. It returns its number.
+func (p *program) fold(v int32, part func(x []float32) float64, join func(a, b float64) float64, seg *segments) int {
+	tiles := (p.n + tileLen - 1) / tileLen
+	k := len(p.folds)
+	p.folds = append(p.folds, fold{part: part, join: join, seg: seg, at: p.parts})
+	p.parts += tiles + seg.count()
+	p.steps = append(p.steps, instr{do: doFold, a: v, fold: int32(k)})
+	return k
+}
+
+// allot gives registers to the vals that need one.
+func (p *program) allot() {
+	p.last = slices.Grow(p.last[:0], len(p.vals))[:len(p.vals)]
+	clear(p.last)
+	for i := range p.steps {
+		s, at := &p.steps[i], int32(i)
+		p.last[s.dst], p.last[s.a], p.last[s.b], p.last[s.c], p.last[s.y], p.last[s.g] = at, at, at, at, at, at
+	}
+	p.free = p.free[:0]
+	for i := range p.vals {
+		if v := &p.vals[i]; v.kind == constantRegister {
+			v.reg = int32(p.regs)
+			p.regs++
+		}
+	}
+	for i := range p.steps {
+		s := &p.steps[i]
+		give := func(v int32) {
+			if x := &p.vals[v]; x.kind == inRegister && x.reg >= 0 && p.last[v] == int32(i) {
+				p.free = append(p.free, x.reg)
+				p.last[v] = -1
+			}
+		}
+		// An operation that computes may overwrite an operand it is the last to read.
+		if s.do == doCompute {
+			give(s.a)
+			give(s.b)
+			give(s.c)
+		}
+		if x := &p.vals[s.dst]; s.dst != none && x.kind == inRegister && x.reg < 0 {
+			if k := len(p.free); k > 0 {
+				x.reg, p.free = p.free[k-1], p.free[:k-1]
+			} else {
+				x.reg = int32(p.regs)
+				p.regs++
+			}
+		}
+		if s.do != doCompute {
+			give(s.a)
+			give(s.b)
+			give(s.c)
+		}
+		give(s.y)
+		give(s.g)
+		give(s.dst)
+	}
+}
+
+// A worker runs tiles of a program.
+type worker struct {
+	regs []float32
+	cur  [][]float32
+}
+
+var workers = sync.Pool{New: func() any { return &worker{} }}
+
+// partsPool holds what sums need.
+var partsPool = sync.Pool{New: func() any { return new([]float64) }}
+
+// run computes the program. Long work goes through r.
+func (p *program) run(r Runner) error {
+	if p.n == 0 {
+		return nil
+	}
+	p.allot()
+	p.unmark()
+	if r == nil || p.n*len(p.steps) < longWork {
+		p.sweep()
+		return nil
+	}
+	for _, c := range p.from {
+		c.pins.Add(1)
+	}
+	defer func() {
+		for _, c := range p.from {
+			c.pins.Add(-1)
+		}
+	}()
+	return r(p.sweep)
+}
+
+func (p *program) sweep() {
+	box := partsPool.Get().(*[]float64)
+	parts := slices.Grow((*box)[:0], p.parts)[:p.parts]
+	if p.n < sharedLen {
+		p.tiles(parts, 0, p.n)
+	} else {
+		kernel.Parallel((p.n+shareLen-1)/shareLen, func(i int) { p.tiles(parts, i*shareLen, min((i+1)*shareLen, p.n)) })
+	}
+	for i := range p.folds {
+		p.folds[i].finish(parts)
+	}
+	*box = parts
+	partsPool.Put(box)
+}
+
+// tiles runs positions from to to.
+func (p *program) tiles(parts []float64, from, to int) {
+	w := workers.Get().(*worker)
+	defer workers.Put(w)
+	w.regs = slices.Grow(w.regs[:0], p.regs*tileLen)[:p.regs*tileLen]
+	w.cur = slices.Grow(w.cur[:0], len(p.vals))[:len(p.vals)]
+	for i := range p.vals {
+		switch v := &p.vals[i]; v.kind {
+		case oneValue:
+			w.cur[i] = v.data
+		case constantRegister:
+			r := w.regs[int(v.reg)*tileLen:][:tileLen]
+			for k := range r {
+				r[k] = v.data[0]
+			}
+		}
+	}
+	for lo := from; lo < to; lo += tileLen {
+		hi := min(lo+tileLen, to)
+		for i := range p.vals {
+			switch v := &p.vals[i]; v.kind {
+			case inMemory:
+				w.cur[i] = v.data[lo:hi]
+			case inRegister, constantRegister:
+				if v.reg >= 0 {
+					w.cur[i] = w.regs[int(v.reg)*tileLen:][:hi-lo]
+				}
+			}
+		}
+		p.tile(w.cur, parts, lo, hi)
+	}
+	clear(w.cur)
+}
+
+// tile runs the operations on positions lo to hi.
+func (p *program) tile(cur [][]float32, parts []float64, lo, hi int) {
+	for i := range p.steps {
+		s := &p.steps[i]
+		switch s.do {
+		case doCompute:
+			s.op.f(cur[s.dst], cur[s.a], cur[s.b], cur[s.c], s.p)
+		case doSlope:
+			s.op.d[s.slope](cur[s.dst], cur[s.g], cur[s.a], cur[s.b], cur[s.c], cur[s.y], s.p)
+		case doClear:
+			clear(cur[s.dst])
+		case doAdd:
+			kernel.AddTo(cur[s.dst], cur[s.dst], cur[s.g])
+		case doSegments:
+			s.seg.each(lo, hi, func(k, from, to int) {
+				put(cur[s.dst][from-lo:to-lo], s.src[k], s.over)
+			})
+		case doFold:
+			f := &p.folds[s.fold]
+			at := f.at + lo/tileLen
+			f.seg.each(lo, hi, func(k, from, to int) { parts[at+k] = f.part(cur[s.a][from-lo : to-lo]) })
+		}
+	}
+}
+
+// put writes v to dst, or adds it.
+func put(dst []float32, v float32, over bool) {
+	if !over {
+		kernel.AddTo(dst, dst, []float32{v})
+		return
+	}
+	for i := range dst {
+		dst[i] = v
+	}
+}
+
+// finish joins each segment's parts in order.
+func (f *fold) finish(parts []float64) {
+	for k := range f.seg.count() {
+		lo, hi := f.seg.at(k), f.seg.at(k+1)
+		if lo == hi {
+			continue
+		}
+		first, last := lo/tileLen, (hi-1)/tileLen
+		v := parts[f.at+first+k]
+		for t := first + 1; t <= last; t++ {
+			v = f.join(v, parts[f.at+t+k])
+		}
+		f.out[k] = v
+	}
+}
+
+// stretch is what part and join make of positions lo to hi of x.
+func stretch(x []float32, lo, hi int, part func(x []float32) float64, join func(a, b float64) float64) float64 {
+	end := min(hi, (lo/tileLen+1)*tileLen)
+	v := part(x[lo:end])
+	for lo = end; lo < hi; lo = end {
+		end = min(hi, lo+tileLen)
+		v = join(v, part(x[lo:end]))
+	}
+	return v
+}
+
+func plus64(a, b float64) float64 { return a + b }

@@ -1,0 +1,249 @@
+package tensor
+
+import "github.com/hudrl/hudrl/internal/kernel"
+
+// together runs the nodes of a component that are ready, and those that become
+// ready by it, tile by tile: gradients that only they need stay in registers.
+func (p *pass) together(root int32) {
+	r := &p.nodes[root]
+	n := r.n.n
+	p.list = p.list[:0]
+	for i := r.heads; i != 0; i = p.nodes[i-1].next {
+		p.list = append(p.list, i-1)
+	}
+	r.heads, r.queued = 0, false
+	number := p.list[0] + 1
+	for _, i := range p.list {
+		p.nodes[i].region = number
+	}
+	for k := 0; k < len(p.list); k++ {
+		u := p.nodes[p.list[k]].n
+		for k := range u.inputs() {
+			in := u.input(k)
+			if in == nil || in.node == nil {
+				continue
+			}
+			i := in.node.at
+			v := &p.nodes[i]
+			v.waiting--
+			switch {
+			case v.waiting > 0:
+			case !u.along(v.n):
+				p.now(i)
+			case v.n.op == viewOp && p.crosses(v.n):
+				p.ready = append(p.ready, i)
+			default:
+				v.region = number
+				p.list = append(p.list, i)
+			}
+		}
+	}
+	if p.alloc.atOnce() {
+		for _, i := range p.list {
+			if g := p.whole(i); g != nil {
+				u := p.nodes[i].n
+				u.op.back(p, u, g)
+			}
+		}
+	} else {
+		p.tiled(n)
+	}
+	for _, i := range p.list {
+		p.recycle(i)
+	}
+}
+
+// along reports whether the gradient at a position of n's result goes to that
+// position of m's, where n is tiled.
+func (n *node) along(m *node) bool { return m.tiled && n.n == m.n && n.op != &opExpand.opDef }
+
+// crosses reports whether the region has a view of v's base that is another
+// part of it: what both add to must then be added one after the other.
+func (p *pass) crosses(v *node) bool {
+	for _, i := range p.list {
+		if u := p.nodes[i].n; u.op == viewOp && u.in[0] == v.in[0] && u.y.off != v.y.off {
+			return true
+		}
+	}
+	return false
+}
+
+// tiled runs the region as a program.
+func (p *pass) tiled(n int) {
+	b := newProgram(n)
+	defer b.end()
+	b.keeps = p.retain
+	p.ends = p.ends[:0]
+	for _, i := range p.list {
+		if g := p.gradient(b, i); g != none {
+			p.slopes(b, i, g)
+		}
+		if p.err != nil {
+			return
+		}
+	}
+	for i := range p.ends {
+		f := &b.folds[p.ends[i].fold]
+		f.out = make([]float64, f.seg.count())
+	}
+	if err := b.run(nil); err != nil {
+		p.err = err
+		return
+	}
+	b.keep()
+	for _, e := range p.ends {
+		into := p.grad(e.t)
+		if into == nil {
+			return
+		}
+		f := &b.folds[e.fold]
+		for k, v := range f.out {
+			if f.seg.at(k) < f.seg.at(k+1) {
+				into[k] += float32(v)
+			}
+		}
+	}
+}
+
+// gradient is the gradient of node i as a val of b, none if none arrived.
+func (p *pass) gradient(b *program, i int32) int32 {
+	v := &p.nodes[i]
+	switch {
+	case v.val != none:
+	case v.g != nil:
+		v.val = b.memory(v.g)
+	case v.src != 0:
+		v.val = b.register()
+		over := true
+		for k := v.src; k != 0; k = p.sources[k-1].next {
+			s := &p.sources[k-1]
+			b.steps = append(b.steps, instr{do: doSegments, dst: v.val, src: s.v, seg: s.seg, over: over})
+			over = false
+		}
+		v.src = 0
+	}
+	return v.val
+}
+
+// into is where the gradient of t, as long as the region, is to be added.
+func (p *pass) into(b *program, t *Tensor, number int32) int32 {
+	if t.node == nil || p.nodes[t.node.at].region != number {
+		g := p.grad(t)
+		if g == nil {
+			return none
+		}
+		return b.memory(g)
+	}
+	i := t.node.at
+	if g := p.gradient(b, i); g != none {
+		return g
+	}
+	v := b.register()
+	p.nodes[i].val = v
+	b.steps = append(b.steps, instr{do: doClear, dst: v})
+	return v
+}
+
+// hand adds gradient g to t's, or makes it t's where it is the only one.
+func (p *pass) hand(b *program, t *Tensor, number, g int32) {
+	if t.node != nil {
+		if v := &p.nodes[t.node.at]; v.region == number && v.uses == 1 && v.val == none && v.g == nil && v.src == 0 {
+			v.val = g
+			return
+		}
+	}
+	if into := p.into(b, t, number); into != none {
+		b.steps = append(b.steps, instr{do: doAdd, dst: into, g: g})
+	}
+}
+
+// slopes adds the gradients of node i's inputs, g being its result's.
+func (p *pass) slopes(b *program, i, g int32) {
+	n, number := p.nodes[i].n, p.nodes[i].region
+	switch n.op {
+	case viewOp:
+		p.unview(b, n, number, g)
+		return
+	case copyOp:
+		p.hand(b, n.in[0], number, g)
+		return
+	case &opExpand.opDef:
+		p.ends = append(p.ends, ending{n.in[0], b.fold(g, kernel.Sum, plus64, n.aux.(*segments))})
+		return
+	}
+	op := n.op.elem
+	var reads uint8
+	for k, t := range n.in {
+		if t.RequiresGrad() {
+			reads |= op.reads[k]
+		}
+	}
+	in := instr{do: doSlope, op: op, p: n.p, g: g}
+	if reads&readsA != 0 {
+		in.a = p.value(b, n.in[0])
+	}
+	if reads&readsB != 0 {
+		if n.in[1] == nil {
+			in.b = b.one(float32(n.p[0]), false)
+		} else {
+			in.b = p.value(b, n.in[1])
+		}
+	}
+	if n.mask != nil {
+		in.c = b.ref(n.mask, op.wide)
+	}
+	if reads&readsY != 0 {
+		in.y = p.value(b, n.y)
+	}
+	for k, t := range n.in {
+		if !t.RequiresGrad() || p.err != nil {
+			continue
+		}
+		in.slope = uint8(k)
+		switch {
+		case t.n != n.n:
+			in.dst = b.register()
+			b.steps = append(b.steps, instr{do: doClear, dst: in.dst}, in)
+			p.ends = append(p.ends, ending{t, b.fold(in.dst, kernel.Sum, plus64, whole(n.n))})
+		case op.same[k]:
+			p.hand(b, t, number, g)
+		default:
+			if in.dst = p.into(b, t, number); in.dst != none {
+				b.steps = append(b.steps, in)
+			}
+		}
+	}
+}
+
+// unview adds the gradient of a view to that of what it is a view of.
+func (p *pass) unview(b *program, n *node, number, g int32) {
+	base := n.in[0]
+	if base.node != nil && base.n == n.n {
+		p.hand(b, base, number, g)
+		return
+	}
+	into := p.gradAt(base)
+	if into == nil {
+		return
+	}
+	lo := n.y.off - base.off
+	if base.leaf != nil {
+		base.leaf.reached = base.leaf.reached.add(lo, lo+n.n)
+	}
+	b.steps = append(b.steps, instr{do: doAdd, dst: b.memory(into[lo : lo+n.n]), g: g})
+}
+
+// value is the values of an operand or a result.
+func (p *pass) value(b *program, t *Tensor) int32 {
+	c := t.st.cur
+	if c.late != nil && c.late.n != t.n {
+		if _, err := t.st.full("backward"); err != nil {
+			p.err = err
+			return none
+		}
+	}
+	if t.n == 1 && b.n != 1 {
+		return b.one(c.data[t.off], false)
+	}
+	return b.cell(c, t.off)
+}

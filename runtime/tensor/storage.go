@@ -1,0 +1,136 @@
+package tensor
+
+import (
+	"sync/atomic"
+	"weak"
+)
+
+// A storage is what a tensor and its views share. What its values are changes
+// when they are assigned: each state of them is a cell.
+type storage struct {
+	cur      *cell
+	alloc    *Allocator
+	pending  weak.Pointer[token] // graphs that need the values: the first,
+	others   []weak.Pointer[token]
+	readonly bool
+	first    cell
+}
+
+// A cell is one state of a storage's values. Whatever was computed from it, or
+// is still to be, reads these values, also after the storage got others.
+type cell struct {
+	data []float32
+	// late is how to compute data, nil once that is done.
+	late *late
+	lot  *lot // what counts data against the budget
+	pins atomic.Int32
+	// captured: something outside the storage may read data later.
+	captured bool
+}
+
+// A late is an operation on elements whose result nobody asked for yet.
+type late struct {
+	op    *elem
+	in    [2]ref
+	mask  *ref // the third operand
+	p     [2]float64
+	seg   *segments // of segment_expand
+	n     int
+	size  int // operations that are late, this one and what it reads: at least
+	swept int // programs that computed it without keeping it
+	prog  *program
+	val   int32 // of prog
+}
+
+// A ref is an operand of a late operation.
+type ref struct {
+	c    *cell   // nil: one value, or none
+	off  int     // of the first element in c
+	val  float32 // where c is nil
+	used bool
+}
+
+// small is a storage with room for a few values.
+type small struct {
+	s    storage
+	room [smallLen]float32
+}
+
+// lateStorage is a storage with an operation that is to fill it.
+type lateStorage struct {
+	s storage
+	l late
+}
+
+// recorded is a tensor with the operation that made it.
+type recorded struct {
+	t Tensor
+	n node
+}
+
+// constant and lateConstant are tensors that no graph made.
+type constant struct {
+	t Tensor
+	s small
+}
+
+type lateConstant struct {
+	t Tensor
+	s lateStorage
+}
+
+// full returns the values, computed if need be.
+func (s *storage) full(op string) ([]float32, error) {
+	if s.cur.late != nil {
+		if err := s.alloc.settle(op, s.cur); err != nil {
+			return nil, err
+		}
+	}
+	return s.cur.data, nil
+}
+
+// done says what the values are and lets go of how to compute them.
+func (c *cell) done(data []float32) {
+	l := c.late
+	c.data, c.late = data, nil
+	*l = late{}
+}
+
+// ref is t as an operand of an operation on n elements that may run late. t
+// has one element, or is contiguous with n.
+func (t *Tensor) ref(op string, n int) (ref, error) {
+	s := t.st
+	c := s.cur
+	if c.late != nil && (t.n == 1 || t.n != c.late.n) {
+		if _, err := s.full(op); err != nil {
+			return ref{}, err
+		}
+	}
+	if t.n == 1 && n != 1 {
+		return ref{val: c.data[t.off], used: true}, nil
+	}
+	if !s.readonly {
+		c.captured = true
+	}
+	return ref{c: c, off: t.off, used: true}, nil
+}
+
+// replace prepares the storage for other values: what reads the present ones
+// later reads a copy.
+func (s *storage) replace(op string) error {
+	if _, err := s.full(op); err != nil {
+		return err
+	}
+	c := s.cur
+	if !c.captured {
+		return nil
+	}
+	keep, err := s.alloc.floats(op, len(c.data))
+	if err != nil {
+		return err
+	}
+	copy(keep, c.data)
+	s.cur = &cell{data: c.data, lot: c.lot}
+	c.data = keep
+	return nil
+}

@@ -9,9 +9,9 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"syscall"
 
+	"github.com/hudrl/hudrl/internal/heap"
 	"github.com/hudrl/hudrl/internal/plot"
 	"github.com/hudrl/hudrl/runtime/repl"
 )
@@ -47,11 +47,7 @@ type State struct {
 // Main runs the program on the real world and exits. It, system and
 // writeNew are the only functions here that touch package os.
 func Main() {
-	// A training step makes its working set anew: collecting more often than
-	// Go's default saves a quarter of the memory and costs no time to speak of.
-	if _, chosen := os.LookupEnv("GOGC"); !chosen {
-		debug.SetGCPercent(50)
-	}
+	heap.Tune()
 	os.Exit(Run(context.Background(), system()))
 }
 

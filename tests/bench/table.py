@@ -4,39 +4,93 @@ import re
 import statistics
 import sys
 
-rounds = []  # of {name: nanoseconds}, ours and the peer's together
-for path in sorted(pathlib.Path(sys.argv[1]).glob("ours.*")):
+UNITS = {"ns/op": "ns", "GFLOP/s": "gflops", "peak-GFLOP/s": "peak", "x-one-core": "cores", "peak-MB": "mb"}
+
+
+def read(ours, peer):
+    """One round as {name: value}, in nanoseconds, megabytes and GFLOP/s."""
     r = {}
-    for line in path.read_text().splitlines():
-        if m := re.match(r"Benchmark(\w+)/(\S+?)(?:-\d+)?\s+\d+\s+([\d.]+) ns/op", line):
-            r["our " + m[1].lower() + "/" + m[2]] = float(m[3])
-    for line in path.with_name(path.name.replace("ours", "peer")).read_text().splitlines():
-        name, ns = line.split()
-        r["peer " + name] = float(ns)
-    rounds.append(r)
+    for line in ours.read_text().splitlines() + peer.read_text().splitlines():
+        if m := re.match(r"Benchmark(\w+)/(\S+?)(?:-\d+)?\s+\d+\s+(.*)", line):
+            fields = m[3].split()
+            for value, unit in zip(fields[::2], fields[1::2]):
+                if unit in UNITS:
+                    r[f"{m[1].lower()}/{m[2]} {UNITS[unit]}"] = float(value)
+        elif len(line.split()) == 2 and not line.startswith(("goos", "goarch", "pkg", "ok")):
+            name, value = line.split()
+            r[name.removesuffix("-mb") + (" mb" if name.endswith("-mb") else " ns")] = float(value)
+    return r
+
+
+rounds = [read(p, p.with_name(p.name.replace("ours", "peer"))) for p in sorted(pathlib.Path(sys.argv[1]).glob("ours.*"))]
 
 SIZES = ["64x512", "256x1024", "256x4096", "1024x256"]
-# row of the goals, what it is, ours, the other
-ROWS = (
-    [("4", f"loop in Lua / torch loop, {s}", f"our loop/{s}", f"peer loop/{s}") for s in SIZES]
-    + [("5", f"packed in Lua / torch padded, {s}", f"our packed/{s}", f"peer padded/{s}") for s in SIZES]
-    + [("5", f"packed in Lua / our fused, {s}", f"our packed/{s}", f"our fused/{s}") for s in SIZES]
-    + [("6", f"fused / torch loop, {s}", f"our fused/{s}", f"peer loop/{s}") for s in SIZES]
-    + [("6", f"fused / torch padded, {s}", f"our fused/{s}", f"peer padded/{s}") for s in SIZES]
-    + [("7", "exp, a million", "our exp/1M", "peer exp/1M"), ("14", "10,000 tiny products", "our tiny/10000", "peer tiny/10000")]
-)
 
 
-def ms(values):
-    return f"{statistics.median(values) / 1e6:.4g} [{min(values) / 1e6:.4g}..{max(values) / 1e6:.4g}]"
+def get(r, key):
+    """A value of a round; of a pattern with * the least: torch's best set-up."""
+    if "*" not in key:
+        return r.get(key)
+    pattern = re.compile(re.escape(key).replace(r"\*", ".*"))
+    return min((v for k, v in r.items() if pattern.fullmatch(k)), default=None)
 
 
-print("| row | work | ours, ms | the other, ms | R |")
-print("|---|---|---|---|---|")
-for row, what, ours, other in ROWS:
-    pairs = [(r[ours], r[other]) for r in rounds if ours in r and other in r]
+def show(values, unit):
+    scale, name, digits = {"ns": (1e-6, "ms", 4), "mb": (1, "MB", 3), "gflops": (1, "GFLOP/s", 3), "peak": (1, "GFLOP/s", 3), "cores": (1, "", 3)}[unit]
+    low, mid, high = (f"{f(values) * scale:.{digits}g}" for f in (min, statistics.median, max))
+    return f"{mid} {name}".strip() + f" [{low}..{high}]"
+
+
+print("| row | work | ours | the other | R | must, goal |")
+print("|---|---|---|---|---|---|")
+
+
+def line(row, what, ours, other, bounds, ratio=lambda a, b: b / a):
+    pairs = [(get(r, ours), get(r, other) if other else 1.0) for r in rounds]
+    pairs = [p for p in pairs if None not in p]
     if not pairs:
         sys.exit(f"table.py: no round has both {ours} and {other}")
-    ratios = [b / a for a, b in pairs]
-    print(f"| {row} | {what} | {ms([a for a, _ in pairs])} | {ms([b for _, b in pairs])} "
-          f"| {statistics.median(ratios):.3g} [{min(ratios):.3g}..{max(ratios):.3g}] |")
+    ratios = [ratio(a, b) for a, b in pairs]
+    theirs = show([b for _, b in pairs], other.split()[-1]) if other else ""
+    print(f"| {row} | {what} | {show([a for a, _ in pairs], ours.split()[-1])} | {theirs} "
+          f"| {statistics.median(ratios):.3g} [{min(ratios):.3g}..{max(ratios):.3g}] | {bounds} |")
+
+
+def part(a, b):
+    return a / b
+
+
+for s in SIZES:
+    line(4, f"loop in Lua / torch loop, {s}", f"loop/{s} ns", f"peer/glm_double_sided-loop/{s} ns", "3, 8" if s == "256x4096" else "8, 15")
+for s in SIZES:
+    line(5, f"packed in Lua / torch padded, {s}", f"packed/{s} ns", f"peer/glm_double_sided-padded/{s} ns", "3")
+for s in SIZES:
+    line(5, f"packed in Lua / our fused, {s}", f"packed/{s} ns", f"fused/glm_double_sided-{s} ns", "goal 0.4")
+for loss in ("glm_double_sided", "ppo", "gspo", "dpo"):
+    for s in SIZES:
+        line(6, f"{loss} / torch loop, {s}", f"fused/{loss}-{s} ns", f"peer/{loss}-loop/{s} ns", "40, 50" if s == "256x4096" else "40, 150")
+    for s in SIZES:
+        line(6, f"{loss} / torch padded, {s}", f"fused/{loss}-{s} ns", f"peer/{loss}-padded/{s} ns", "8, 14")
+line(7, "exp, a million", "exp/1M ns", "peer/exp/1M ns", "2, 3")
+shapes = [k.removeprefix("peer/gemm/").removesuffix(" ns") for k in rounds[0] if k.startswith("peer/gemm/")]
+for level, name, bounds in (("gemm", "AVX-512", "0.80, 0.90"), ("gemmavx2", "AVX2", "0.75, 0.90")):
+    for s in shapes:
+        line(8, f"GEMM {s}, {name} / peak", f"{level}/{s} gflops", f"{level}/{s} peak", bounds, part)
+for s in shapes:
+    m, n, k = map(int, s.split("x"))
+    for r in rounds:
+        r[f"openblas/{s} gflops"] = 2 * m * n * k / r[f"peer/gemm/{s} ns"]
+    line(8, f"GEMM {s} / OpenBLAS", f"gemm/{s} gflops", f"openblas/{s} gflops", "goal 1", part)
+for s in shapes:
+    if min(map(int, s.split("x"))) >= 128 and s != "128x128x128":
+        line(9, f"GEMM {s}, all cores / one", f"gemmcores/{s} cores", "", "1.7, 1.95", part)
+for size, bounds in (("small", "1.1, 1.5"), ("medium", "0.9, 1.2")):
+    line(10, f"training {size} / torch's best", f"train/{size} ns", f"peer/train/{size}-* ns", bounds)
+for n, bounds in ((1, "6, 9"), (32, "2, 3")):
+    for how in ("greedy", "drawn"):
+        line(11, f"sampling {n}, {how} / torch's best", f"sample/{n}-{how} ns", f"peer/sample/{n}-{how}-* ns", bounds)
+for size in ("small", "medium"):
+    line(13, f"peak memory of training {size} / torch's least", f"train/{size} mb", f"peer/train/{size}-* mb", "at most 0.5, 0.25", part)
+line(14, "10,000 tiny products", "tiny/10000 ns", "peer/tiny/10000 ns", "500 ns, 250 ns each")
+line(16, "quickstart", "quickstart ns", "", "25 s, 13 s", lambda a, _: a / 1e9)
+line(16, "quickstart's peak memory", "quickstart mb", "", "300 MB", part)

@@ -6,17 +6,25 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
 
 	tensors "github.com/hudrl/hudrl/bindings/tensor"
+	"github.com/hudrl/hudrl/internal/heap"
 	"github.com/hudrl/hudrl/internal/kernel"
 	"github.com/hudrl/hudrl/runtime"
 	"github.com/hudrl/hudrl/runtime/hud"
 	"github.com/hudrl/hudrl/runtime/loss"
 	"github.com/hudrl/hudrl/runtime/tensor"
 )
+
+// TestMain runs everything under the program's own policy for its garbage.
+func TestMain(m *testing.M) {
+	heap.Tune()
+	os.Exit(m.Run())
+}
 
 // sizes are datums × tokens each.
 var sizes = [][2]int{{64, 512}, {256, 1024}, {256, 4096}, {1024, 256}}
@@ -83,9 +91,9 @@ func script(b *testing.B, datums, tokens int, src string) {
 	}
 }
 
-func each(b *testing.B, f func(b *testing.B, datums, tokens int)) {
+func each(b *testing.B, prefix string, f func(b *testing.B, datums, tokens int)) {
 	for _, s := range sizes {
-		b.Run(fmt.Sprintf("%dx%d", s[0], s[1]), func(b *testing.B) { f(b, s[0], s[1]) })
+		b.Run(fmt.Sprintf("%s%dx%d", prefix, s[0], s[1]), func(b *testing.B) { f(b, s[0], s[1]) })
 	}
 }
 
@@ -93,7 +101,7 @@ func each(b *testing.B, f func(b *testing.B, datums, tokens int)) {
 // Peer: the same loop in torch. Floor: 12 bytes in and 4 out a token, and 10
 // calls from Lua a datum.
 func BenchmarkLoop(b *testing.B) {
-	each(b, func(b *testing.B, datums, tokens int) {
+	each(b, "", func(b *testing.B, datums, tokens int) {
 		script(b, datums, tokens, `
 			local leaf, total = base:detach():requires_grad_(), 0
 			for i = 1, D do
@@ -108,7 +116,7 @@ func BenchmarkLoop(b *testing.B) {
 // BenchmarkPacked is the same loss in Lua on the packed batch, as plain tensor
 // arithmetic. Peer: torch on a padded batch.
 func BenchmarkPacked(b *testing.B) {
-	each(b, func(b *testing.B, datums, tokens int) {
+	each(b, "", func(b *testing.B, datums, tokens int) {
 		script(b, datums, tokens, `
 			local leaf = base:detach():requires_grad_()
 			local r = (leaf - q):exp()
@@ -119,23 +127,32 @@ func BenchmarkPacked(b *testing.B) {
 	})
 }
 
-// BenchmarkFused is the same loss from runtime/loss, value and gradient. Peer:
-// torch's loop, and torch on a padded batch.
+// BenchmarkFused is losses of runtime/loss, value and gradient: that of the
+// others, a clipped one, one of whole sequences and one of pairs. Peer: torch's
+// loop, and torch on a padded batch. Floor: 12 bytes in and 4 out a token.
 func BenchmarkFused(b *testing.B) {
-	each(b, func(b *testing.B, datums, tokens int) {
-		p := batch(datums, tokens)
-		f, err := loss.AsCustom("glm_double_sided", nil, loss.Settings{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		weights := make([]float32, p.Tokens())
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := f(p, weights); err != nil {
+	for _, name := range []string{"glm_double_sided", "ppo", "gspo", "dpo"} {
+		each(b, name+"-", func(b *testing.B, datums, tokens int) {
+			p := batch(datums, tokens)
+			if name == "dpo" {
+				p.RefLogprobs = p.SamplingLogprobs
+				for d := range p.GroupIdx {
+					p.GroupIdx[d] = d / 2
+				}
+			}
+			f, err := loss.AsCustom(name, nil, loss.Settings{})
+			if err != nil {
 				b.Fatal(err)
 			}
-		}
-	})
+			weights := make([]float32, p.Tokens())
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := f(p, weights); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
 
 // BenchmarkExp is the exponential of a million values. Peer: torch.exp with

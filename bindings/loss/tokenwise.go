@@ -1,8 +1,6 @@
 package loss
 
 import (
-	"slices"
-
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/hudrl/hudrl/bindings/luax"
@@ -193,22 +191,9 @@ func masked(L *lua.LState) int {
 	keep := values(&a, "keep", a.Value("keep"))
 	a.End()
 	c := columnsOf(&a, data)
-	mask := slices.Clone(c.at.Mask)
-	switch len(keep) {
-	case len(mask):
-		for i, k := range keep {
-			if k == 0 {
-				mask[i] = 0
-			}
-		}
-	case c.at.Len():
-		for d, k := range keep {
-			if k == 0 {
-				clear(mask[c.at.Offsets[d]:c.at.Offsets[d+1]])
-			}
-		}
-	default:
-		a.Fail("keep: got %d values, want %d for the datums or %d for the positions", len(keep), c.at.Len(), len(mask))
+	mask, err := c.at.Keep(keep)
+	if err != nil {
+		a.VM().Raise(L, err)
 	}
 	out := a.VM().NewTable(data.Len(), 10)
 	for k, v := c.data.Next(lua.LNil); k != lua.LNil; k, v = c.data.Next(k) {

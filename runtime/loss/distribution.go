@@ -263,6 +263,9 @@ func (t *DistributionLoss) Loss(x Distributions, s Settings) (*tensor.Tensor, ma
 		value += values[i]
 		mean += means[i]
 	}
+	if math.Abs(value) > math.MaxFloat32 {
+		return nil, nil, invalid(t.name, "got a loss of %v, which no float32 holds", value)
+	}
 	out := tensor.Fused(t.name, value, []*tensor.Tensor{x.Logits}, [][]float32{grad})
 	return out, map[string]float64{"loss_tokens": float64(tokens), t.spec.metric: mean / max(1, float64(tokens))}, out.Err()
 }

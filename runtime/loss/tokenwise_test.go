@@ -206,3 +206,39 @@ func TestTokenwiseRefuses(t *testing.T) {
 		t.Errorf("mask_truncated: got %v, %d", keep, kept)
 	}
 }
+
+// TestMasked trains the first and the third of three datums, by datum and by
+// position.
+func TestMasked(t *testing.T) {
+	t.Parallel()
+	b, err := loss.NewBatch(nil, packed([]goldenDatum{two(0, -1, 0, 1, nil), two(1, -2, 0, 0, nil), two(2, -4, 0, 0, nil)}), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := loss.New("cross_entropy", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, keep := range [][]float64{{1, 0, 1}, {1, 1, 0, 1, 0.5, 1}} {
+		m, err := b.Masked(keep)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, _, err := f.Loss(m, loss.Settings{Aggregate: loss.SeqMeanTokenMean, Denominator: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, _ := out.Item(); v != 2.5 {
+			t.Errorf("keep %v: got %v, want (1 + 4)/2", keep, v)
+		}
+		b.Logprobs.ZeroGrad()
+		if err := out.Backward(); err != nil {
+			t.Fatal(err)
+		}
+		if g := b.Logprobs.Grad().Data(); g[0] != -0.5 || g[2] != 0 || g[4] != -0.5 {
+			t.Errorf("keep %v: got gradient %v", keep, g)
+		}
+	}
+	_, err = b.Masked([]float64{1})
+	refused(t, err, "masked: keep: got 1 values, want 3 for the datums or 6 for the positions")
+}

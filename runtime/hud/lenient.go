@@ -27,6 +27,21 @@ func members(r *httpjson.Reader, readers map[string]func() error) error {
 	})
 }
 
+// member reads an object for one member, which must be there.
+func member(r *httpjson.Reader, name string, read func() error) error {
+	met := false
+	err := members(r, map[string]func() error{name: func() error {
+		met = true
+		return read()
+	}})
+	if err == nil && !met {
+		err = lack(name)
+	}
+	return err
+}
+
+func lack(name string) error { return &httpjson.Error{Path: name, Detail: "missing"} }
+
 // text reads a string, or a number or a boolean as it is written.
 func text(r *httpjson.Reader, dst *string) func() error {
 	return func() (err error) {

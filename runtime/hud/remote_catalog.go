@@ -25,10 +25,6 @@ func object(v any) func() *httpjson.Stream {
 	}
 }
 
-func lack(name string) error {
-	return &httpjson.Error{Path: name, Detail: "missing"}
-}
-
 // Models implements Catalog.
 func (r *Remote) Models(ctx context.Context) ([]Model, error) {
 	var models []Model
@@ -36,13 +32,13 @@ func (r *Remote) Models(ctx context.Context) ([]Model, error) {
 		op: "models", method: http.MethodGet, url: r.config.APIURL + "/v2/models", policy: patiently,
 		read: func(j *httpjson.Reader) error {
 			models = nil
-			return members(j, map[string]func() error{"items": func() error {
+			return member(j, "items", func() error {
 				return j.List(func(int) error {
 					m, err := readModel(j)
 					models = append(models, m)
 					return err
 				})
-			}})
+			})
 		},
 	})
 	return models, err

@@ -26,13 +26,13 @@ func (r *Remote) Losses(ctx context.Context, modelID string) ([]string, error) {
 		op: "losses", method: http.MethodGet, url: r.train(modelID, "losses"), policy: patiently,
 		read: func(j *httpjson.Reader) error {
 			losses = nil
-			return members(j, map[string]func() error{"losses": func() error {
+			return member(j, "losses", func() error {
 				return j.List(func(int) error {
 					name, err := j.String()
 					losses = append(losses, name)
 					return err
 				})
-			}})
+			})
 		},
 	})
 	return losses, err
@@ -59,11 +59,15 @@ func (r *Remote) ForwardBackward(ctx context.Context, modelID string, req *Forwa
 
 // pass sends what answers with a ForwardBackwardResult.
 func (r *Remote) pass(ctx context.Context, op, url string, body func() *httpjson.Stream) (*ForwardBackwardResult, error) {
-	res := &ForwardBackwardResult{Metrics: map[string]float64{}}
+	res := &ForwardBackwardResult{Metrics: map[string]float64{}, NumDatums: -1}
 	err := r.do(ctx, &request{
 		op: op, method: http.MethodPost, url: url, policy: never, body: body,
 		read: func(j *httpjson.Reader) error {
-			return members(j, map[string]func() error{"metrics": metrics(j, &res.Metrics), "num_datums": whole(j, &res.NumDatums)})
+			err := members(j, map[string]func() error{"metrics": metrics(j, &res.Metrics), "num_datums": whole(j, &res.NumDatums)})
+			if err == nil && res.NumDatums < 0 {
+				err = lack("num_datums")
+			}
+			return err
 		},
 	})
 	if err != nil {

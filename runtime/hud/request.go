@@ -210,7 +210,7 @@ func (r *Remote) attempt(ctx context.Context, q *request) *outcome {
 		if limited.N <= 0 {
 			detail = fmt.Sprintf("Unexpected error: the answer has more than %d bytes", r.config.MaxResponse)
 		}
-		return &outcome{err: r.unknown(q, true, &Error{Op: q.op, Code: CodeServer, Detail: detail})}
+		return &outcome{err: r.unknown(q, true, &Error{Op: q.op, Code: CodeServer, Detail: r.redact(detail)})}
 	}
 	return r.broken(ctx, inner, q, w, err)
 }
@@ -335,12 +335,14 @@ func (r *Remote) unknown(q *request, sent bool, e *Error) *Error {
 	return e
 }
 
-// redact takes the key out of a text that the service or the network wrote.
+// redact takes the key out of a text that the service or the network wrote,
+// also where the text was cut in the middle of it.
 func (r *Remote) redact(text string) string {
-	if r.key == "" {
-		return text
+	const tell = 8 // so much of a key is no chance
+	for n := len(r.key); n > 0 && n >= min(tell, len(r.key)); n-- {
+		text = strings.ReplaceAll(text, r.key[:n], "[secret]")
 	}
-	return strings.ReplaceAll(text, r.key, "[secret]")
+	return text
 }
 
 // safe is err, unless its text has the key.

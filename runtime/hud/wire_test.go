@@ -1,0 +1,475 @@
+package hud_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hudrl/hudrl/runtime/hud"
+	"github.com/hudrl/hudrl/runtime/hud/hudtest"
+)
+
+// A canned server answers everything with one text and keeps the requests.
+type canned struct {
+	answer string
+	got    []*http.Request
+	bodies []string
+}
+
+func (c *canned) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	c.got, c.bodies = append(c.got, r), append(c.bodies, string(body))
+	io.WriteString(w, c.answer)
+}
+
+func cannedRemote(t *testing.T, answer string, change ...func(*hud.Config)) (*hud.Remote, *canned) {
+	t.Helper()
+	c := &canned{answer: answer}
+	server := hudtest.NewServer(t, c)
+	config := hud.Config{
+		Settings:    hud.Settings{APIKey: testKey, APIURL: "http://api.test/", RLURL: "http://rl.test", GatewayURL: "http://gateway.test//"},
+		DialContext: server.DialContext,
+	}
+	for _, f := range change {
+		f(&config)
+	}
+	remote, err := hud.Dial(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { remote.Close() })
+	return remote, c
+}
+
+// What goes out is the protocol's, to the byte: which members are there,
+// which are left out, and which are there though empty.
+func TestRequestsOnTheWire(t *testing.T) {
+	t.Parallel()
+	const (
+		id     = "3f0e5a10-0000-4000-8000-000000000000"
+		passed = `{"metrics":{},"num_datums":1}`
+		chat   = `{"choices":[{"message":{"role":"assistant","content":"x"}}]}`
+	)
+	one := []hud.TrainInput{{TraceID: "t"}}
+	tests := []struct {
+		name, answer, method, url, body string
+		call                            func(ctx context.Context, r *hud.Remote) error
+	}{
+		{"models", `{"items":[]}`, "GET", "api.test/v2/models", "", func(ctx context.Context, r *hud.Remote) error { _, err := r.Models(ctx); return err }},
+		// urllib's quote(…, safe="").
+		{"resolve", `{"id":"x"}`, "GET", "api.test/v2/models/resolve?model=hudrl%2Fmini%20%2B%26%3F%C3%A9~_.-", "", func(ctx context.Context, r *hud.Remote) error {
+			_, err := r.Resolve(ctx, "hudrl/mini +&?é~_.-")
+			return err
+		}},
+		{"fork", `{"id":"x","model_name":"s"}`, "POST", "api.test/v2/models/fork", `{"source_model_id":"` + id + `","name":"n"}`, func(ctx context.Context, r *hud.Remote) error {
+			_, err := r.Fork(ctx, id, "n")
+			return err
+		}},
+		{"checkpoints", `[]`, "GET", "api.test/v2/models/" + id + "/checkpoints", "", func(ctx context.Context, r *hud.Remote) error {
+			_, err := r.Checkpoints(ctx, id)
+			return err
+		}},
+		{"set_head", `{}`, "PUT", "api.test/v2/models/" + id + "/head", `{"checkpoint_id":"c"}`, func(ctx context.Context, r *hud.Remote) error { return r.SetHead(ctx, id, "c") }},
+		{"losses", `{"losses":["ppo"]}`, "GET", "rl.test/v1/models/" + id + "/train/losses", "", func(ctx context.Context, r *hud.Remote) error {
+			_, err := r.Losses(ctx, id)
+			return err
+		}},
+		// The protocol's own example.
+		{"forward_backward", passed, "POST", "rl.test/v1/models/" + id + "/train/forward-backward",
+			`{"inputs":["3f..a1",{"samples":[{"prompt_token_ids":[1,2],"output_token_ids":[3,4],"output_logprobs":[-0.200000003,-0.100000001]}],"reward":1}],` +
+				`"loss_fn":"ppo","group_size":2,"reward_scale":1,"num_substeps":1}`,
+			func(ctx context.Context, r *hud.Remote) error {
+				in := []hud.TrainInput{{TraceID: "3f..a1"}, {Payload: &hud.TrajectoryPayload{Reward: 1, Samples: []hud.TrajectorySample{
+					{PromptTokenIDs: []int{1, 2}, OutputTokenIDs: []int{3, 4}, OutputLogprobs: []float32{-0.2, -0.1}}}}}}
+				_, err := r.ForwardBackward(ctx, id, &hud.ForwardBackwardRequest{Inputs: in, LossFn: "ppo", GroupSize: 2, RewardScale: 1, NumSubsteps: 1})
+				return err
+			}},
+		{"forward_backward with defaults", passed, "POST", "rl.test/v1/models/" + id + "/train/forward-backward",
+			`{"inputs":["t"],"loss_fn":"importance_sampling","reward_scale":0,"num_substeps":1}`,
+			func(ctx context.Context, r *hud.Remote) error {
+				_, err := r.ForwardBackward(ctx, id, &hud.ForwardBackwardRequest{Inputs: one})
+				return err
+			}},
+		{"forward_backward with settings", passed, "POST", "rl.test/v1/models/" + id + "/train/forward-backward",
+			`{"inputs":["t"],"loss_fn":"dro","loss_fn_config":{"beta":0.05},"reward_scale":-1.5,"num_substeps":3}`,
+			func(ctx context.Context, r *hud.Remote) error {
+				_, err := r.ForwardBackward(ctx, id, &hud.ForwardBackwardRequest{Inputs: one, LossFn: "dro", LossFnConfig: map[string]float64{"beta": 0.05}, RewardScale: -1.5, NumSubsteps: 3})
+				return err
+			}},
+		{"forward", `{"forward_id":"f","data":[]}`, "POST", "rl.test/v1/models/" + id + "/train/forward", `{"inputs":["t"],"reward_scale":1}`, func(ctx context.Context, r *hud.Remote) error {
+			_, err := r.Forward(ctx, id, &hud.ForwardRequest{Inputs: one, RewardScale: 1})
+			return err
+		}},
+		{"forward of groups", `{"forward_id":"f","data":[]}`, "POST", "rl.test/v1/models/" + id + "/train/forward", `{"inputs":["t","t"],"group_size":2,"reward_scale":1}`, func(ctx context.Context, r *hud.Remote) error {
+			_, err := r.Forward(ctx, id, &hud.ForwardRequest{Inputs: append(one, one...), GroupSize: 2, RewardScale: 1})
+			return err
+		}},
+		{"backward", passed, "POST", "rl.test/v1/models/" + id + "/train/backward", `{"forward_id":"f","weights":[[1,-0.5],[],[0.100000001]],"metrics":{}}`, func(ctx context.Context, r *hud.Remote) error {
+			_, err := r.Backward(ctx, id, &hud.BackwardRequest{ForwardID: "f", Weights: [][]float32{{1, -0.5}, {}, {0.1}}})
+			return err
+		}},
+		{"backward with metrics", passed, "POST", "rl.test/v1/models/" + id + "/train/backward", `{"forward_id":"f\"","weights":[[0]],"metrics":{"a":1,"b\"":0.1}}`, func(ctx context.Context, r *hud.Remote) error {
+			_, err := r.Backward(ctx, id, &hud.BackwardRequest{ForwardID: `f"`, Weights: [][]float32{{0}}, Metrics: map[string]float64{`b"`: 0.1, "a": 1}})
+			return err
+		}},
+		{"optim_step", `{"step":1,"checkpoint_id":"c","sampler_path":"s","state_path":"t","model":"m"}`, "POST", "rl.test/v1/models/" + id + "/train/optim-step",
+			`{"learning_rate":0.00001,"beta1":0.9,"beta2":0.95,"eps":1e-8,"weight_decay":0}`, func(ctx context.Context, r *hud.Remote) error {
+				_, err := r.OptimStep(ctx, id, &hud.OptimStepRequest{LearningRate: 1e-5, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, State: map[string]json.RawMessage{"secret": []byte("1")}})
+				return err
+			}},
+		{"chat", chat, "POST", "gateway.test/chat/completions", `{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":false}`, func(ctx context.Context, r *hud.Remote) error {
+			_, err := r.Chat(ctx, &hud.ChatRequest{Model: "m", Messages: []hud.Message{{Role: "user", Content: "hi"}}})
+			return err
+		}},
+		{"chat with everything", chat, "POST", "gateway.test/chat/completions",
+			`{"model":"m","messages":[],"max_tokens":3,"temperature":0,"top_p":0.5,"top_k":4,"min_p":0.1,"stop":["x"],"n":2,"return_token_ids":true,` +
+				`"logprobs_mode":"raw","prompt_token_ids":[1,2],"checkpoint":"c","stream":false,"logprobs":true,"seed":-1,"continuation_from":0}`,
+			func(ctx context.Context, r *hud.Remote) error {
+				_, err := r.Chat(ctx, &hud.ChatRequest{
+					Model: "m", Messages: []hud.Message{}, MaxTokens: 3, Temperature: new(0.0), TopP: new(0.5), TopK: 4, MinP: 0.1, Stop: []string{"x"},
+					Seed: new(uint64(math.MaxUint64)), N: 2, ReturnTokenIDs: true, LogprobsMode: "raw", PromptTokenIDs: []int{1, 2}, Checkpoint: "c", TraceID: "abc",
+				})
+				return err
+			}},
+		{"exit_trace", `{}`, "POST", "api.test/v2/trace/abc/exit", `{"status":"completed","reward":0,"stop_reason":"done"}`, func(ctx context.Context, r *hud.Remote) error {
+			return r.ExitTrace(ctx, hud.TraceExit{TraceID: "abc", Status: "completed", Reward: new(0.0), StopReason: "done"})
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			remote, server := cannedRemote(t, tt.answer)
+			if err := tt.call(t.Context(), remote); err != nil {
+				t.Fatal(err)
+			}
+			r, body := server.got[0], server.bodies[0]
+			if url := r.Host + r.URL.String(); len(server.got) != 1 || r.Method != tt.method || url != tt.url || body != tt.body {
+				t.Errorf("got %d of %s %s\n%s\nwant %s %s\n%s", len(server.got), r.Method, url, body, tt.method, tt.url, tt.body)
+			}
+			if body != "" && (r.ContentLength != int64(len(body)) || r.Header.Get("Content-Type") != "application/json") {
+				t.Errorf("got a length of %d and type %q, want %d and application/json", r.ContentLength, r.Header.Get("Content-Type"), len(body))
+			}
+			want := []string{"Accept", "Accept-Encoding", "Authorization", "User-Agent"}
+			if body != "" {
+				want = append(want, "Content-Length", "Content-Type")
+			}
+			if strings.Contains(tt.url, "/train/") && body != "" {
+				want = append(want, "Connection")
+			}
+			if tt.name == "chat with everything" {
+				want = append(want, "Trace-Id")
+			}
+			var names []string
+			for name := range r.Header {
+				names = append(names, name)
+			}
+			slices.Sort(names)
+			slices.Sort(want)
+			if !slices.Equal(names, want) || r.Header.Get("Authorization") != "Bearer "+testKey {
+				t.Errorf("got headers %v, want %v and the key", names, want)
+			}
+		})
+	}
+}
+
+// A job is reported once, before its first trace.
+func TestReportsOfRollouts(t *testing.T) {
+	t.Parallel()
+	remote, server := cannedRemote(t, `{}`)
+	enter := func(r *hud.Remote, trace string) {
+		t.Helper()
+		err := r.EnterTrace(t.Context(), hud.TraceEnter{TraceID: trace, JobID: "j", GroupID: "g", TaskSlug: "sum", Model: "m", JobName: "sums", Group: 8})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	enter(remote, "a")
+	enter(remote, "b")
+	want := []string{`{"name":"sums","group":8}`, `{"job_id":"j","group_id":"g","task_slug":"sum","model":"m"}`, `{"job_id":"j","group_id":"g","task_slug":"sum","model":"m"}`}
+	if !slices.Equal(server.bodies, want) || server.got[0].URL.Path != "/v2/trace/job/j/enter" || server.got[2].URL.Path != "/v2/trace/b/enter" {
+		t.Errorf("got %v, want %v", server.bodies, want)
+	}
+	quiet, server := cannedRemote(t, `{}`, func(c *hud.Config) { c.NoTelemetry = true })
+	enter(quiet, "a")
+	if err := quiet.ExitTrace(t.Context(), hud.TraceExit{TraceID: "a", Status: "completed"}); err != nil || len(server.got) > 0 {
+		t.Errorf("got %v and %d calls without telemetry, want none", err, len(server.got))
+	}
+}
+
+// What comes in is read leniently.
+func TestAnswersAreReadLeniently(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	remote, _ := cannedRemote(t, `{"metrics":{"a":1,"b":"0.5","c":true,"d":null,"e":[1],"loss:sum":-2e-3},"num_datums":"3","added":{"x":[1,{}]}}`)
+	res, err := remote.ForwardBackward(ctx, "m", &hud.ForwardBackwardRequest{Inputs: []hud.TrainInput{{TraceID: "t"}}, RewardScale: 1})
+	if want := map[string]float64{"a": 1, "b": 0.5, "c": 1, "loss:sum": -2e-3}; err != nil || res.NumDatums != 3 || !reflect.DeepEqual(res.Metrics, want) {
+		t.Errorf("got %+v, %v, want 3 datums and %v", res, err, want)
+	}
+
+	remote, _ = cannedRemote(t, `{"items":[{"id":7,"name":null,"model_name":"s","provider":null,"is_trainable":null,"extra":0},{"name":"n","provider":{"name":"p","x":1},"is_trainable":true}],"total":2}`)
+	models, err := remote.Models(ctx)
+	want := []hud.Model{{ID: "7", ModelName: "s"}, {Name: "n", Provider: hud.Provider{Name: "p"}, IsTrainable: true}}
+	if err != nil || !slices.Equal(models, want) {
+		t.Errorf("got %+v, %v, want %+v", models, err, want)
+	}
+
+	remote, _ = cannedRemote(t, `[{"id":"a"},{"id":"b","name":"step-0012","prev_model_checkpoint_id":"a","is_active":true,"created_at":"2026-01-02T03:04:05.678901",
+		"num_traces":null,"num_datums":2,"mean_reward":0.25,"loss_fn":null,"metrics":{"reward_std":0,"x":null},"tasksets":[{}]},
+		{"id":"c","created_at":"2026-01-02T03:04:05+02:00"},{"id":"d","created_at":"yesterday","name":"final"}]`)
+	tree, err := remote.Checkpoints(ctx, "m")
+	if err != nil || len(tree) != 4 {
+		t.Fatalf("got %+v, %v", tree, err)
+	}
+	b := tree[1]
+	if b.Step != 12 || !b.IsActive || b.NumTraces != nil || *b.NumDatums != 2 || *b.MeanReward != 0.25 || b.PrevModelCheckpointID != "a" ||
+		!b.CreatedAt.Equal(time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)) || !reflect.DeepEqual(b.Metrics, map[string]float64{"reward_std": 0}) {
+		t.Errorf("got %+v", b)
+	}
+	if !tree[2].CreatedAt.Equal(time.Date(2026, 1, 2, 1, 4, 5, 0, time.UTC)) || !tree[3].CreatedAt.IsZero() || tree[3].Step != 0 || tree[0].Metrics == nil {
+		t.Errorf("got %+v and %+v", tree[2], tree[3])
+	}
+
+	remote, _ = cannedRemote(t, `{"id":"r","object":"chat.completion","model":"served","usage":{"prompt_tokens":3,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":1}},
+		"choices":[{"index":0,"finish_reason":"tool_calls","prompt_token_ids":[1,2,3],"token_ids":[4,5],"message":{"role":"assistant","content":null,"tool_calls":[{"id":"x"}]},
+		"logprobs":{"content":[{"token":"a","logprob":-0.5,"bytes":null,"top_logprobs":[]},{"token":"b","logprob":-0.25}],"refusal":null}}]}`)
+	chat, err := remote.Chat(ctx, &hud.ChatRequest{Model: "m", ReturnTokenIDs: true})
+	if err != nil || !reflect.DeepEqual(*chat, hud.ChatResponse{ID: "r", Model: "served", Usage: hud.Usage{PromptTokens: 3, CompletionTokens: 2}, Choices: []hud.Choice{{
+		Message: hud.Message{Role: "assistant"}, FinishReason: "tool_calls", PromptTokenIDs: []int{1, 2, 3}, TokenIDs: []int{4, 5}, Logprobs: []float32{-0.5, -0.25}}}}) {
+		t.Errorf("got %+v, %v", chat, err)
+	}
+
+	remote, _ = cannedRemote(t, `{"data":[{"mask":[0,1,1.0],"logprobs":[-0.20000000298023224, -1e-45, 0],"reward":1,"traj_idx":0,"sampling_logprobs":[0, -0.2, 1],"later":null},
+		{"reward":0.5,"traj_idx":1,"group_idx":3,"logprobs":[],"sampling_logprobs":[],"mask":[]}],"forward_id":12,"more":1}`)
+	fwd, err := remote.Forward(ctx, "m", &hud.ForwardRequest{Inputs: []hud.TrainInput{{TraceID: "t"}}, RewardScale: 1})
+	if err != nil || fwd.ForwardID != "12" || !reflect.DeepEqual(*fwd.Data, hud.Packed{
+		Offsets: []int{0, 3, 3}, Logprobs: []float32{-0.2, -math.SmallestNonzeroFloat32, 0}, SamplingLogprobs: []float32{0, -0.2, 1}, Mask: []float32{0, 1, 1},
+		Reward: []float64{1, 0.5}, TrajIdx: []int{0, 1}, GroupIdx: []int{-1, 3}}) {
+		t.Errorf("got %+v, %v", fwd, err)
+	}
+}
+
+// What cannot be understood is an error that says where.
+func TestAnswersThatCannotBeUnderstood(t *testing.T) {
+	t.Parallel()
+	forward := func(ctx context.Context, r *hud.Remote) error {
+		_, err := r.Forward(ctx, "m", &hud.ForwardRequest{Inputs: []hud.TrainInput{{TraceID: "t"}}, RewardScale: 1})
+		return err
+	}
+	models := func(ctx context.Context, r *hud.Remote) error { _, err := r.Models(ctx); return err }
+	step := func(ctx context.Context, r *hud.Remote) error {
+		_, err := r.OptimStep(ctx, "m", &hud.OptimStepRequest{LearningRate: 1})
+		return err
+	}
+	pass := func(ctx context.Context, r *hud.Remote) error {
+		_, err := r.Backward(ctx, "m", &hud.BackwardRequest{ForwardID: "f", Weights: [][]float32{{1}}})
+		return err
+	}
+	chat := func(ctx context.Context, r *hud.Remote) error {
+		_, err := r.Chat(ctx, &hud.ChatRequest{Model: "m", ReturnTokenIDs: true})
+		return err
+	}
+	for _, tt := range []struct {
+		answer string
+		call   func(context.Context, *hud.Remote) error
+		want   string
+	}{
+		{`{"forward_id":"f","data":[{"reward":1,"traj_idx":0,"logprobs":[1,NaN],"sampling_logprobs":[1],"mask":[1]}]}`, forward, "data[1].logprobs[2]: got NaN, want a number"},
+		{`{"forward_id":"f","data":[{"reward":1,"traj_idx":0,"logprobs":[1,null],"sampling_logprobs":[1],"mask":[1]}]}`, forward, "data[1].logprobs[2]: got null, want a number"},
+		{`{"forward_id":"f","data":[{"reward":1,"traj_idx":0,"logprobs":[1,-Infinity],"sampling_logprobs":[1],"mask":[1]}]}`, forward, "data[1].logprobs[2]: got -Infinity, want a number"},
+		{`{"forward_id":"f","data":[{"reward":1,"traj_idx":0,"logprobs":[1,2],"sampling_logprobs":[1],"mask":[1,1]}]}`, forward, "data[1]: got 2 logprobs, 1 sampling_logprobs and 2 values of mask"},
+		{`{"forward_id":"f","data":[{"traj_idx":0,"logprobs":[],"sampling_logprobs":[],"mask":[]}]}`, forward, "data[1].reward: missing"},
+		{`{"forward_id":"f","data":[{"reward":null,"traj_idx":0,"logprobs":[],"sampling_logprobs":[],"mask":[]}]}`, forward, "data[1].reward: missing"},
+		{`{"forward_id":"f","data":[{"reward":1,"logprobs":[],"sampling_logprobs":[],"mask":[]}]}`, forward, "data[1].traj_idx: missing"},
+		{`{"forward_id":"f","data":[{"reward":1,"traj_idx":0.5,"logprobs":[],"sampling_logprobs":[],"mask":[]}]}`, forward, "data[1].traj_idx: got 0.5, want a whole number"},
+		{`{"forward_id":"f","data":[{"reward":1,"reward":1}]}`, forward, "data[1].reward: the key comes twice"},
+		{`{"data":[]}`, forward, "forward_id: missing"},
+		{`{"forward_id":"f"}`, forward, "data: missing"},
+		{`{"forward_id":"f","data":[]} {}`, forward, "got an object, want the end of the text"},
+		{`{"forward_id":"f","data":[`, forward, "data[1]: the text ends after 26 bytes"},
+		{`[]`, models, "got a list, want an object"},
+		{`{}`, models, "items: missing"},
+		{`{"items":[1]}`, models, "items[1]: got 1, want an object"},
+		{`{"items":[{"id":"a"}],"x":` + strings.Repeat("[", 100), models, "nested more than 64 deep"},
+		{`{"step":1}`, step, "checkpoint_id: missing"},
+		{`{"step":"one","checkpoint_id":"c"}`, step, `step: got "one", want a number`},
+		{`{"metrics":{}}`, pass, "num_datums: missing"},
+		{`{"metrics":{"a":"NaN"},"num_datums":1}`, pass, `metrics.a: got "NaN", want a number`},
+		{`{"choices":[]}`, chat, "choices: got none, want at least 1"},
+		{`{"choices":[{"token_ids":[1,2],"logprobs":{"content":[{"logprob":-1}]}}]}`, chat, "choice 1: the service answered 1 logprobs for 2 tokens"},
+	} {
+		remote, server := cannedRemote(t, tt.answer)
+		err := tt.call(t.Context(), remote)
+		var e *hud.Error
+		if !errors.As(err, &e) || e.Code != hud.CodeServer || !strings.Contains(err.Error(), tt.want) || len(server.got) != 1 {
+			t.Errorf("%.60s: got %v after %d calls, want %s after one", tt.answer, err, len(server.got), tt.want)
+		}
+	}
+}
+
+// What is wrong with a request is found before anything is sent.
+func TestRequestsThatCannotBeSent(t *testing.T) {
+	t.Parallel()
+	remote, server := cannedRemote(t, `{}`)
+	ctx, nan, one := t.Context(), math.NaN(), []hud.TrainInput{{TraceID: "t"}}
+	bad := func(p *hud.TrajectoryPayload) []hud.TrainInput { return []hud.TrainInput{{Payload: p}} }
+	for name, call := range map[string]func() error{
+		"reward_scale": func() error {
+			_, err := remote.ForwardBackward(ctx, "m", &hud.ForwardBackwardRequest{Inputs: one, RewardScale: nan})
+			return err
+		},
+		"loss_fn_config": func() error {
+			_, err := remote.ForwardBackward(ctx, "m", &hud.ForwardBackwardRequest{Inputs: one, LossFnConfig: map[string]float64{"x": nan}})
+			return err
+		},
+		"inputs[1]: reward": func() error {
+			_, err := remote.Forward(ctx, "m", &hud.ForwardRequest{Inputs: bad(&hud.TrajectoryPayload{Reward: nan}), RewardScale: 1})
+			return err
+		},
+		"inputs[1]: samples[1]: output_logprobs: value 2": func() error {
+			_, err := remote.Forward(ctx, "m", &hud.ForwardRequest{Inputs: bad(&hud.TrajectoryPayload{Samples: []hud.TrajectorySample{{OutputLogprobs: []float32{0, float32(nan)}}}}), RewardScale: 1})
+			return err
+		},
+		"reference": func() error {
+			_, err := remote.Forward(ctx, "m", &hud.ForwardRequest{Inputs: one, Checkpoint: "base"})
+			return err
+		},
+		"weights: datum 1, position 2": func() error {
+			_, err := remote.Backward(ctx, "m", &hud.BackwardRequest{ForwardID: "f", Weights: [][]float32{{1, float32(math.Inf(1))}}})
+			return err
+		},
+		"metrics": func() error {
+			_, err := remote.Backward(ctx, "m", &hud.BackwardRequest{ForwardID: "f", Weights: [][]float32{{1}}, Metrics: map[string]float64{"x": nan}})
+			return err
+		},
+		"eps": func() error {
+			_, err := remote.OptimStep(ctx, "m", &hud.OptimStepRequest{LearningRate: 1, Eps: nan})
+			return err
+		},
+		"temperature": func() error { _, err := remote.Chat(ctx, &hud.ChatRequest{Temperature: &nan}); return err },
+		"reward":      func() error { return remote.ExitTrace(ctx, hud.TraceExit{TraceID: "t", Reward: &nan}) },
+	} {
+		var e *hud.Error
+		if err := call(); !errors.As(err, &e) || e.Code != hud.CodeValidation || e.Unknown || !strings.Contains(e.Detail+e.Hint, name) {
+			t.Errorf("%s: got %v, want a validation error that names it", name, err)
+		}
+	}
+	if len(server.got) > 0 {
+		t.Errorf("%d requests were sent", len(server.got))
+	}
+}
+
+// A body too large to be made in advance streams, and arrives whole.
+func TestLargeBodiesStream(t *testing.T) {
+	t.Parallel()
+	var weights [][]float32
+	want := []byte(`{"forward_id":"f","weights":[`)
+	for d := range 40 {
+		if d > 0 {
+			want = append(want, ',')
+		}
+		want = append(want, '[')
+		row := make([]float32, 5000+d)
+		for i := range row {
+			row[i] = float32(i)
+			if i > 0 {
+				want = append(want, ',')
+			}
+			want = fmt.Appendf(want, "%d", i)
+		}
+		want = append(want, ']')
+		weights = append(weights, row)
+	}
+	want = append(want, `],"metrics":{}}`...)
+	for name, server := range map[string]func(t *testing.T, h http.Handler) (string, func(*hud.Config)){
+		"memory": func(t *testing.T, h http.Handler) (string, func(*hud.Config)) {
+			s := hudtest.NewServer(t, h)
+			return s.URL, func(c *hud.Config) { c.DialContext = s.DialContext }
+		},
+		"loopback": func(t *testing.T, h http.Handler) (string, func(*hud.Config)) {
+			s := httptest.NewServer(h)
+			t.Cleanup(s.Close)
+			return s.URL, func(*hud.Config) {}
+		},
+	} {
+		c := &canned{answer: `{"num_datums":40}`}
+		address, change := server(t, c)
+		config := hud.Config{Settings: hud.Settings{APIKey: testKey, APIURL: address, RLURL: address, GatewayURL: address}}
+		change(&config)
+		remote, err := hud.Dial(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := remote.Backward(t.Context(), "m", &hud.BackwardRequest{ForwardID: "f", Weights: weights}); err != nil {
+			t.Fatal(err)
+		}
+		if c.bodies[0] != string(want) || c.got[0].ContentLength != -1 {
+			t.Errorf("%s: got %d bytes of length %d, want %d bytes without one", name, len(c.bodies[0]), c.got[0].ContentLength, len(want))
+		}
+		remote.Close()
+	}
+}
+
+// An answer without an end is cut.
+func TestAnswersHaveALimit(t *testing.T) {
+	t.Parallel()
+	remote, _ := cannedRemote(t, `{"items":[`+strings.Repeat(`{"id":"a"},`, 1000)+`{}]}`, func(c *hud.Config) { c.MaxResponse = 1000 })
+	if _, err := remote.Models(t.Context()); err == nil || !strings.Contains(err.Error(), "more than 1000 bytes") {
+		t.Errorf("got %v, want a limit of 1000 bytes", err)
+	}
+}
+
+// A model is found through the list where the service cannot resolve it.
+func TestResolutionFallsBackToTheList(t *testing.T) {
+	t.Parallel()
+	const id = "3f0e5a10-0000-4000-8000-00000000000a"
+	var paths []string
+	server := hudtest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		paths = append(paths, r.Method+" "+r.URL.Path)
+		switch {
+		case strings.HasSuffix(r.URL.Path, "resolve"):
+			w.WriteHeader(404)
+			io.WriteString(w, `{"detail":"no such slug"}`)
+		case strings.HasSuffix(r.URL.Path, "models"):
+			io.WriteString(w, `{"items":[{"id":"other","name":"Other"},{"id":"`+id+`","name":"My Model","model_name":"my-model"}]}`)
+		default:
+			io.WriteString(w, `{"losses":[]}`)
+		}
+	}))
+	remote, err := hud.Dial(hud.Config{Settings: hud.Settings{APIKey: testKey, APIURL: server.URL, RLURL: server.URL, GatewayURL: server.URL}, DialContext: server.DialContext})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer remote.Close()
+	const used = "GET /v1/models/" + id + "/train/losses"
+	for name, want := range map[string][]string{
+		"My Model": {"GET /v2/models/resolve", "GET /v2/models", used, used},
+		// A UUID in any spelling needs no question.
+		"{3F0E5A10-0000-4000-8000-00000000000A}": {used, used},
+	} {
+		paths = nil
+		c := hud.NewTrainingClient(remote, name, hud.TrainingClientOptions{})
+		for range 2 { // the id is remembered
+			if _, err := c.AvailableLosses(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !slices.Equal(paths, want) {
+			t.Errorf("%s: asked %v, want %v", name, paths, want)
+		}
+	}
+	_, err = hud.NewTrainingClient(remote, "nobody", hud.TrainingClientOptions{}).AvailableLosses(t.Context())
+	var e *hud.Error
+	if !errors.As(err, &e) || e.Code != hud.CodeNotFound || e.Detail != "Model 'nobody' not found. Run `hud models` to list available models." {
+		t.Errorf("got %v, want HUD's words", err)
+	}
+}

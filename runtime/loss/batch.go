@@ -15,6 +15,20 @@ type Settings struct {
 	Advantage   []float64   // [D] in place of the batch's
 	// Correction weighs tokens; nil does not.
 	Correction *Correction
+	// NormalizeWeights divides the correction's weights by their mean over the
+	// loss tokens of the batch.
+	NormalizeWeights bool
+	// Expert says of each datum, [D], whether its tokens are an expert's; where it
+	// is nil, the datum's extra.expert does. For chord, whose part of experts has
+	// ExpertDenominator in place of Denominator.
+	Expert            []bool
+	ExpertDenominator float64
+	// Observation is the weight of each position, [N], as an observation, 0 for
+	// what is none. Where it is nil, a datum's extra.observation_mask is, a list
+	// of one number for each position, and without that the positions outside the
+	// mask behind the first loss token: what the environment answered, not the
+	// prompt. For echo.
+	Observation []float32
 	// Old is the logprobs of the policy before the first of several steps on the
 	// batch, [N]. Where given, ratios are to it instead of the sampling policy.
 	// Where it is not, a Correction takes the current policy for it, which makes

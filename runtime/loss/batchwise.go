@@ -23,7 +23,8 @@ type pass struct {
 	loss    *TokenLoss
 	s       *Settings
 	batch   *hud.Packed
-	advant  []float64 // nil: 0
+	datumA  []float64 // [D] nil: 0
+	tokenA  []float32 // [N] in place of advant
 	old     []float32 // what ratios are to, where not the sampling policy
 	mask    []float32
 	grad    []float32
@@ -36,6 +37,7 @@ type pass struct {
 	counts  []int
 	limited []int
 	scales  []float64
+	expert  []bool // nil: none
 	spans   []Span // of each piece: the datum at hand
 	exact   []bool // of each piece: a datum was beyond the kernels
 }
@@ -105,12 +107,16 @@ func (p *pass) span(s *Span, d, lo, hi int) {
 	if p.chosen != nil {
 		s.chosen = p.chosen[lo:hi]
 	}
-	if p.advant != nil {
-		s.Advantage = p.advant[d]
+	if p.datumA != nil {
+		s.Advantage = p.datumA[d]
+	}
+	if p.tokenA != nil {
+		s.Advantages = p.tokenA[lo:hi]
 	}
 	if b.Reward != nil {
 		s.Reward = b.Reward[d]
 	}
+	s.Expert = p.expert != nil && p.expert[d]
 }
 
 // count is the loss tokens of every datum.
@@ -136,9 +142,6 @@ func countOf(mask []float32) int {
 func (p *pass) run() (value float64, all Sums, err error) {
 	t := p.loss
 	clear(p.exact)
-	if t.choose != nil {
-		p.choose()
-	}
 	if !t.surviving {
 		p.count()
 		if err := p.scale(); err != nil {
@@ -178,10 +181,38 @@ func (p *pass) run() (value float64, all Sums, err error) {
 // factor is what datum d's gradient is multiplied by.
 func (p *pass) factor(d int) float32 { return p.sign * float32(p.scales[d]) }
 
-// scale finds the factor of each datum.
+// scale finds the factor of each datum, with denominators of their own for an
+// expert's.
 func (p *pass) scale() (err error) {
-	p.scales, err = p.loss.aggregation(*p.s).Scales(p.counts, p.batch.GroupIdx, p.s.MaxLength, p.s.Denominator)
-	return err
+	how, groups := p.loss.aggregation(*p.s), p.batch.GroupIdx
+	if p.expert == nil {
+		p.scales, err = how.Scales(p.counts, groups, p.s.MaxLength, p.s.Denominator)
+		return err
+	}
+	p.scales = make([]float64, len(p.counts))
+	for _, kind := range []struct {
+		expert      bool
+		denominator float64
+	}{{false, p.s.Denominator}, {true, p.s.ExpertDenominator}} {
+		var at, counts, group []int
+		for d, expert := range p.expert {
+			if expert != kind.expert {
+				continue
+			}
+			at, counts = append(at, d), append(counts, p.counts[d])
+			if groups != nil {
+				group = append(group, groups[d])
+			}
+		}
+		scales, err := how.Scales(counts, group, p.s.MaxLength, kind.denominator)
+		if err != nil {
+			return err
+		}
+		for i, d := range at {
+			p.scales[d] = scales[i]
+		}
+	}
+	return nil
 }
 
 // choose lets the loss look at the whole batch.
@@ -192,40 +223,89 @@ func (p *pass) choose() {
 	p.loss.choose(spans)
 }
 
-// evaluate computes the loss of a batch with its metrics and sign times its
-// gradient, into grad. The metrics are those of [TokenLoss.Loss].
-func (t *TokenLoss) evaluate(b *hud.Packed, s *Settings, grad []float32, sign float32) (value float64, metrics map[string]float64, touched []bool, err error) {
-	n := b.Len()
+// prepare is the evaluation of t over b up to the first datum: it checks what
+// is given, corrects and chooses. What corrections and choices have to tell goes
+// into metrics.
+func (t *TokenLoss) prepare(b *hud.Packed, s *Settings, metrics map[string]float64) (*pass, error) {
+	n, tokens := b.Len(), b.Tokens()
 	advantage := b.Advantage
 	if s.Advantage != nil {
 		advantage = s.Advantage
 	}
+	perToken := advantage != nil && len(advantage) != n
 	switch {
-	case advantage != nil && len(advantage) != n:
-		return 0, nil, nil, invalid(t.name, "advantage: got %d values for %d datums", len(advantage), n)
+	case perToken && len(advantage) != tokens:
+		return nil, invalid(t.name, "advantage: got %d values for %d datums", len(advantage), n)
+	case perToken && !t.PerToken():
+		return nil, invalid(t.name, "advantage: got one for each token, want one for each datum: the loss has one ratio per sequence")
 	case t.reference && b.RefLogprobs == nil:
-		return 0, nil, nil, noReference(t.name)
+		return nil, noReference(t.name)
 	case t.reward && len(b.Reward) != n:
-		return 0, nil, nil, invalid(t.name, "reward: got %d values for %d datums", len(b.Reward), n)
-	case s.Old != nil && len(s.Old) != b.Tokens():
-		return 0, nil, nil, invalid(t.name, "old_logprobs: got %d positions, want %d as logprobs has", len(s.Old), b.Tokens())
+		return nil, invalid(t.name, "reward: got %d values for %d datums", len(b.Reward), n)
+	case s.Old != nil && len(s.Old) != tokens:
+		return nil, invalid(t.name, "old_logprobs: got %d positions, want %d as logprobs has", len(s.Old), tokens)
 	}
 	p := passPool.Get().(*pass)
-	defer p.done()
-	p.loss, p.s, p.batch, p.advant, p.old, p.mask, p.grad, p.sign = t, s, b, advantage, s.Old, b.Mask, grad, sign
+	p.loss, p.s, p.batch, p.old, p.mask = t, s, b, s.Old, b.Mask
 	if p.old == nil && s.Correction.onPolicy() {
 		p.old = b.Logprobs
 	}
+	if perToken {
+		p.tokenA = make([]float32, tokens)
+		for i, a := range advantage {
+			p.tokenA[i] = float32(a)
+		}
+	} else {
+		p.datumA = advantage
+	}
 	p.cut()
-	metrics = map[string]float64{}
+	var err error
+	if t.observations {
+		p.mask, err = observed(b, s.Observation)
+	}
+	if t.name == "chord" && err == nil {
+		p.expert, err = experts(b, s.Expert)
+	}
+	if err != nil {
+		p.done()
+		return nil, err
+	}
 	if s.Correction != nil {
 		p.correct(metrics)
 	}
+	if t.choose != nil {
+		p.choose()
+		metrics["cov_tokens"] = float64(countOf(p.chosen))
+	}
+	return p, nil
+}
+
+// advantage is that of position i, which is in datum d.
+func (p *pass) advantage(i, d int) float64 {
+	switch {
+	case p.tokenA != nil:
+		return float64(p.tokenA[i])
+	case p.datumA != nil:
+		return p.datumA[d]
+	}
+	return 0
+}
+
+// evaluate computes the loss of a batch with its metrics and sign times its
+// gradient, into grad. The metrics are those of [TokenLoss.Loss].
+func (t *TokenLoss) evaluate(b *hud.Packed, s *Settings, grad []float32, sign float32) (value float64, metrics map[string]float64, touched []bool, err error) {
+	metrics = map[string]float64{}
+	p, err := t.prepare(b, s, metrics)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	defer p.done()
+	p.grad, p.sign = grad, sign
 	value, all, err := p.run()
 	if err != nil {
 		return 0, nil, nil, err
 	}
-	touched = make([]bool, n)
+	touched = make([]bool, b.Len())
 	for d := range touched {
 		touched[d] = p.sums[d].Tokens > 0
 	}
@@ -280,7 +360,7 @@ func refuse(op string, b *hud.Packed, value float64, weights []float32) error {
 				if cause == "" {
 					cause = "the loss has no finite derivative there"
 				}
-			case finite(value) || cause == "" || b.Mask[lo+i] == 0:
+			case finite(value) || cause == "" || b.Mask[lo+i] == 0 && w == 0:
 				continue
 			default:
 				what = fmt.Sprintf("the loss is %v", value)

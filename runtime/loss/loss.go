@@ -94,7 +94,11 @@ type Span struct {
 	Mask      []float32 // a value other than 0 and 1 multiplies the token's loss
 	Weight    []float32 // multiplies as well, but a token of weight 0 still counts as one; nil is 1
 	Advantage float64
-	Reward    float64 // read where UsesReward is true
+	// Advantages is the advantage of each token in place of Advantage, or nil. Only
+	// losses whose tokens are independent take it, see [TokenLoss.PerToken].
+	Advantages []float32
+	Reward     float64 // read where UsesReward is true
+	Expert     bool    // an expert's answer, not the policy's own: for chord
 
 	chosen []float32 // what the loss's choose found, 0 or 1 for each token
 }
@@ -107,10 +111,18 @@ func (s *Span) scale(i int, m float32) float64 {
 	return float64(m) * float64(s.Weight[i])
 }
 
+// advantage is that of token i.
+func (s *Span) advantage(i int) float64 {
+	if s.Advantages == nil {
+		return s.Advantage
+	}
+	return float64(s.Advantages[i])
+}
+
 // point is what a token's loss is computed from.
 type point struct {
 	l, q, ref, a, reward float64
-	chosen               bool
+	chosen, expert       bool
 }
 
 // A cut says which bound cut or limited a token's gradient.
@@ -144,6 +156,7 @@ type TokenLoss struct {
 	token     tokenFunc // or
 	span      spanFunc
 	fast      fastFunc
+	signs     fastFunc           // fast with an advantage of each token
 	choose    func(spans []Span) // fills chosen of every span of a batch
 }
 
@@ -165,6 +178,14 @@ func (t *TokenLoss) UsesReference() bool { return t.reference }
 
 // UsesReward reports whether the loss looks at the reward itself.
 func (t *TokenLoss) UsesReward() bool { return t.reward }
+
+// UsesObservations reports whether the loss looks at observations (see
+// Settings.Observation) instead of the tokens of the mask.
+func (t *TokenLoss) UsesObservations() bool { return t.observations }
+
+// PerToken reports whether the loss takes an advantage of each token: not if
+// it has one ratio per sequence.
+func (t *TokenLoss) PerToken() bool { return t.token != nil || t.perToken }
 
 // UsesAdvantage reports whether the loss looks at the advantage.
 func (t *TokenLoss) UsesAdvantage() bool { return t.advantage != ignored }
@@ -211,7 +232,11 @@ var sumsPool = sync.Pool{New: func() any { return new(Sums) }}
 // eval is EvalSpan, and whether it was left to EvalExact. What the kernels
 // compute is finite.
 func (t *TokenLoss) eval(s *Span, dlogprobs []float32, sums *Sums) (exact bool) {
-	if t.fast != nil && t.fast(s, dlogprobs, sums) && finite(sums.Loss) {
+	fast := t.fast
+	if s.Advantages != nil {
+		fast = t.signs
+	}
+	if fast != nil && fast(s, dlogprobs, sums) && finite(sums.Loss) {
 		return false
 	}
 	*sums = t.EvalExact(s, dlogprobs)
@@ -240,7 +265,7 @@ func (t *TokenLoss) EvalExact(s *Span, dlogprobs []float32) Sums {
 	} else {
 		sums = t.tokens(s, dlogprobs)
 	}
-	if t.sampling {
+	if t.sampling && !s.Expert {
 		sums.Drift = s.drift()
 	}
 	return sums
@@ -248,7 +273,7 @@ func (t *TokenLoss) EvalExact(s *Span, dlogprobs []float32) Sums {
 
 // tokens is EvalExact for a tokenFunc.
 func (t *TokenLoss) tokens(s *Span, dlogprobs []float32) (sums Sums) {
-	x := point{a: s.Advantage, reward: s.Reward}
+	x := point{reward: s.Reward, expert: s.Expert}
 	for i, m := range s.Mask {
 		if m == 0 {
 			if dlogprobs != nil {
@@ -256,7 +281,7 @@ func (t *TokenLoss) tokens(s *Span, dlogprobs []float32) (sums Sums) {
 			}
 			continue
 		}
-		x.l = float64(s.Logprobs[i])
+		x.l, x.a = float64(s.Logprobs[i]), s.advantage(i)
 		if s.Sampling != nil {
 			x.q = float64(s.Sampling[i])
 		}
@@ -294,7 +319,10 @@ type traits struct {
 	reward    bool // reads the reward
 	advantage role
 	clips     bool
-	detached  bool // holds something that depends on ℓ constant
+	perToken  bool // takes an advantage of each token although it is no tokenFunc
+	// observations take the place of the mask: tokens that are not the policy's.
+	observations bool
+	detached     bool // holds something that depends on ℓ constant
 	// surviving tokens, those that still have a gradient, take the place of
 	// the number of tokens in the aggregation token_mean.
 	surviving bool
@@ -325,7 +353,7 @@ type spec struct {
 // specs holds every loss.
 var specs = func() map[string]spec {
 	all := map[string]spec{}
-	for _, table := range []map[string]spec{plainSpecs, clippedSpecs, gatedSpecs, sequenceSpecs, klSpecs, imitationSpecs} {
+	for _, table := range []map[string]spec{plainSpecs, clippedSpecs, gatedSpecs, sequenceSpecs, klSpecs, covSpecs, mixtureSpecs, imitationSpecs} {
 		maps.Copy(all, table)
 	}
 	return all
@@ -360,7 +388,7 @@ const (
 
 // What a key's value must be.
 var (
-	atLeast0 = []string{keyBeta, keyDeltaLo, keyDeltaHi, keyAdvTau, keyKLTau, keyKPos, keyKNeg, keyLamPos, keyLamNeg, keyMu, keyCoef, keyCap, keyTau, keyAlpha}
+	atLeast0 = []string{keyBeta, keyDeltaLo, keyDeltaHi, keyAdvTau, keyKLTau, keyKPos, keyKNeg, keyLamPos, keyLamNeg, keyMu, keyCoef, keyCap, keyTau, keyAlpha, keyCovRatio}
 	above0   = []string{keyDual, keyDelta, keyTauPos, keyTauNeg}
 )
 
@@ -413,6 +441,9 @@ func configured(op, name string, config map[string]float64) (*TokenLoss, error) 
 	if sp.fast != nil {
 		t.fast = sp.fast(c)
 	}
+	if t.fast != nil && t.token != nil && t.advantage == factor {
+		t.signs = t.bySign(t.fast)
+	}
 	if sp.choose != nil {
 		t.choose = sp.choose(c)
 	}
@@ -460,8 +491,15 @@ func complete(op, name string, config map[string]float64) (map[string]float64, e
 	if lo, hi := c[keyLogLow], c[keyLogHigh]; lo > hi {
 		return nil, invalid(op, "got %s %v above %s %v, want bounds on the log-ratio, low before high", keyLogLow, lo, keyLogHigh, hi)
 	}
+	if lo, hi := c[keyCovLow], c[keyCovHigh]; lo > hi {
+		return nil, invalid(op, "got %s %v above %s %v, want bounds on the covariance, low before high", keyCovLow, lo, keyCovHigh, hi)
+	}
 	for _, key := range slices.Sorted(maps.Keys(c)) {
 		switch {
+		case name == "chord" && key == keyMu && c[key] > 1, key == keyCovRatio && c[key] > 1:
+			return nil, invalid(op, "%s: got %v, want at most 1", key, c[key])
+		case key == keySeed && (c[key] != math.Trunc(c[key]) || math.Abs(c[key]) > 1<<53):
+			return nil, invalid(op, "%s: got %v, want a whole number", key, c[key])
 		case slices.Contains(atLeast0, key) && c[key] < 0:
 			return nil, invalid(op, "%s: got %v, want at least 0", key, c[key])
 		case slices.Contains(above0, key) && !(c[key] > 0):
@@ -480,6 +518,38 @@ func defaults(name string) map[string]float64 {
 		return sp.defaults
 	}
 	return specs[name].defaults
+}
+
+// Bounds is the configuration of the loss of that name with its bounds on the
+// ratio given as as says: "absolute", or "" for that, leaves clip_low_threshold
+// and clip_high_threshold as they are; with "offset" they are how far the ratio
+// may go from 1, as in most libraries, and become 1 − low and 1 + high. Bounds
+// that are not given keep their default.
+func Bounds(name, as string, config map[string]float64) (map[string]float64, error) {
+	switch as {
+	case "", "absolute":
+		return config, nil
+	case "offset":
+	default:
+		return nil, unknown(name, "convention", as, []string{"absolute", "offset"})
+	}
+	if _, ok := defaults(name)[keyHigh]; !ok {
+		return nil, invalid(name, `as: got "offset" for a loss without bounds on the ratio`)
+	}
+	out := maps.Clone(config)
+	for _, key := range []string{keyLow, keyHigh} {
+		v, ok := config[key]
+		if !ok {
+			continue
+		}
+		if !(v >= 0) {
+			return nil, invalid(name, "%s: got the offset %v, want at least 0", key, v)
+		}
+		if out[key] = 1 + v; key == keyLow {
+			out[key] = 1 - v
+		}
+	}
+	return out, nil
 }
 
 // Options lists the config keys the loss of that name accepts.

@@ -60,15 +60,7 @@ func (s *Sums) cut(by cut) {
 func (s *Span) logRatio() float64 {
 	t := tiles.Get().(*tile)
 	defer tiles.Put(t)
-	sum := 0.0
-	for lo := 0; lo < len(s.Mask); lo += tileLen {
-		hi := min(lo+tileLen, len(s.Mask))
-		t.cut(s, lo, hi)
-		unmasked(t.u, t.mask, s.Logprobs[lo:hi])
-		unmasked(t.v, t.mask, s.Sampling[lo:hi])
-		sum += kernel.Sum(t.u) - kernel.Sum(t.v)
-	}
-	return sum
+	return difference(t, s.Mask, s.Logprobs, s.Sampling)
 }
 
 // marks fills dst with c where the mask is not 0, else 0.

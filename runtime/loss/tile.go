@@ -35,6 +35,8 @@ type tile struct {
 	low, high    float64   // what the loss counts
 	unfit        bool      // float32 does not do for these tokens
 	p            []float32 // q before the mask
+	piece        Span      // for bySign
+	sums         Sums
 	buffers      [11][tileLen]float32
 }
 
@@ -203,6 +205,61 @@ func byTiles(traits traits, first pieceFunc, rest func(t *tile)) fastFunc {
 		all.High += int(t.high)
 		sums.of(&all, &traits)
 		return all.MaxLog < kernel.MaxLogRatio && !t.unfit
+	}
+}
+
+// bySign is the fastFunc of a loss that is proportional to the advantage, with
+// an advantage of each token: that of A = 1 where it is above 0, weighed by it,
+// that of A = −1 where it is below, and that of 0.
+func (l *TokenLoss) bySign(fast fastFunc) fastFunc {
+	return func(s *Span, dlogprobs []float32, sums *Sums) bool {
+		t := tiles.Get().(*tile)
+		defer tiles.Put(t)
+		*sums = Sums{}
+		for lo := 0; lo < len(s.Mask); lo += tileLen {
+			hi := min(lo+tileLen, len(s.Mask))
+			t.cut(s, lo, hi)
+			a, grad := s.Advantages[lo:hi], part(dlogprobs, lo, hi)
+			if unmasked(t.u, t.mask, a); !finite(kernel.Sum(t.u)) {
+				return false
+			}
+			kernel.AbsTo(t.v, a)
+			if s.Weight != nil {
+				kernel.MulTo(t.v, t.v, s.Weight[lo:hi])
+			}
+			t.Span = &t.piece
+			t.piece = Span{Logprobs: s.Logprobs[lo:hi], Sampling: part(s.Sampling, lo, hi), Reference: part(s.Reference, lo, hi), Reward: s.Reward,
+				Expert: s.Expert, Mask: t.u, Weight: t.v, chosen: part(s.chosen, lo, hi)}
+			clear(grad)
+			for _, sign := range []float64{1, -1, 0} {
+				switch sign {
+				case 1:
+					above(t.u, a, 0)
+				case -1:
+					below(t.u, a, 0)
+				default:
+					kernel.EqTo(t.u, a, scalar0)
+				}
+				unmasked(t.u, t.u, t.mask)
+				if sum := kernel.Sum(t.u); sum == 0 {
+					continue
+				}
+				t.piece.Advantage = sign
+				out := part(t.slope, 0, hi-lo)
+				if grad == nil {
+					out = nil
+				}
+				if !fast(&t.piece, out, &t.sums) {
+					return false
+				}
+				sums.add(&t.sums)
+				if grad != nil {
+					kernel.AddTo(grad, grad, out)
+				}
+			}
+		}
+		t.piece = Span{}
+		return true
 	}
 }
 

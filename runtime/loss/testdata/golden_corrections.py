@@ -13,6 +13,9 @@ def weights(name, c, l, p, q, m, a):
     w = torch.clamp(p - q, -20, 20).exp()
     if name == "tis":
         w = torch.clamp(w, max=c.get("correction_high", 2))
+    elif name == "seq_tis":
+        total = (p - q)[m > 0].sum()
+        w = torch.ones_like(w) * torch.clamp(torch.clamp(total, -20, 20).exp(), max=c.get("correction_high", 2))
     elif name == "icepop":
         w = torch.where((w >= c.get("correction_low", 0.5)) & (w <= c.get("correction_high", 5)), w, torch.zeros_like(w))
     elif name == "seq_mask_tis":
@@ -24,7 +27,8 @@ def weights(name, c, l, p, q, m, a):
 
 CONFIGS = {"tis": [{}, {"correction_high": 1.1}], "icepop": [{}, {"correction_low": 0.9, "correction_high": 1.1}],
            "seq_mask_tis": [{}, {"correction_low": 0.9, "correction_high": 1.2}],
-           "off_policy_seq_mask": [{"correction_high": 0.1}, {"correction_high": 0.0}]}
+           "off_policy_seq_mask": [{"correction_high": 0.1}, {"correction_high": 0.0}],
+           "seq_tis": [{}, {"correction_high": 1.1}]}
 lines = []
 for name, configs in CONFIGS.items():
     for k in range(44):

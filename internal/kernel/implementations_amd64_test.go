@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestSameBits compares AVX-512 with AVX2: products and exponentials round alike, so that a run repeats on either.
+// TestSameBits compares AVX-512 with AVX2, which agree in every bit: a run repeats on either.
 func TestSameBits(t *testing.T) {
 	if active < levelAVX512 {
 		t.Logf("one vector implementation only: %v", active)
@@ -47,6 +47,40 @@ func TestSameBits(t *testing.T) {
 			if !equalBits(y[0][i], y[1][i]) {
 				t.Errorf("%s(%v): got %v with AVX-512, %v with AVX2", fn.name, v, y[0][i], y[1][i])
 				break
+			}
+		}
+	}
+	for _, op := range operations {
+		for _, n := range []int{1, 7, 24, 100, 1000, 5003} {
+			var in [][]float32
+			for range op.ins {
+				in = append(in, randoms(r, n))
+			}
+			levels := []level{levelAVX512, levelAVX2}
+			switch op.name {
+			case "Axpy", "Scale", "SoftmaxBack", "RMSNormTo", "RMSNormBack", "AdamW":
+				levels = append(levels, levelGo)
+			}
+			start := make([][]float32, op.outs)
+			for k := range start {
+				start[k] = randoms(r, n)
+			}
+			var want [][]float32
+			for _, lv := range levels {
+				active = lv
+				var got [][]float32
+				for _, x := range start {
+					got = append(got, append([]float32(nil), x...))
+				}
+				got = append(got, op.run(in, got))
+				if want == nil {
+					want = got
+				}
+				for k := range want {
+					if !sameBits(got[k], want[k]) {
+						t.Errorf("%s of %d: result %d differs between %v and %v", op.name, n, k, levels[0], lv)
+					}
+				}
 			}
 		}
 	}

@@ -172,18 +172,7 @@ func (op *elem) later(alloc *Allocator, o *lateStorage, a, b, mask *Tensor, k bo
 	if err := alloc.bound(l); err != nil {
 		return err
 	}
-	if o.s.first.lot, err = alloc.promise(op.name, n); err == nil {
-		return nil
-	}
-	// What the operands wait for may be all that holds the memory.
-	for _, r := range [...]*ref{&l.in[0], &l.in[1], l.mask} {
-		if r != nil && r.c != nil && r.c.late != nil {
-			if err := alloc.settle(op.name, r.c); err != nil {
-				return err
-			}
-		}
-	}
-	o.s.first.lot, err = alloc.promise(op.name, n)
+	o.s.first.lot, err = alloc.promise(l)
 	return err
 }
 

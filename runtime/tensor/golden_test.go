@@ -1,64 +1,19 @@
 package tensor_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"slices"
-	"strconv"
 	"testing"
 
 	"github.com/hudrl/hudrl/runtime/tensor"
+	"github.com/hudrl/hudrl/tests/golden"
 )
 
-// number reads what JSON has no numbers for from strings.
-type number float32
-
-func (n *number) UnmarshalJSON(b []byte) error {
-	if len(b) > 1 && b[0] == '"' {
-		b = b[1 : len(b)-1]
-	}
-	v, err := strconv.ParseFloat(string(b), 32)
-	*n = number(v)
-	return err
-}
-
-// A goldenCase is one case of tests/golden/tensor_ops.json; the fields are
-// explained in tensor_ops.py, which had torch make it.
-type goldenCase struct {
-	In []struct {
-		S []int
-		X []number
-		V string
-		E int
-	}
-	P struct {
-		Dim                  *int
-		Dims, Sizes, Offsets []int
-		Length, Index, N     int
-		Start, Stop, Step    float64
-		Min, Max             *float64
-	}
-	Ys []int
-	Y  []number
-	G  []number
-	D  [][]number
-}
-
-func floats(x []number) []float32 {
-	out := make([]float32, len(x))
-	for i, v := range x {
-		out[i] = float32(v)
-	}
-	return out
-}
-
-// leaves are the inputs' leaves, and the views of them that the operation gets.
-func (c *goldenCase) inputs(a *tensor.Allocator, grad bool) (leaves, views []*tensor.Tensor) {
+// inputs are the case's leaves, and the views of them that the operation gets.
+func inputs(c *golden.TensorCase, grad bool) (leaves, views []*tensor.Tensor) {
 	for _, in := range c.In {
-		leaf := a.New("golden", in.S...)
-		copy(leaf.Data(), floats(in.X))
+		leaf := tensor.From(golden.Floats(in.X), in.S...)
 		if grad {
 			leaf.RequireGrad()
 		}
@@ -86,12 +41,12 @@ func (c *goldenCase) inputs(a *tensor.Allocator, grad bool) (leaves, views []*te
 // element's gradient is a sum, because it was broadcast or mixes is set, what
 // arrives is a scale too.
 type goldenOp struct {
-	call           func(x []*tensor.Tensor, c *goldenCase) *tensor.Tensor
+	call           func(x []*tensor.Tensor, c *golden.TensorCase) *tensor.Tensor
 	rel, abs, grad float64
 	mixes          bool
 }
 
-func (c *goldenCase) dims() []int {
+func dims(c *golden.TensorCase) []int {
 	if c.P.Dim == nil {
 		return nil
 	}
@@ -102,21 +57,21 @@ func goldenOps() map[string]goldenOp {
 	type T = *tensor.Tensor
 	ops := map[string]goldenOp{}
 	one := func(rel float64, f func(T) T) goldenOp {
-		return goldenOp{func(x []T, _ *goldenCase) T { return f(x[0]) }, rel, 0, 1e-6, false}
+		return goldenOp{func(x []T, _ *golden.TensorCase) T { return f(x[0]) }, rel, 0, 1e-6, false}
 	}
 	two := func(rel float64, f func(a, b T) T) goldenOp {
-		return goldenOp{func(x []T, _ *goldenCase) T { return f(x[0], x[1]) }, rel, 0, 1e-6, false}
+		return goldenOp{func(x []T, _ *golden.TensorCase) T { return f(x[0], x[1]) }, rel, 0, 1e-6, false}
 	}
 	reduce := func(rel, abs float64, f func(t T, dim ...int) T) goldenOp {
-		return goldenOp{func(x []T, c *goldenCase) T { return f(x[0], c.dims()...) }, rel, abs, 1e-6, false}
+		return goldenOp{func(x []T, c *golden.TensorCase) T { return f(x[0], dims(c)...) }, rel, abs, 1e-6, false}
 	}
 	scan := func(abs float64, f func(t T, dim int) T) goldenOp {
-		return goldenOp{func(x []T, c *goldenCase) T { return f(x[0], *c.P.Dim) }, 1e-6, abs, 1e-6, true}
+		return goldenOp{func(x []T, c *golden.TensorCase) T { return f(x[0], *c.P.Dim) }, 1e-6, abs, 1e-6, true}
 	}
 	ragged := func(rel float64, f func(t T, offsets []int) T) goldenOp {
-		return goldenOp{func(x []T, c *goldenCase) T { return f(x[0], c.P.Offsets) }, rel, 0, 1e-6, false}
+		return goldenOp{func(x []T, c *golden.TensorCase) T { return f(x[0], c.P.Offsets) }, rel, 0, 1e-6, false}
 	}
-	shape := func(f func(x []T, c *goldenCase) T) goldenOp { return goldenOp{f, 0, 0, 1e-6, false} }
+	shape := func(f func(x []T, c *golden.TensorCase) T) goldenOp { return goldenOp{f, 0, 0, 1e-6, false} }
 
 	// 6e-8 is half a unit in the last place: the true result, rounded. 0 is
 	// the very value.
@@ -158,10 +113,10 @@ func goldenOps() map[string]goldenOp {
 	ops["softmax"], ops["log_softmax"], ops["cumsum"] = scan(0, T.Softmax), scan(4e-7, T.LogSoftmax), scan(1e-15, T.Cumsum)
 	ops["segment_sum"], ops["segment_mean"] = ragged(1.2e-7, T.SegmentSum), ragged(1.2e-7, T.SegmentMean)
 	ops["segment_max"], ops["segment_expand"] = ragged(0, T.SegmentMax), ragged(0, T.SegmentExpand)
-	ops["matmul"] = goldenOp{func(x []T, _ *goldenCase) T { return x[0].MatMul(x[1]) }, 1e-6, 1e-6, 1e-6, false}
+	ops["matmul"] = goldenOp{func(x []T, _ *golden.TensorCase) T { return x[0].MatMul(x[1]) }, 1e-6, 1e-6, 1e-6, false}
 
-	ops["where"] = shape(func(x []T, _ *goldenCase) T { return tensor.Where(x[0], x[1], x[2]) })
-	ops["clamp"] = shape(func(x []T, c *goldenCase) T {
+	ops["where"] = shape(func(x []T, _ *golden.TensorCase) T { return tensor.Where(x[0], x[1], x[2]) })
+	ops["clamp"] = shape(func(x []T, c *golden.TensorCase) T {
 		lo, hi := math.Inf(-1), math.Inf(1)
 		if c.P.Min != nil {
 			lo = *c.P.Min
@@ -171,24 +126,24 @@ func goldenOps() map[string]goldenOp {
 		}
 		return x[0].Clamp(lo, hi)
 	})
-	ops["reshape"] = shape(func(x []T, c *goldenCase) T { return x[0].Reshape(c.P.Sizes...) })
-	ops["transpose"] = shape(func(x []T, c *goldenCase) T { return x[0].Transpose(c.P.Dims[0], c.P.Dims[1]) })
-	ops["squeeze"] = shape(func(x []T, c *goldenCase) T { return x[0].Squeeze(c.P.Dims...) })
-	ops["unsqueeze"] = shape(func(x []T, c *goldenCase) T { return x[0].Unsqueeze(*c.P.Dim) })
-	ops["expand"] = shape(func(x []T, c *goldenCase) T { return x[0].Expand(c.P.Sizes...) })
-	ops["narrow"] = shape(func(x []T, c *goldenCase) T { return x[0].Narrow(*c.P.Dim, int(c.P.Start), c.P.Length) })
-	ops["select"] = shape(func(x []T, c *goldenCase) T { return x[0].Select(*c.P.Dim, c.P.Index) })
-	ops["cat"] = shape(func(x []T, c *goldenCase) T { return tensor.Cat(x, *c.P.Dim) })
-	ops["stack"] = shape(func(x []T, c *goldenCase) T { return tensor.Stack(x, *c.P.Dim) })
+	ops["reshape"] = shape(func(x []T, c *golden.TensorCase) T { return x[0].Reshape(c.P.Sizes...) })
+	ops["transpose"] = shape(func(x []T, c *golden.TensorCase) T { return x[0].Transpose(c.P.Dims[0], c.P.Dims[1]) })
+	ops["squeeze"] = shape(func(x []T, c *golden.TensorCase) T { return x[0].Squeeze(c.P.Dims...) })
+	ops["unsqueeze"] = shape(func(x []T, c *golden.TensorCase) T { return x[0].Unsqueeze(*c.P.Dim) })
+	ops["expand"] = shape(func(x []T, c *golden.TensorCase) T { return x[0].Expand(c.P.Sizes...) })
+	ops["narrow"] = shape(func(x []T, c *golden.TensorCase) T { return x[0].Narrow(*c.P.Dim, int(c.P.Start), c.P.Length) })
+	ops["select"] = shape(func(x []T, c *golden.TensorCase) T { return x[0].Select(*c.P.Dim, c.P.Index) })
+	ops["cat"] = shape(func(x []T, c *golden.TensorCase) T { return tensor.Cat(x, *c.P.Dim) })
+	ops["stack"] = shape(func(x []T, c *golden.TensorCase) T { return tensor.Stack(x, *c.P.Dim) })
 	var none *tensor.Allocator
-	ops["arange"] = shape(func(_ []T, c *goldenCase) T { return none.Arange(c.P.Start, c.P.Stop, c.P.Step) })
-	ops["linspace"] = goldenOp{call: func(_ []T, c *goldenCase) T { return none.Linspace(c.P.Start, c.P.Stop, c.P.N) }, rel: 1.2e-7, abs: 1e-15}
+	ops["arange"] = shape(func(_ []T, c *golden.TensorCase) T { return none.Arange(c.P.Start, c.P.Stop, c.P.Step) })
+	ops["linspace"] = goldenOp{call: func(_ []T, c *golden.TensorCase) T { return none.Linspace(c.P.Start, c.P.Stop, c.P.N) }, rel: 1.2e-7, abs: 1e-15}
 	return ops
 }
 
 // far says where got is further from want than rel·|want| + abs, or "".
 // Subnormal results may be off by one step of theirs, 2⁻¹⁴⁹.
-func far(got []float32, want []number, rel, abs float64) string {
+func far(got []float32, want []golden.Number, rel, abs float64) string {
 	if len(got) != len(want) {
 		return fmt.Sprintf("got %d elements, want %d", len(got), len(want))
 	}
@@ -203,7 +158,7 @@ func far(got []float32, want []number, rel, abs float64) string {
 	return ""
 }
 
-func largest(x []number) float64 {
+func largest(x []golden.Number) float64 {
 	top := 0.0
 	for _, v := range x {
 		if a := math.Abs(float64(v)); a > top && !math.IsInf(a, 0) {
@@ -213,20 +168,13 @@ func largest(x []number) float64 {
 	return top
 }
 
-func readGolden(t *testing.T) map[string][]goldenCase {
+func readGolden(t *testing.T) map[string][]golden.TensorCase {
 	t.Helper()
-	data, err := os.ReadFile("../../tests/golden/tensor_ops.json")
+	ops, err := golden.TensorOps()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var file struct {
-		Torch string
-		Ops   map[string][]goldenCase
-	}
-	if err := json.Unmarshal(data, &file); err != nil {
-		t.Fatal(err)
-	}
-	return file.Ops
+	return ops
 }
 
 // Every operation gives what torch gives, forwards and backwards.
@@ -245,10 +193,9 @@ func TestGolden(t *testing.T) {
 			t.Errorf("%s: got %d cases, %d with gradients, want at least 40", name, len(cases[name]), gradients)
 		}
 		for i, c := range cases[name] {
-			// A shared seed of the gradient, and no graph where there is none.
-			leaves, views := c.inputs(nil, c.D != nil)
+			leaves, views := inputs(&c, c.D != nil)
 			if name == "where" && c.D != nil {
-				mask, _ := c.inputs(nil, false)
+				mask, _ := inputs(&c, false)
 				leaves[0], views[0] = mask[0], mask[0]
 			}
 			y := op.call(views, &c)
@@ -270,7 +217,7 @@ func TestGolden(t *testing.T) {
 			if c.D == nil {
 				continue
 			}
-			if err := y.Mul(tensor.From(floats(c.G), c.Ys...)).Sum().Backward(); err != nil {
+			if err := y.Mul(tensor.From(golden.Floats(c.G), c.Ys...)).Sum().Backward(); err != nil {
 				t.Errorf("%s, case %d: backward: %v", name, i, err)
 				continue
 			}
@@ -286,7 +233,7 @@ func TestGolden(t *testing.T) {
 					got = g.Data()
 				}
 				if want == nil {
-					want = make([]number, leaf.Len())
+					want = make([]golden.Number, leaf.Len())
 				}
 				scale := largest(want)
 				if op.mixes || leaf.Len() != y.Len() {
@@ -318,7 +265,7 @@ func TestGoldenLong(t *testing.T) {
 		}
 		var x []float32
 		for _, c := range cases[name] {
-			x = append(x, floats(c.In[0].X)...)
+			x = append(x, golden.Floats(c.In[0].X)...)
 		}
 		row := slices.Repeat(x, 5000/len(x)+1)
 		long := op(row).Data()

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/hudrl/hudrl/runtime/tensor"
+	"github.com/hudrl/hudrl/tests/golden"
 )
 
 // spread draws n values whose distances from each other and from 0 are larger
@@ -250,9 +251,9 @@ func TestGradientsOfEverything(t *testing.T) {
 			}
 		}
 	}
-	for name, golden := range readGolden(t) {
+	for name, known := range readGolden(t) {
 		_, ok := cases[name]
-		if hasGradient := slices.ContainsFunc(golden, func(c goldenCase) bool { return c.D != nil }); hasGradient != ok {
+		if hasGradient := slices.ContainsFunc(known, func(c golden.TensorCase) bool { return c.D != nil }); hasGradient != ok {
 			t.Errorf("%s: has a gradient: %t, is checked here: %t", name, hasGradient, ok)
 		}
 	}

@@ -11,9 +11,14 @@ func (a *Allocator) runner() Runner {
 }
 
 // settle computes a late cell's values.
-func (a *Allocator) settle(op string, c *cell) error {
+func (a *Allocator) settle(op string, c *cell) error { return a.compute(op, c, false) }
+
+// compute computes a late cell's values; with all, those of every cell it
+// waits for too.
+func (a *Allocator) compute(op string, c *cell, all bool) error {
 	p := newProgram(c.late.n)
 	defer p.end()
+	p.all = all
 	p.store(p.cell(c, 0), c)
 	if err := p.run(a.runner()); err != nil {
 		return &Error{Op: op, Detail: err.Error(), Err: err}

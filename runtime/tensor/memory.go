@@ -40,7 +40,8 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("tensor memory limit: %d bytes in use, %d more wanted, limit %d", e.Used, e.Want, e.Limit)
 }
 
-func (l *Limit) try(bytes int64) bool {
+// Try is Reserve without collecting garbage.
+func (l *Limit) Try(bytes int64) bool {
 	if l.used.Add(bytes) <= l.limit {
 		return true
 	}
@@ -50,7 +51,7 @@ func (l *Limit) try(bytes int64) bool {
 
 // Reserve implements Budget.
 func (l *Limit) Reserve(bytes int64) error {
-	if l.try(bytes) {
+	if l.Try(bytes) {
 		return nil
 	}
 	if bytes > l.limit {
@@ -63,7 +64,7 @@ func (l *Limit) Reserve(bytes int64) error {
 		// Cleanups run beside one another: the sentinel's may be ahead of
 		// others of the same collection.
 		for range 20 {
-			if l.try(bytes) {
+			if l.Try(bytes) {
 				return nil
 			}
 			runtime.Gosched()
@@ -104,10 +105,10 @@ const (
 type Allocator struct {
 	budget   Budget
 	giveBack func(bytes int64) // budget.Release
+	try      func(bytes int64) bool
 	mu       sync.Mutex
 	slab     []float32
 	lot      weak.Pointer[lot]
-	scarce   int
 	recent   weak.Pointer[token] // what graphs that begin now share
 	run      Runner
 	eager    bool // for tests: operations run at once, one by one
@@ -127,6 +128,9 @@ func NewAllocator(b Budget) *Allocator {
 	a := &Allocator{budget: b}
 	if b != nil {
 		a.giveBack = b.Release
+		if t, ok := b.(interface{ Try(bytes int64) bool }); ok {
+			a.try = t.Try
+		}
 	}
 	return a
 }
@@ -190,43 +194,61 @@ type lot struct {
 const (
 	lotLen  = 4 << 10 // elements of a lot for several
 	lotItem = lotLen / 4
-	lotRest = 64 // promises that have a lot each after one for several was refused
 )
 
-// promise counts n elements that may be computed later.
-func (a *Allocator) promise(op string, n int) (*lot, error) {
+// promise counts n elements that l will have, which may be computed later.
+// Where they do not fit, what l reads is computed before garbage is collected:
+// what it waits for may be all that holds the memory.
+func (a *Allocator) promise(l *late) (*lot, error) {
 	if a == nil || a.budget == nil {
 		return nil, nil
 	}
-	if n > lotItem {
-		return a.newLot(op, n)
+	n := l.n
+	if n <= lotItem {
+		if hold := a.shared(n); hold != nil {
+			return hold, nil
+		}
+	}
+	if a.try != nil && a.try(4*int64(n)) {
+		return a.newLot(n), nil
+	}
+	for _, r := range [...]*ref{&l.in[0], &l.in[1], l.mask} {
+		if r != nil && r.c != nil && r.c.late != nil {
+			if err := a.compute(l.op.name, r.c, true); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := a.reserve(l.op.name, n); err != nil {
+		return nil, err
+	}
+	return a.newLot(n), nil
+}
+
+// shared is n elements of a lot for several, or nil.
+func (a *Allocator) shared(n int) *lot {
+	if a.try == nil {
+		return nil
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	l := a.lot.Value()
 	if l == nil || l.left < n {
-		if a.scarce > 0 {
-			a.scarce--
-			return a.newLot(op, n)
+		if !a.try(4 * lotLen) {
+			return nil
 		}
-		var err error
-		if l, err = a.newLot(op, lotLen); err != nil {
-			a.scarce = lotRest
-			return a.newLot(op, n)
-		}
+		l = a.newLot(lotLen)
 		a.lot = weak.Make(l)
 	}
 	l.left -= n
-	return l, nil
+	return l
 }
 
-func (a *Allocator) newLot(op string, n int) (*lot, error) {
-	if err := a.reserve(op, n); err != nil {
-		return nil, err
-	}
+// newLot is a lot of n elements that were reserved.
+func (a *Allocator) newLot(n int) *lot {
 	l := &lot{left: n}
 	runtime.AddCleanup(l, a.giveBack, 4*int64(n))
-	return l, nil
+	return l
 }
 
 // make is a tensor of zeros, a constant. n is the product of shape, which it

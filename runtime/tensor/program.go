@@ -16,6 +16,7 @@ type program struct {
 	regs  int  // registers of a tile each
 	parts int  // numbers that sums need
 	keeps bool // values that are dear are kept for others
+	all   bool // all are
 
 	late  []*late // in vals: to be unmarked
 	outs  []int32 // vals that are to be kept
@@ -93,7 +94,7 @@ var programs = sync.Pool{New: func() any { return &program{} }}
 // newProgram is a program on n positions; end gives it back.
 func newProgram(n int) *program {
 	p := programs.Get().(*program)
-	p.n, p.keeps = n, true
+	p.n, p.keeps, p.all = n, true, false
 	p.vals = append(p.vals, val{kind: oneValue})
 	return p
 }
@@ -169,7 +170,7 @@ func (p *program) cell(c *cell, off int) int32 {
 		in.a, in.b, in.c = p.ref(&l.in[0], l.op.wide), p.ref(&l.in[1], l.op.wide), p.ref(l.mask, l.op.wide)
 	}
 	l.swept++
-	if p.keeps && (l.op.dear || l.swept > maxSwept) {
+	if p.all || p.keeps && (l.op.dear || l.swept > maxSwept) {
 		in.dst = p.add(val{kind: inMemory, data: make([]float32, p.n), c: c})
 		p.outs = append(p.outs, in.dst)
 	} else {

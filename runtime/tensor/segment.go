@@ -264,17 +264,17 @@ func (t *Tensor) expandLater(s *segments, shape []int, n int) *Tensor {
 		return failure(err)
 	}
 	a := t.st.alloc
-	hold, err := a.promise(opExpand.name, n)
+	l := late{op: opExpand, n: n, size: 1, seg: s}
+	var err error
+	if l.in[0], err = t.ref(opExpand.name, t.n); err != nil {
+		return failure(err)
+	}
+	hold, err := a.promise(&l)
 	if err != nil {
 		return failure(err)
 	}
-	c := t.st.cur
-	if !t.st.readonly {
-		c.captured = true
-	}
 	fill := func(o *lateStorage) *storage {
-		o.l = late{op: opExpand, n: n, size: 1, seg: s}
-		o.l.in[0] = ref{c: c, off: t.off, used: true}
+		o.l = l
 		o.s.alloc, o.s.cur = a, &o.s.first
 		o.s.first.late, o.s.first.lot = &o.l, hold
 		return &o.s

@@ -184,6 +184,9 @@ func maxSIMD(x *float32, n uintptr, start float32) float32
 func minSIMD(x *float32, n uintptr, start float32) float32
 
 //go:noescape
+func indexSIMD(x *float32, n uintptr, v float32) uintptr
+
+//go:noescape
 func countSIMD(x *float32, n uintptr, v float32) uintptr
 
 //go:noescape

@@ -106,6 +106,8 @@ func maxSIMD(x *float32, n uintptr, start float32) float32 { panic("kernel: unre
 
 func minSIMD(x *float32, n uintptr, start float32) float32 { panic("kernel: unreachable") }
 
+func indexSIMD(x *float32, n uintptr, v float32) uintptr { panic("kernel: unreachable") }
+
 func countSIMD(x *float32, n uintptr, v float32) uintptr { panic("kernel: unreachable") }
 
 func minimumBackSIMD(dst, grad, a, b *float32, n, sg, sa, sb uintptr) { panic("kernel: unreachable") }

@@ -194,3 +194,74 @@ tail16:
 	POPCNTL   AX, AX
 	ADDQ      AX, BX
 	JMP       done
+
+// func indexSIMD(x *float32, n uintptr, v float32) uintptr
+// The first that equals v, or n.
+TEXT ·indexSIMD(SB), NOSPLIT, $0-32
+	MOVQ x+0(FP), SI
+	MOVQ n+8(FP), CX
+	XORL BX, BX
+	MOVQ CX, DX
+	IFAVX512(avx512)
+	VBROADCASTSS v+16(FP), Y15
+	SUBQ         $8, CX
+	JLT          tail
+
+loop:
+	VCMPPS    $0, (SI)(BX*4), Y15, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	JNZ       found
+	ADDQ      $8, BX
+	SUBQ      $8, CX
+	JGE       loop
+
+tail:
+	ADDQ       $8, CX
+	JZ         none
+	TAILMASK(Y13)
+	VMASKMOVPS (SI)(BX*4), Y13, Y0
+	VCMPPS     $0, Y0, Y15, Y0
+	VANDPS     Y13, Y0, Y0
+	VMOVMSKPS  Y0, AX
+	TESTL      AX, AX
+	JNZ        found
+
+none:
+	MOVQ DX, BX
+	JMP  done
+
+found:
+	BSFL AX, AX
+	ADDQ AX, BX
+
+done:
+	MOVQ BX, ret+24(FP)
+	VZEROUPPER
+	RET
+
+avx512:
+	VBROADCASTSS v+16(FP), Z15
+	SUBQ         $16, CX
+	JLT          tail16
+
+loop16:
+	VCMPPS   $0, (SI)(BX*4), Z15, K2
+	KORTESTW K2, K2
+	JNZ      found16
+	ADDQ     $16, BX
+	SUBQ     $16, CX
+	JGE      loop16
+
+tail16:
+	ADDQ      $16, CX
+	JZ        none
+	LEFT(K1)
+	VMOVUPS.Z (SI)(BX*4), K1, Z0
+	VCMPPS    $0, Z0, Z15, K1, K2
+	KORTESTW  K2, K2
+	JZ        none
+
+found16:
+	KMOVW K2, AX
+	JMP   found

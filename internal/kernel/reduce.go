@@ -218,3 +218,32 @@ func CountEqualRef[F Float](x []F, v F) (n int) {
 	}
 	return n
 }
+
+// ArgMax is the position of the largest value of x, the first of equals; of the first NaN if there is one; -1 if x is
+// empty.
+func ArgMax(x []float32) int { return Index(x, Max(x)) }
+
+// ArgMin is the position of the smallest value of x, the first of equals; of the first NaN if there is one; -1 if x is
+// empty.
+func ArgMin(x []float32) int { return Index(x, Min(x)) }
+
+// Index is the position of the first element of x that equals v, or is NaN as v is; -1 if there is none.
+func Index(x []float32, v float32) int {
+	if active == levelGo || v != v {
+		return IndexRef(x, v)
+	}
+	if i := int(indexSIMD(unsafe.SliceData(x), uintptr(len(x)), v)); i < len(x) {
+		return i
+	}
+	return -1
+}
+
+// IndexRef is the plain Go [Index].
+func IndexRef[F Float](x []F, v F) int {
+	for i, u := range x {
+		if u == v || u != u && v != v {
+			return i
+		}
+	}
+	return -1
+}

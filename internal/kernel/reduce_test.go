@@ -24,6 +24,9 @@ var reductions = []struct {
 	{"Min", func(x, _ []float32) float64 { return float64(Min(x)) }, func(x, _ []float32) float64 { return float64(MinRef(x)) }},
 	{"CountNonZero", func(x, _ []float32) float64 { return float64(CountNonZero(x)) },
 		func(x, _ []float32) float64 { return float64(CountNonZeroRef(x)) }},
+	{"ArgMax", func(x, _ []float32) float64 { return float64(ArgMax(x)) }, func(x, _ []float32) float64 { return float64(IndexRef(x, MaxRef(x))) }},
+	{"ArgMin", func(x, _ []float32) float64 { return float64(ArgMin(x)) }, func(x, _ []float32) float64 { return float64(IndexRef(x, MinRef(x))) }},
+	{"Index", func(x, y []float32) float64 { return float64(Index(x, one(y))) }, func(x, y []float32) float64 { return float64(IndexRef(x, one(y))) }},
 	{"CountEqual", func(x, y []float32) float64 { return float64(CountEqual(x, one(y))) },
 		func(x, y []float32) float64 { return float64(CountEqualRef(x, one(y))) }},
 }
@@ -126,6 +129,56 @@ func TestSumValues(t *testing.T) {
 			near(t, Min(tt.x), tt.min, 0, "Min(%v)", tt.x)
 			if math.Signbit(float64(Max(tt.x))) && tt.max == 0 {
 				t.Errorf("Max(%v): got -0, want 0", tt.x)
+			}
+		}
+	})
+}
+
+// TestArgMax: the first of equals wins, a NaN before all, and zeros are equal.
+func TestArgMax(t *testing.T) {
+	nan, minus := float32(math.NaN()), float32(math.Copysign(0, -1))
+	eachLevel(t, func(t *testing.T) {
+		for _, tt := range []struct {
+			x        []float32
+			max, min int
+		}{
+			{nil, -1, -1},
+			{[]float32{3}, 0, 0},
+			{[]float32{1, 3, 2, 3, 1}, 1, 0},
+			{[]float32{2, nan, 9, nan}, 1, 1},
+			{[]float32{minus, 0, minus}, 0, 0},
+			{append(make([]float32, 40), 1, -1, 1), 40, 41},
+		} {
+			if got := ArgMax(tt.x); got != tt.max {
+				t.Errorf("ArgMax(%v): got %d, want %d", tt.x, got, tt.max)
+			}
+			if got := ArgMin(tt.x); got != tt.min {
+				t.Errorf("ArgMin(%v): got %d, want %d", tt.x, got, tt.min)
+			}
+		}
+	})
+}
+
+// TestAccumulate: sums of rows in float64, whatever the length.
+func TestAccumulate(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(26, 27))
+		for _, n := range lengths() {
+			x := newGuarded(r, n, n%7, true).seal()
+			got := make([]float64, n+2)
+			for i := range got {
+				got[i] = r.NormFloat64()
+			}
+			want := append([]float64(nil), got...)
+			for i, v := range x.x {
+				want[i+1] += float64(v)
+			}
+			Accumulate(got[1:n+1], x.x)
+			x.check(t, "Accumulate")
+			for i := range want {
+				if !sameBits64(got[i], want[i]) {
+					t.Fatalf("Accumulate of %d: %d: got %v, want %v", n, i-1, got[i], want[i])
+				}
 			}
 		}
 	})

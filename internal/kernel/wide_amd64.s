@@ -288,3 +288,64 @@ WIDE(·lessSIMD, LESS, LESSZ, STORE)
 WIDE(·addLessSIMD, LESS, LESSZ, INCREASE)
 WIDE(·divBackSIMD, QUOTIENT, QUOTIENTZ, DECREASE)
 WIDE(·powSIMD, POWER, POWERZ, STORE)
+
+// func accumulateSIMD(dst *float64, x *float32, n uintptr)
+TEXT ·accumulateSIMD(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	IFAVX512(avx512)
+	SUBQ $8, CX
+	JLT  tail
+
+loop:
+	VCVTPS2PD (SI), Y0
+	VCVTPS2PD 16(SI), Y1
+	VADDPD    (DI), Y0, Y0
+	VADDPD    32(DI), Y1, Y1
+	VMOVUPD   Y0, (DI)
+	VMOVUPD   Y1, 32(DI)
+	ADDQ      $32, SI
+	ADDQ      $64, DI
+	SUBQ      $8, CX
+	JGE       loop
+
+tail:
+	ADDQ $8, CX
+	JZ   done
+
+one:
+	VMOVSS    (SI), X0
+	VCVTSS2SD X0, X0, X0
+	VADDSD    (DI), X0, X0
+	VMOVSD    X0, (DI)
+	ADDQ      $4, SI
+	ADDQ      $8, DI
+	DECQ      CX
+	JNZ       one
+
+done:
+	VZEROUPPER
+	RET
+
+avx512:
+	SUBQ $8, CX
+	JLT  tail8
+
+loop8:
+	VCVTPS2PD (SI), Z0
+	VADDPD    (DI), Z0, Z0
+	VMOVUPD   Z0, (DI)
+	ADDQ      $32, SI
+	ADDQ      $64, DI
+	SUBQ      $8, CX
+	JGE       loop8
+
+tail8:
+	ADDQ        $8, CX
+	JZ          done
+	LEFT(K1)
+	VCVTPS2PD.Z (SI), K1, Z0
+	VADDPD.Z    (DI), Z0, K1, Z0
+	VMOVUPD     Z0, K1, (DI)
+	JMP         done

@@ -192,6 +192,9 @@ var needs = map[Kind]string{
 // service returns, "" for nothing: such a loss is a function of tensors, and
 // cannot be made a custom loss by its name.
 func Needs(name string) string {
+	if name == "aux" {
+		return "the logits of the model's routers"
+	}
 	if r, ok := Find(name, KindLogits, KindValues, KindScores); ok {
 		return needs[r.Kind]
 	}

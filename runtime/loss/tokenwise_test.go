@@ -26,7 +26,9 @@ type tokenwiseCase struct {
 	TermWeights                                      []float64
 	Gamma, Lambda, Alpha, Eps, Beta, Discount, Decay float64
 	LambdaValue                                      float64 `json:"lambda_value"`
-	Coef                                             float64
+	Coef, KL, Target, Horizon, Min, Max              float64
+	Buffer, Factor                                   float64
+	Steps                                            float64
 	Whiten, Tail                                     bool
 }
 
@@ -79,6 +81,24 @@ func TestTokenwiseGolden(t *testing.T) {
 				{Name: "a", Length: c.Terms[0], Weight: c.TermWeights[0]}, {Name: "b", Length: c.Terms[1], Weight: c.TermWeights[1]}, {Name: "c", Length: c.Terms[2], Weight: c.TermWeights[2]}})
 		case "stop_properly_penalty":
 			got, err = loss.StopProperly(c.Reward, c.Cut, c.Coef)
+		case "overlong_penalty":
+			got, err = loss.OverlongPenalty(c.Reward, c.Max, c.Buffer, c.Factor)
+		case "kl.controller_adaptive":
+			var next float64
+			next, err = loss.AdaptiveKL(c.Coef, c.KL, c.Target, c.Steps, c.Horizon)
+			got = []float64{next}
+		case "entropy_adaptive":
+			coef := c.Coef
+			for _, h := range c.Reward {
+				var apply float64
+				if coef, apply, err = loss.EntropyAdaptive(coef, h, 0.2, 0.005, c.Min, c.Max); err != nil {
+					break
+				}
+				got = append(got, coef, apply)
+			}
+		case "mask_truncated":
+			keep, kept := loss.MaskTruncated(c.Cut)
+			got = append(keep, float64(kept))
 		}
 		if err != nil {
 			t.Fatalf("case %d, %s: %v", i, c.Estimator, err)
@@ -86,8 +106,8 @@ func TestTokenwiseGolden(t *testing.T) {
 		alike(t, i, c.Estimator, got, c.Advantage)
 		alike(t, i, c.Estimator+" returns", returns, c.Returns)
 	}
-	if len(seen) != 9 {
-		t.Errorf("got golden cases of %d estimators, want 9", len(seen))
+	if len(seen) != 13 {
+		t.Errorf("got golden cases of %d estimators, want 13", len(seen))
 	}
 	for name, n := range seen {
 		if n < 40 {

@@ -150,4 +150,22 @@ for k in range(44):
     coef, cut = random.choice([0.0, 0.3, 1.0]), [random.random() < 0.5 for _ in range(n)]
     case("stop_properly_penalty", reward=reward, cut=cut, coef=coef, advantage=torch.where(torch.tensor(cut), rewards * coef, rewards).tolist())
 
+    # Penalties and controllers.
+    most, buffer, factor = float(random.randrange(1, 60)), 0.0, random.choice([1.0, 0.5, 0.0])
+    buffer = float(random.randrange(1, int(most) + 1))
+    lengths = [float(random.randrange(0, 80)) for _ in range(n)]
+    exceed = torch.tensor(lengths, dtype=D) - (most - buffer)
+    case("overlong_penalty", reward=lengths, max=most, buffer=buffer, factor=factor, advantage=torch.clamp(-exceed / buffer * factor, max=0).clamp(min=-factor).tolist())
+    coef, kl, target, horizon = random.random(), random.gauss(0, 0.2) if k % 3 else 0.05, 0.05, random.choice([100.0, 10000.0])
+    error = torch.clamp(torch.tensor(kl / target - 1, dtype=D), -0.2, 0.2)
+    case("kl.controller_adaptive", coef=coef, kl=kl, target=target, steps=n, horizon=horizon, advantage=[(coef * (1 + error * n / horizon)).item()])
+    # A run of the entropy controller: the coefficient in use is next's, if the last entropy was low enough.
+    entropies, coef, delta, least, best, out = [abs(random.gauss(0.2, 0.2)) for _ in range(n)], random.random() / 10, 0.005, random.choice([0.0, 0.05]), 0.1, []
+    start = coef
+    for h in entropies:
+        coef = min(coef + delta, best) if h <= 0.2 else max(coef - delta, least)
+        out += [coef, coef if h <= 0.2 else 0.0]
+    case("entropy_adaptive", coef=start, reward=entropies, min=least, max=best, advantage=out)
+    case("mask_truncated", cut=cut, advantage=(~torch.tensor(cut)).double().tolist() + [float(sum(not c for c in cut))])
+
 print('{"torch":"%s","cases":[\n%s\n]}' % (torch.__version__, ",\n".join(lines)))

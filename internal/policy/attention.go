@@ -13,7 +13,7 @@ const (
 	// keyBlock is the number of keys whose weighted values are summed before
 	// they are added to the result. It is fixed, and the cached decoding sums in
 	// the same blocks, so that both give the same bits.
-	keyBlock = 32
+	keyBlock = kernel.PageLen
 )
 
 // trainSeq is one sequence of a chunk. Its first shared positions use rows

@@ -10,7 +10,7 @@ import (
 
 // pageTokens is how many positions a cache page holds: a block of the sums over
 // positions, and the width of a panel of the matrix products.
-const pageTokens = keyBlock
+const pageTokens = kernel.PageLen
 
 // page holds the keys and values of pageTokens positions in all layers and
 // key-value heads. Keys are stored transposed, so that the scores of a page
@@ -47,6 +47,7 @@ func (p *page) release() {
 type Cache struct {
 	model *Model
 	pages []*page
+	data  []*float32 // that of the pages
 	n     int
 }
 
@@ -64,10 +65,11 @@ func (c *Cache) Fork() *Cache {
 	for i, p := range f.pages {
 		if (i+1)*pageTokens <= c.n {
 			p.refs.Add(1)
-			continue
+		} else {
+			f.pages[i] = newPage(len(p.data))
+			copy(f.pages[i].data, p.data)
 		}
-		f.pages[i] = newPage(len(p.data))
-		copy(f.pages[i].data, p.data)
+		f.data = append(f.data, &f.pages[i].data[0])
 	}
 	return f
 }
@@ -77,13 +79,14 @@ func (c *Cache) Release() {
 	for _, p := range c.pages {
 		p.release()
 	}
-	c.pages, c.n = nil, 0
+	c.pages, c.data, c.n = nil, nil, 0
 }
 
 // reserve makes room for n more tokens.
 func (c *Cache) reserve(n int) {
 	for len(c.pages)*pageTokens < c.n+n {
-		c.pages = append(c.pages, newPage(c.model.Config.pageSize()))
+		p := newPage(c.model.Config.pageSize())
+		c.pages, c.data = append(c.pages, p), append(c.data, &p.data[0])
 	}
 }
 
@@ -200,6 +203,10 @@ func (sc *attentionScratch) attendHead(cache *Cache, at, hd, n, rows int, q []fl
 	pages := (n + pageTokens - 1) / pageTokens
 	ld := pages * pageTokens
 	score := grow(&sc.score, rows*ld)
+	if rows == 1 {
+		kernel.Attend(out[:hd], score, q[:hd], cache.data[:pages], at, n)
+		return
+	}
 	for i := range pages {
 		keys := cache.pages[i].data[at:]
 		kernel.Gemm(kernel.NN, rows, pageTokens, hd, q, ldq, keys, pageTokens, score[i*pageTokens:], ld, false)

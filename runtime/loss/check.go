@@ -83,8 +83,6 @@ type CheckOptions struct {
 	// Detached says that the loss holds a part constant on purpose, or that it
 	// does not; nil that it is not known.
 	Detached *bool
-	// Observations says that the loss reads tokens that the mask leaves out.
-	Observations bool
 	// Overflows says that the loss follows its service where a ratio
 	// overflows.
 	Overflows bool
@@ -165,9 +163,11 @@ func CheckNamed(name string, config map[string]float64, s Settings, o CheckOptio
 		}
 		return loss(with), nil
 	}
-	if third := thirdAnswer(l); third != "" {
-		o.Batch = func(seed uint64) *hud.Packed { return checkBatch(seed, third) }
+	third, observations := thirdAnswer(l), false
+	if t, ok := l.(*TokenLoss); ok {
+		observations = t.observations
 	}
+	o.Batch = func(seed uint64) *hud.Packed { return checkBatch(seed, third, observations) }
 	return Check(loss(s), o), nil
 }
 

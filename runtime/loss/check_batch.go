@@ -1,6 +1,7 @@
 package loss
 
 import (
+	"maps"
 	"math/rand/v2"
 	"slices"
 
@@ -12,11 +13,12 @@ import (
 // far from it, rewards of both signs, a reference. The numbers are multiples
 // of 1/64, so that the steps of finite differences are exact. The inputs carry
 // what the losses of this package read of their extra.
-func CheckBatch(seed uint64) *hud.Packed { return checkBatch(seed, "") }
+func CheckBatch(seed uint64) *hud.Packed { return checkBatch(seed, "", false) }
 
 // checkBatch has a third answer in each group where third is a flag of its
-// extra.
-func checkBatch(seed uint64, third string) *hud.Packed {
+// extra; with observations the tokens that the mask leaves out are named as
+// such.
+func checkBatch(seed uint64, third string, observations bool) *hud.Packed {
 	r := rand.New(rand.NewPCG(seed, 0x6c6f7373))
 	of64 := func(from, to int) float32 { return float32(from+r.IntN(to-from+1)) / 64 }
 	var list []checkDatum
@@ -52,10 +54,15 @@ func checkBatch(seed uint64, third string) *hud.Packed {
 					d.l, d.q, d.ref = append(d.l, l), append(d.q, min(0, l-step)), append(d.ref, min(0, l+of64(-40, 40)))
 					d.mask = append(d.mask, float32(min(1, (i+k+g)%4)))
 				}
+				observed := make([]float64, len(d.mask))
 				for i, m := range d.mask {
 					if m == 0 {
 						d.q[i] = 0 // as services fill it
+						observed[i] = float64((i + 1) % 3)
 					}
+				}
+				if observations {
+					d.extra[extraObservation] = observed
 				}
 				list = append(list, d)
 			}
@@ -76,7 +83,39 @@ type checkDatum struct {
 
 func (d checkDatum) clone() checkDatum {
 	d.l, d.q, d.ref, d.mask = slices.Clone(d.l), slices.Clone(d.q), slices.Clone(d.ref), slices.Clone(d.mask)
+	if o, ok := d.extra[extraObservation].([]float64); ok {
+		d.extra = maps.Clone(d.extra)
+		d.extra[extraObservation] = slices.Clone(o)
+	}
 	return d
+}
+
+// extraObservation is the weight of each token as an observation.
+const extraObservation = "observation_mask"
+
+// reads reports whether a loss looks at token i: one of the mask, or of the
+// observations where these are what it is for.
+func (d *checkDatum) reads(i int) bool {
+	if o, ok := d.extra[extraObservation].([]float64); ok {
+		return o[i] != 0
+	}
+	return d.mask[i] != 0
+}
+
+// add appends a token that no loss looks at.
+func (d *checkDatum) add() {
+	d.l, d.q, d.ref, d.mask = append(d.l, 0), append(d.q, 0), append(d.ref, 0), append(d.mask, 0)
+	if o, ok := d.extra[extraObservation].([]float64); ok {
+		d.extra[extraObservation] = append(o, 0)
+	}
+}
+
+// hide masks all tokens.
+func (d *checkDatum) hide() {
+	clear(d.mask)
+	if o, ok := d.extra[extraObservation].([]float64); ok {
+		clear(o)
+	}
 }
 
 // pack makes a batch of datums; their advantages are worked out anew.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 
 	"github.com/hudrl/hudrl/runtime/hud"
 )
@@ -51,6 +52,12 @@ func (c *checker) difference(at *float32, p *hud.Packed) (slope, doubt float64, 
 	return slope, doubt, nil
 }
 
+// reads is checkDatum.reads of a position of the batch.
+func (c *checker) reads(i int) bool {
+	d := sort.SearchInts(c.packed.Offsets, i+1) - 1
+	return c.datums[d].reads(i - c.packed.Offsets[d])
+}
+
 // gradient compares the gradient with finite differences at every loss token.
 func (c *checker) gradient() Property {
 	const name = "gradient"
@@ -59,8 +66,8 @@ func (c *checker) gradient() Property {
 	var tried, skipped, wrong int
 	var worst float64
 	first := ""
-	for i, m := range p.Mask {
-		if m == 0 {
+	for i := range p.Mask {
+		if !c.reads(i) {
 			continue
 		}
 		want, doubt, err := c.difference(&p.Logprobs[i], p)

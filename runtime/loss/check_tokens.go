@@ -13,7 +13,7 @@ func (c *checker) masked() Property {
 	r := rand.New(rand.NewPCG(c.Seed, 2))
 	for range 3 {
 		if found := c.underMask(func() float32 { return float32(-20 * r.Float64()) }); found != "" {
-			return c.maskProperty(name, "other logprobs under the mask give "+found, "multiply by the mask, or select with tensor.where(mask, x, 0), before adding up")
+			return Property{name, StatusFail, "other logprobs under the mask give " + found, "multiply by the mask, or select with tensor.where(mask, x, 0), before adding up"}
 		}
 	}
 	return ok(name, "their logprobs do not matter, and get no gradient")
@@ -24,24 +24,17 @@ func (c *checker) nonfinite() Property {
 	const name = "masked NaN"
 	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 		if found := c.underMask(func() float32 { return float32(v) }); found != "" {
-			return c.maskProperty(name, fmt.Sprintf("%v under the mask gives %s", v, found), "0 times NaN is NaN: select with tensor.where(mask, x, 0) in place of x * mask")
+			return Property{name, StatusFail, fmt.Sprintf("%v under the mask gives %s", v, found), "0 times NaN is NaN: select with tensor.where(mask, x, 0) in place of x * mask"}
 		}
 	}
 	return ok(name, "NaN and infinities under the mask do not matter")
 }
 
-func (c *checker) maskProperty(name, text, advice string) Property {
-	if c.Observations {
-		return Property{name, StatusNote, text + ": the loss reads observation tokens", ""}
-	}
-	return Property{name, StatusFail, text, advice}
-}
-
 // underMask says what changes when the masked tokens hold draw's numbers.
 func (c *checker) underMask(draw func() float32) string {
 	p := c.changed(func(_ int, d *checkDatum) {
-		for i, m := range d.mask {
-			if m == 0 {
+		for i := range d.mask {
+			if !d.reads(i) {
 				d.l[i], d.q[i], d.ref[i] = draw(), draw(), draw()
 			}
 		}
@@ -50,9 +43,11 @@ func (c *checker) underMask(draw func() float32) string {
 	if found := c.differ(c.base, e); found != "" {
 		return found
 	}
-	for i, m := range p.Mask {
-		if m == 0 && e.grad[i] != 0 {
-			return fmt.Sprintf("masked token %d a gradient, %v", i+1, e.grad[i])
+	for k := range c.datums {
+		for i := range c.datums[k].mask {
+			if g := e.grad[p.Offsets[k]+i]; g != 0 && !c.datums[k].reads(i) {
+				return fmt.Sprintf("a gradient, %v, to masked token %d of datum %d", g, i+1, k+1)
+			}
 		}
 	}
 	return ""
@@ -82,8 +77,8 @@ func (c *checker) extremes() Property {
 		all := evaluation{}
 		for d := -1; d < len(c.datums); d++ {
 			e := c.eval(c.changed(func(i int, datum *checkDatum) {
-				for k, m := range datum.mask {
-					if m != 0 && (d < 0 || d == i) {
+				for k := range datum.mask {
+					if datum.reads(k) && (d < 0 || d == i) {
 						x.change(&datum.l[k], &datum.q[k], &datum.ref[k])
 						if d >= 0 {
 							break // one token of one datum
@@ -118,7 +113,7 @@ func (c *checker) empty() Property {
 	mask := func(which int) evaluation {
 		return c.eval(c.changed(func(i int, d *checkDatum) {
 			if which < 0 || which == i {
-				clear(d.mask)
+				d.hide()
 			}
 		}))
 	}
@@ -143,7 +138,7 @@ func (c *checker) padding() Property {
 	added := func(i int) int { return 1 + i%3 }
 	p := c.changed(func(i int, d *checkDatum) {
 		for range added(i) {
-			d.l, d.q, d.ref, d.mask = append(d.l, 0), append(d.q, 0), append(d.ref, 0), append(d.mask, 0)
+			d.add()
 		}
 	})
 	want := evaluation{value: c.base.value}

@@ -18,7 +18,7 @@ type form func(x *terms, c map[string]float64) *tensor.Tensor
 // composed holds the form of every loss of tokens.
 var composed = func() map[string]form {
 	all := map[string]form{}
-	for _, table := range []map[string]form{plainForms, clippedForms, gatedForms, sequenceForms, imitationForms, klForms} {
+	for _, table := range []map[string]form{plainForms, clippedForms, gatedForms, sequenceForms, imitationForms, covForms, mixtureForms, klForms} {
 		maps.Copy(all, table)
 	}
 	return all
@@ -28,7 +28,10 @@ var composed = func() map[string]form {
 // of them, by selection.
 type terms struct {
 	l, q, ref *tensor.Tensor // [N]
-	a, reward *tensor.Tensor // [D]
+	advantage *tensor.Tensor // [N]
+	a, reward *tensor.Tensor // [D]; a is that of the first position
+	expert    *tensor.Tensor // [D] 1 where the datum is an expert's; nil: none is
+	chosen    *tensor.Tensor // [N] for losses that choose tokens
 	tokens    *tensor.Tensor // [D] the loss tokens of each datum, at least 1
 	mask      []float32      // [N]
 	offsets   []int
@@ -43,9 +46,6 @@ func num(x float64) *tensor.Tensor { return tensor.Scalar(x) }
 
 // each is x, one value for each datum, at its positions.
 func (x *terms) each(v *tensor.Tensor) *tensor.Tensor { return v.SegmentExpand(x.offsets) }
-
-// adv is the advantage at each position.
-func (x *terms) adv() *tensor.Tensor { return x.each(x.a) }
 
 // total and mean are over a datum's loss tokens.
 func (x *terms) total(v *tensor.Tensor) *tensor.Tensor { return v.SegmentSum(x.offsets) }
@@ -91,25 +91,25 @@ func clipped(r, a *tensor.Tensor, lo, hi float64) *tensor.Tensor {
 // plainForms: see plainSpecs.
 var plainForms = map[string]form{
 	"cross_entropy":       func(x *terms, _ map[string]float64) *tensor.Tensor { return x.l.Neg() },
-	"importance_sampling": func(x *terms, _ map[string]float64) *tensor.Tensor { return times(x.free(), x.adv()).Neg() },
+	"importance_sampling": func(x *terms, _ map[string]float64) *tensor.Tensor { return times(x.free(), x.advantage).Neg() },
 	"ppo": func(x *terms, c map[string]float64) *tensor.Tensor {
-		return clipped(x.free(), x.adv(), c[keyLow], c[keyHigh])
+		return clipped(x.free(), x.advantage, c[keyLow], c[keyHigh])
 	},
 	"cispo": func(x *terms, c map[string]float64) *tensor.Tensor {
-		return x.free().Clamp(c[keyLow], c[keyHigh]).Detach().Mul(x.adv()).Mul(x.l).Neg()
+		return x.free().Clamp(c[keyLow], c[keyHigh]).Detach().Mul(x.advantage).Mul(x.l).Neg()
 	},
 	"dro": func(x *terms, c map[string]float64) *tensor.Tensor {
-		return x.l.Sub(x.q).Square().Mul(num(c[keyBeta] / 2)).Sub(x.l.Mul(x.adv()))
+		return x.l.Sub(x.q).Square().Mul(num(c[keyBeta] / 2)).Sub(x.l.Mul(x.advantage))
 	},
-	"reinforce": func(x *terms, _ map[string]float64) *tensor.Tensor { return x.l.Mul(x.adv()).Neg() },
+	"reinforce": func(x *terms, _ map[string]float64) *tensor.Tensor { return x.l.Mul(x.advantage).Neg() },
 	"glm_double_sided": func(x *terms, c map[string]float64) *tensor.Tensor {
 		r := x.free()
 		in := r.Ge(num(c[keyLow])).And(r.Le(num(c[keyHigh])))
-		return tensor.Where(in, r.Mul(x.adv()).Neg(), zero)
+		return tensor.Where(in, r.Mul(x.advantage).Neg(), zero)
 	},
-	"gpg": func(x *terms, _ map[string]float64) *tensor.Tensor { return x.l.Mul(x.adv()).Neg() },
+	"gpg": func(x *terms, _ map[string]float64) *tensor.Tensor { return x.l.Mul(x.advantage).Neg() },
 	"opmd_loss": func(x *terms, c map[string]float64) *tensor.Tensor {
-		return x.l.Mul(x.adv()).Mul(num(-1 / (1 + c[keyTau])))
+		return x.l.Mul(x.advantage).Mul(num(-1 / (1 + c[keyTau])))
 	},
 	"dft": func(x *terms, _ map[string]float64) *tensor.Tensor {
 		p := x.l.Detach().Minimum(zero).Exp()
@@ -121,12 +121,12 @@ var plainForms = map[string]form{
 var clippedForms = map[string]form{
 	"dapo": boundedForm, "bnpo": boundedForm, "dr_grpo": boundedForm,
 	"ppo_dual_clip": func(x *terms, c map[string]float64) *tensor.Tensor {
-		a := x.adv()
+		a := x.advantage
 		v := boundedForm(x, c)
 		return tensor.Where(a.Lt(zero), v.Minimum(a.Mul(num(-c[keyDual]))), v)
 	},
 	"ppo_delta": func(x *terms, c map[string]float64) *tensor.Tensor {
-		r, a := x.limited(), x.adv()
+		r, a := x.limited(), x.advantage
 		return atMost(r, c[keyDelta]).Mul(a).Minimum(r.Clamp(c[keyLow], c[keyHigh]).Mul(a)).Neg()
 	},
 	"grpo": func(x *terms, c map[string]float64) *tensor.Tensor {
@@ -137,14 +137,14 @@ var clippedForms = map[string]form{
 		return v
 	},
 	"sapo": func(x *terms, c map[string]float64) *tensor.Tensor {
-		a := x.adv()
+		a := x.advantage
 		tau := tensor.Where(a.Gt(zero), num(c[keyTauPos]), num(c[keyTauNeg]))
 		return x.limited().Sub(one).Mul(tau).Sigmoid().Mul(a).Mul(num(-4)).Div(tau)
 	},
 	"rollout_is": func(x *terms, c map[string]float64) *tensor.Tensor {
 		r := x.limited().Detach()
 		in := r.Gt(num(c[keyLow])).And(r.Lt(num(c[keyHigh])))
-		return tensor.Where(in, r.Mul(x.adv()).Mul(x.l).Neg(), zero)
+		return tensor.Where(in, r.Mul(x.advantage).Mul(x.l).Neg(), zero)
 	},
 	"vapo_pos_nll": func(x *terms, c map[string]float64) *tensor.Tensor {
 		good := x.each(x.reward).Gt(zero)
@@ -154,25 +154,25 @@ var clippedForms = map[string]form{
 
 // boundedForm is ppo with log-ratios held within ±20.
 func boundedForm(x *terms, c map[string]float64) *tensor.Tensor {
-	return clipped(x.limited(), x.adv(), c[keyLow], c[keyHigh])
+	return clipped(x.limited(), x.advantage, c[keyLow], c[keyHigh])
 }
 
 // gatedForms: see gatedSpecs.
 var gatedForms = map[string]form{
 	"dppo_tv": func(x *terms, c map[string]float64) *tensor.Tensor {
-		return x.gated(x.adv(), x.movedTooFar(c), 1, 0)
+		return x.gated(x.advantage, x.movedTooFar(c), 1, 0)
 	},
 	"dppo_kl": func(x *terms, c map[string]float64) *tensor.Tensor {
-		a, kl, l := x.adv(), x.binaryKL(), x.l.Detach()
+		a, kl, l := x.advantage, x.binaryKL(), x.l.Detach()
 		up := a.Gt(zero).And(l.Gt(x.q)).And(kl.Gt(num(c[keyDeltaHi])))
 		down := a.Lt(zero).And(l.Lt(x.q)).And(kl.Gt(num(c[keyDeltaLo])))
 		return x.gated(a, up.Or(down), 1, 0)
 	},
 	"prime_default": func(x *terms, c map[string]float64) *tensor.Tensor {
-		return x.gated(x.adv(), x.movedTooFar(c), c[keyAdvTau], c[keyKLTau])
+		return x.gated(x.advantage, x.movedTooFar(c), c[keyAdvTau], c[keyKLTau])
 	},
 	"prime_ipo": func(x *terms, c map[string]float64) *tensor.Tensor {
-		return x.gated(x.adv(), x.moved().Abs().Gt(num(c[keyDelta])), c[keyAdvTau], c[keyKLTau])
+		return x.gated(x.advantage, x.moved().Abs().Gt(num(c[keyDelta])), c[keyAdvTau], c[keyKLTau])
 	},
 	"ref_kl_pg": func(x *terms, c map[string]float64) *tensor.Tensor {
 		return x.gated(x.ref.Sub(x.l.Detach()), x.moved().Lt(num(-c[keyDeltaLo])), 1, c[keyKLTau])
@@ -193,7 +193,7 @@ func (x *terms) moved() *tensor.Tensor { return x.l.Detach().Exp().Sub(x.q.Exp()
 
 // movedTooFar is 1 where the step that A asks for has been made already.
 func (x *terms) movedTooFar(c map[string]float64) *tensor.Tensor {
-	a, moved := x.adv(), x.moved()
+	a, moved := x.advantage, x.moved()
 	up := a.Gt(zero).And(moved.Gt(num(c[keyDeltaHi])))
 	return up.Or(a.Lt(zero).And(moved.Lt(num(-c[keyDeltaLo]))))
 }
@@ -214,10 +214,10 @@ var sequenceForms = map[string]form{
 		s := x.mean(held(x.l.Sub(x.q))).Detach()
 		r := x.l.Sub(x.l.Detach()).Add(x.each(s))
 		r = atMost(r, 10).Exp()
-		return clipped(r, x.adv(), c[keyLow], c[keyHigh])
+		return clipped(r, x.advantage, c[keyLow], c[keyHigh])
 	},
 	"gmpo": func(x *terms, c map[string]float64) *tensor.Tensor {
-		d, a := x.l.Sub(x.q), x.adv()
+		d, a := x.l.Sub(x.q), x.advantage
 		up := d.Clamp(-maxLogRatio, min(maxLogRatio, c[keyLogHigh]))
 		down := d.Clamp(max(-maxLogRatio, c[keyLogLow]), maxLogRatio)
 		s := x.mean(tensor.Where(a.Gt(zero), up, down)).Exp()
@@ -258,7 +258,7 @@ func sequenceForm(x *terms, c map[string]float64) *tensor.Tensor {
 // imitationForms: see imitationSpecs.
 var imitationForms = map[string]form{
 	"minillm": func(x *terms, c map[string]float64) *tensor.Tensor {
-		return clipped(x.limited(), x.adv().Add(x.later(c[keyGamma], c[keyLengthNorm] != 0)), c[keyLow], c[keyHigh])
+		return clipped(x.limited(), x.advantage.Add(x.later(c[keyGamma], c[keyLengthNorm] != 0)), c[keyLow], c[keyHigh])
 	},
 }
 
@@ -282,6 +282,34 @@ func (x *terms) later(gamma float64, divided bool) *tensor.Tensor {
 		}
 	}
 	return tensor.From(out, len(out))
+}
+
+// covForms: see covSpecs.
+var covForms = map[string]form{
+	"clip_cov": func(x *terms, c map[string]float64) *tensor.Tensor {
+		return tensor.Where(x.chosen, zero, boundedForm(x, c))
+	},
+	"kl_cov": func(x *terms, c map[string]float64) *tensor.Tensor {
+		d := x.l.Sub(x.q).Abs().Mul(num(c[keyCoef]))
+		return tensor.Where(x.chosen, d, zero).Sub(x.limited().Mul(x.advantage))
+	},
+}
+
+// mixtureForms: see mixtureSpecs.
+var mixtureForms = map[string]form{
+	"chord": func(x *terms, c map[string]float64) *tensor.Tensor {
+		policy := boundedForm(x, c).Mul(num(1 - c[keyMu]))
+		if x.expert == nil {
+			return policy
+		}
+		weight := num(c[keyMu])
+		if c[keyPhi] != 0 {
+			l := x.l.Detach().Minimum(zero)
+			weight = l.Exp().Mul(l.Expm1().Neg()).Mul(weight)
+		}
+		return tensor.Where(x.each(x.expert), tensor.Where(weight, weight.Mul(x.l).Neg(), zero), policy)
+	},
+	"echo": func(x *terms, c map[string]float64) *tensor.Tensor { return x.l.Mul(num(-c[keyAlpha])) },
 }
 
 // klForms: see klSpecs.

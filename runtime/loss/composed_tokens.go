@@ -1,6 +1,8 @@
 package loss
 
 import (
+	"slices"
+
 	"github.com/hudrl/hudrl/runtime/tensor"
 )
 
@@ -22,48 +24,28 @@ func (t *TokenLoss) Tokens(b *Batch, s Settings) (*tensor.Tensor, error) {
 // terms are the tensors that t is made of, and what its token losses are
 // multiplied by: mask and correction.
 func (t *TokenLoss) terms(b *Batch, s Settings) (*terms, *tensor.Tensor, error) {
-	advantage := b.Advantage
-	if s.Advantage != nil {
-		advantage = s.Advantage
+	if err := b.Logprobs.Err(); err != nil {
+		return nil, nil, err
 	}
-	if advantage == nil {
-		advantage = make([]float64, b.Len())
+	packed := *b.Packed
+	packed.Logprobs = b.Logprobs.Data()
+	p, err := t.prepare(&packed, &s, map[string]float64{})
+	if err != nil {
+		return nil, nil, err
 	}
-	n := b.Logprobs.Len()
-	switch {
-	case len(advantage) != b.Len():
-		return nil, nil, invalid(t.name, "advantage: got %d values for %d datums", len(advantage), b.Len())
-	case t.reference && b.Packed.RefLogprobs == nil:
-		return nil, nil, noReference(t.name)
-	case t.reward && len(b.Reward) != b.Len():
-		return nil, nil, invalid(t.name, "reward: got %d values for %d datums", len(b.Reward), b.Len())
-	case s.Old != nil && len(s.Old) != n:
-		return nil, nil, invalid(t.name, "old_logprobs: got %d positions, want %d as logprobs has", len(s.Old), n)
+	defer p.done()
+	over := func(data []float32) *tensor.Tensor { return tensor.From(data, len(data)) }
+	mask := over(p.mask)
+	live := func(v *tensor.Tensor) *tensor.Tensor { return tensor.Where(mask, v, zero) }
+	x := &terms{l: live(b.Logprobs), mask: p.mask, offsets: b.Offsets}
+	scale := mask
+	if p.weights != nil {
+		scale = scale.Mul(over(p.weights))
 	}
-	old := s.Old
-	if old == nil && s.Correction.onPolicy() {
-		old = b.Logprobs.Data()
-	}
-	scale := b.Mask
-	if s.Correction != nil {
-		weights := make([]float32, n)
-		for d := range b.Len() {
-			lo, hi := b.Range(d)
-			span := b.span(d, advantage[d])
-			sampling := span.Sampling
-			if old != nil {
-				span.Sampling = old[lo:hi]
-			}
-			s.Correction.Weights(&span, span.Sampling, sampling, weights[lo:hi])
-		}
-		scale = scale.Mul(tensor.From(weights, n))
-	}
-	live := func(v *tensor.Tensor) *tensor.Tensor { return tensor.Where(b.Mask, v, zero) }
-	x := &terms{l: live(b.Logprobs), a: column(advantage), mask: b.Packed.Mask, offsets: b.Offsets}
 	if t.sampling {
 		q := b.SamplingLogprobs
-		if old != nil {
-			q = tensor.From(old, n)
+		if p.old != nil {
+			q = over(slices.Clone(p.old))
 		}
 		x.q = live(q)
 	}
@@ -73,11 +55,31 @@ func (t *TokenLoss) terms(b *Batch, s Settings) (*terms, *tensor.Tensor, error) 
 	if t.reward {
 		x.reward = column(b.Reward)
 	}
-	counts := make([]float64, b.Len())
-	for d, n := range b.counts() {
-		counts[d] = max(1, float64(n))
+	if p.chosen != nil {
+		x.chosen = over(p.chosen)
 	}
-	x.tokens = column(counts)
+	each := make([]float32, len(p.mask))
+	first, counts, expert := make([]float64, b.Len()), make([]float64, b.Len()), make([]float64, b.Len())
+	for d := range b.Len() {
+		lo, hi := b.Range(d)
+		for i := lo; i < hi; i++ {
+			each[i] = float32(p.advantage(i, d))
+			if p.mask[i] != 0 {
+				counts[d]++
+			}
+		}
+		if lo < hi {
+			first[d] = p.advantage(lo, d)
+		}
+		if p.expert != nil && p.expert[d] {
+			expert[d] = 1
+		}
+		counts[d] = max(1, counts[d])
+	}
+	x.advantage, x.a, x.tokens = over(each), column(first), column(counts)
+	if p.expert != nil {
+		x.expert = column(expert)
+	}
 	return x, scale, nil
 }
 

@@ -131,6 +131,9 @@ func expm1SIMD(dst, x *float32, n uintptr, lo, hi float32)
 func sigmoidSIMD(dst, x *float32, n uintptr, lo, hi float32)
 
 //go:noescape
+func sigmoidSlopeSIMD(dst, x *float32, n uintptr, lo, hi float32)
+
+//go:noescape
 func softplusSIMD(dst, x *float32, n uintptr, lo, hi float32)
 
 //go:noescape

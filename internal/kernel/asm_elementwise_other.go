@@ -72,6 +72,8 @@ func expm1SIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: unre
 
 func sigmoidSIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: unreachable") }
 
+func sigmoidSlopeSIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: unreachable") }
+
 func softplusSIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: unreachable") }
 
 func logSigmoidSIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: unreachable") }

@@ -127,6 +127,24 @@ func SigmoidRef[F Float](dst, x []F) {
 	}
 }
 
+// SigmoidSlopeTo is the derivative of the sigmoid, σ(x[i])·σ(-x[i]), without cancellation, within 4 ulp.
+func SigmoidSlopeTo(dst, x []float32) {
+	checkLen("SigmoidSlopeTo", "x", len(x), len(dst))
+	if active >= levelAVX2 {
+		sigmoidSlopeSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), 0, 0)
+		return
+	}
+	SigmoidSlopeRef(dst, x)
+}
+
+// SigmoidSlopeRef is the plain Go [SigmoidSlopeTo].
+func SigmoidSlopeRef[F Float](dst, x []F) {
+	for i, v := range x {
+		e := math.Exp(-math.Abs(float64(v)))
+		dst[i] = F(e / ((1 + e) * (1 + e)))
+	}
+}
+
 // SoftplusTo is dst[i] = log(1+exp(x[i])), without overflow, within 2 ulp.
 func SoftplusTo(dst, x []float32) {
 	checkLen("SoftplusTo", "x", len(x), len(dst))

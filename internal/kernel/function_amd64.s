@@ -208,6 +208,13 @@ tail16:                              \
 	VBLENDVPS Y9, Y0, Y1, Y1;  \
 	VDIVPS    Y2, Y1, Y0
 
+// SIGMOIDSLOPE is e/(1+e)² with e = exp(-|x|).
+#define SIGMOIDSLOPE \
+	DECAY;                 \
+	VADDPS K(18), Y0, Y2;  \
+	VMULPS Y2, Y2, Y2;     \
+	VDIVPS Y2, Y0, Y0
+
 #define SOFTPLUS \
 	DECAY;                \
 	LOG1PCORE;            \
@@ -238,6 +245,7 @@ EACH(·logSIMD, LOG, LOGZ)
 EACH(·log1pSIMD, LOG1P, LOG1PZ)
 EACH(·expm1SIMD, EXPM1, EXPM1Z)
 EACH(·sigmoidSIMD, SIGMOID, SIGMOIDZ)
+EACH(·sigmoidSlopeSIMD, SIGMOIDSLOPE, SIGMOIDSLOPEZ)
 EACH(·softplusSIMD, SOFTPLUS, SOFTPLUSZ)
 EACH(·logSigmoidSIMD, LOGSIGMOID, LOGSIGMOIDZ)
 EACH(·tanhSIMD, TANH, TANHZ)

@@ -109,6 +109,12 @@
 	VMOVAPS  Z0, K2, Z1;     \
 	VDIVPS   Z2, Z1, Z0
 
+#define SIGMOIDSLOPEZ \
+	DECAYZ;                \
+	VADDPS Z26, Z0, Z2;    \
+	VMULPS Z2, Z2, Z2;     \
+	VDIVPS Z2, Z0, Z0
+
 #define SOFTPLUSZ \
 	DECAYZ;                \
 	LOG1PCOREZ;            \

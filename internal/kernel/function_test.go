@@ -34,6 +34,10 @@ var functions = []function{
 	{"Log1p", Log1pTo, math.Log1p, 2, []float32{-1, -0.29289323, 0.41421354, 0x1p24, 0x1p-25, 0x1p127}},
 	{"Expm1", Expm1To, math.Expm1, 2, []float32{88.72, -17.3, 0.3465735, -0.3465735, 1.0397207, 0x1p-26, -0x1p-26, 17}},
 	{"Sigmoid", SigmoidTo, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, 3, []float32{-87.3, -103.9, 17, 88.7}},
+	{"SigmoidSlope", SigmoidSlopeTo, func(x float64) float64 {
+		e := math.Exp(math.Abs(x))
+		return 1 / (e + 2 + 1/e)
+	}, 4, []float32{-87.3, -103.9, 17, 88.7, 103.9}},
 	{"Softplus", SoftplusTo, func(x float64) float64 {
 		if x > 40 { // the rest is below 2⁻⁵⁷
 			return x

@@ -23,6 +23,15 @@ var aggregations = []string{string(Sum), string(TokenMean), string(SeqMeanTokenM
 // Aggregations lists the names.
 func Aggregations() []string { return slices.Clone(aggregations) }
 
+// counts reports whether the factors depend on the numbers of tokens.
+func (a Aggregation) counts() bool {
+	switch a {
+	case Sum, SeqMeanTokenSum, SeqMeanTokenSumNorm:
+		return false
+	}
+	return true
+}
+
 // Scales is the factor of each datum's token losses. tokens is T; groups, for
 // prompt_mean, the datums' groups (nil: one); maxLength, for
 // seq_mean_token_sum_norm, the longest answer possible. A denominator above 0

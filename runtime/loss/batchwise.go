@@ -143,7 +143,9 @@ func (p *pass) run() (value float64, all Sums, err error) {
 	t := p.loss
 	clear(p.exact)
 	if !t.surviving {
-		p.count()
+		if t.aggregation(*p.s).counts() {
+			p.count()
+		}
 		if err := p.scale(); err != nil {
 			return 0, all, err
 		}

@@ -63,6 +63,19 @@ func (s *Span) logRatio() float64 {
 	return difference(t, s.Mask, s.Logprobs, s.Sampling)
 }
 
+// meanLogRatio is the mean of d over the loss tokens, for a comparison with the
+// logarithms of lo and hi: what the pass has added up, unless that is too rough
+// for it.
+func (s *Span) meanLogRatio(r *kernel.Ratios, lo, hi float64) float64 {
+	n := float64(max(1, r.Tokens))
+	// The kernel's sum is 8 roundings of partial sums off, of up to 8 log-ratios.
+	mean, off := r.Log/n, 4e-6*float64(r.MaxLog)
+	if off < 5e-7 && math.Abs(mean-lo) > off && math.Abs(mean-hi) > off {
+		return mean
+	}
+	return s.logRatio() / n
+}
+
 // marks fills dst with c where the mask is not 0, else 0.
 func (s *Span) marks(dst []float32, c float64) {
 	if dst == nil {
@@ -79,10 +92,11 @@ var each = kernel.Piecewise{Low: math.Inf(1), High: math.Inf(1), LowSlope: 1, Lo
 // sequenceRatioFast is sequenceRatio with the kernel.
 func sequenceRatioFast(c map[string]float64) fastFunc {
 	lo, hi := c[keyLow], c[keyHigh]
+	logLo, logHi := logBound(lo), logBound(hi)
 	return func(s *Span, dlogprobs []float32, sums *Sums) bool {
 		r, ok := s.piecewise(nil, &each)
 		n := float64(max(1, r.Tokens))
-		value, slope, by := surrogate(math.Exp(s.logRatio()/n), s.Advantage, lo, hi)
+		value, slope, by := surrogate(math.Exp(s.meanLogRatio(&r, logLo, logHi)), s.Advantage, lo, hi)
 		s.marks(dlogprobs, r.Loss*slope/n)
 		sums.sequence(&r, r.Loss*value, by)
 		return ok
@@ -252,9 +266,10 @@ var sequenceSpecs = map[string]spec{
 		},
 		fast: func(c map[string]float64) fastFunc {
 			lo, hi := c[keyLow], c[keyHigh]
+			logLo, logHi := logBound(lo), logBound(hi)
 			return func(s *Span, dlogprobs []float32, sums *Sums) bool {
 				r, ok := s.piecewise(dlogprobs, &each)
-				log := s.logRatio() / float64(max(1, r.Tokens))
+				log := s.meanLogRatio(&r, logLo, logHi)
 				value, slope, by := surrogate(math.Exp(min(log, maxTokenLogRatio)), s.Advantage, lo, hi)
 				kernel.Scale(float32(flat(slope, log <= maxTokenLogRatio)), dlogprobs)
 				sums.sequence(&r, r.Loss*value, by)

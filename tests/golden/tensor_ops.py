@@ -14,7 +14,7 @@ import json, math, random
 import numpy as np
 import torch
 
-random.seed(3)
+random.seed(2)
 inf, nan = math.inf, math.nan
 f64 = torch.float64
 

@@ -98,8 +98,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	if h.opts.APIKey != "" {
-		shown, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if sum := sha256.Sum256([]byte(shown)); subtle.ConstantTimeCompare(sum[:], h.key[:]) != 1 {
+		shown, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if sum := sha256.Sum256([]byte(shown)); subtle.ConstantTimeCompare(sum[:], h.key[:]) != 1 || !bearer {
 			h.fail(w, &hud.Error{Code: hud.CodeAuth, Status: 401, Detail: "missing or invalid API key"})
 			return
 		}

@@ -203,7 +203,10 @@ func (a *Args) AsInt(param string, v lua.LValue) int {
 	if !ok {
 		a.Bad(param, v, "number")
 	}
-	if x := float64(f); x != math.Trunc(x) || math.Abs(x) > 1<<53 {
+	switch x := float64(f); {
+	case math.Abs(x) > 1<<53:
+		a.Bad(param, v, "a whole number up to 2^53")
+	case x != math.Trunc(x):
 		a.Bad(param, v, "a whole number")
 	}
 	return int(f)

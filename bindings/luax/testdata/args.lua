@@ -33,7 +33,7 @@ require("m").step({}, {learning_rate = 1, callback = 1}) --! ^step: callback: go
 ---
 require("m").step({}, {learning_rate = 1}, 3)           --! ^step: got 3 arguments, want at most 2$
 ---
-require("m").kinds("a", 2^60)                           --! ^kinds: i: got 1.1529215046068e\+18, want a whole number$
+require("m").kinds("a", 2^60)                           --! ^kinds: i: got 1.1529215046068e\+18, want a whole number up to 2\^53$
 ---
 require("m").kinds("a", 1, true, print, nil)            --! ^kinds: v: got nil, want a value$
 ---

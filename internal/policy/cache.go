@@ -90,6 +90,36 @@ func (c *Cache) reserve(n int) {
 	}
 }
 
+// Workers take at least minRows rows in Extend, and about maxRows at most.
+const (
+	minRows = 8
+	maxRows = 48
+)
+
+// cut splits sequences into pieces of similar numbers of rows, as evenly as the
+// cores want: no row's bits depend on it. A piece is enough work for a core to
+// itself; where there is but one, the cores share each of its products.
+func cut(tokens [][]int32) []int {
+	total := 0
+	for _, ids := range tokens {
+		total += len(ids)
+	}
+	cores := kernel.Cores()
+	n := (total + cores*maxRows - 1) / (cores * maxRows) * cores
+	n = max(min(n, total/minRows), 1)
+	if n < cores {
+		n = 1
+	}
+	cuts, rows := []int{0}, 0
+	for i, ids := range tokens {
+		rows += len(ids)
+		if rows*n >= len(cuts)*total || i == len(tokens)-1 {
+			cuts = append(cuts, i+1)
+		}
+	}
+	return cuts
+}
+
 // Extend runs tokens[i] (at least one) after what caches[i] holds, adds them to
 // the cache, and writes the logits that follow each sequence's last token to
 // row i of logits[len(caches), Vocab]. Sequences are independent of one
@@ -117,12 +147,17 @@ func (m *Model) Extend(caches []*Cache, tokens [][]int32, logits []float32) erro
 		}
 	}
 	m.pack()
-	w := lanePool.Get().(*lane)
-	defer lanePool.Put(w)
-	w.extend(m, caches, tokens, logits)
+	cuts := cut(tokens)
+	kernel.Parallel(len(cuts)-1, func(i int) {
+		lo, hi := cuts[i], cuts[i+1]
+		w := lanePool.Get().(*lane)
+		defer lanePool.Put(w)
+		w.extend(m, caches[lo:hi], tokens[lo:hi], logits[lo*c.Vocab:hi*c.Vocab])
+	})
 	return nil
 }
 
+// extend is Extend for the sequences of one piece.
 func (w *lane) extend(m *Model, caches []*Cache, tokens [][]int32, logits []float32) {
 	w.tokens, w.pos, w.active, w.activePos = w.tokens[:0], w.pos[:0], w.active[:0], w.activePos[:0]
 	for i, ids := range tokens {
@@ -134,7 +169,7 @@ func (w *lane) extend(m *Model, caches []*Cache, tokens [][]int32, logits []floa
 		w.active = append(w.active, int32(len(w.tokens)-1))
 		w.activePos = append(w.activePos, w.pos[len(w.pos)-1])
 	}
-	if len(m.Params) >= wakeParams {
+	if len(m.Params) >= wakeParams && kernel.Cores() > 1 {
 		kernel.Wake()
 	}
 	w.forward(m, false, func(layer int, a *activations, q []float32, ldq int) {

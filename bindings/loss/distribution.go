@@ -18,7 +18,7 @@ func tensorLosses() map[string]lua.LGFunction {
 	f := map[string]lua.LGFunction{
 		"aux": aux, "entropies": perPosition("entropies", loss.Entropies), "sum_pi_squared": perPosition("sum_pi_squared", loss.SumSquares),
 		"high_entropy_mask": highEntropyMask, "entropy_adaptive": entropyAdaptive, "masked": masked,
-		"bt_rm": bradleyTerry("bt_rm", "margin", "denominator"), "bt_rm_logexp": bradleyTerry("bt_rm_logexp", "denominator"),
+		"bt_rm": bradleyTerry("bt_rm", "margin", "denominator", "aggregate"), "bt_rm_logexp": bradleyTerry("bt_rm_logexp", "denominator", "aggregate"),
 	}
 	for _, name := range loss.ValueNames() {
 		f[name] = valueLoss(name)
@@ -41,7 +41,7 @@ type place struct {
 }
 
 // placed reads the options of whole.
-func placed(a *luax.Args, o luax.Options, parts bool) place {
+func placed(a *luax.Args, o luax.Options) place {
 	var p place
 	p.mask = maskOf(a, o)
 	if list := o.Table("offsets"); list != nil {
@@ -50,14 +50,13 @@ func placed(a *luax.Args, o luax.Options, parts bool) place {
 	if list := o.Table("group_idx"); list != nil {
 		p.group = luax.Numbers[int](a, "group_idx", list)
 	}
-	how := loss.Aggregations()
-	if parts {
-		how = append(how, none)
-	}
-	p.settings.Aggregate = loss.Aggregation(o.OneOf("aggregate", "", how...))
+	p.settings.Aggregate = loss.Aggregation(o.OneOf("aggregate", "", append(loss.Aggregations(), none)...))
 	p.settings.MaxLength, p.settings.Denominator = o.Number("max_length", 0), o.Number("denominator", 0)
 	if p.parts = p.settings.Aggregate == none; p.parts {
 		p.settings.Aggregate = ""
+		if o.Has("denominator") || o.Has("max_length") {
+			a.Fail("aggregate: \"none\" divides by nothing: got a denominator or max_length beside it")
+		}
 	}
 	return p
 }
@@ -95,6 +94,15 @@ func result(a *luax.Args, out *tensor.Tensor, metrics map[string]float64, err er
 	return 2
 }
 
+// part pushes what a loss adds up.
+func part(a *luax.Args, out *tensor.Tensor, err error) int {
+	if err != nil {
+		a.VM().Raise(a.L, err)
+	}
+	a.L.Push(tensors.Of(a.VM()).Wrap(a.L, out))
+	return 1
+}
+
 // distribution is loss.NAME(logits [, teacher], options).
 func distribution(name string) lua.LGFunction {
 	return func(L *lua.LState) int {
@@ -114,15 +122,11 @@ func distribution(name string) lua.LGFunction {
 		if f, err = loss.NewDistribution(name, numbers(o, keys)); err != nil {
 			a.VM().Raise(L, err)
 		}
-		p := placed(&a, o, true)
+		p := placed(&a, o)
 		x.Mask, x.Offsets, x.Group = p.mask, p.offsets, p.group
 		if p.parts {
 			out, err := f.Tokens(x)
-			if err != nil {
-				a.VM().Raise(L, err)
-			}
-			L.Push(tensors.Of(a.VM()).Wrap(L, out))
-			return 1
+			return part(&a, out, err)
 		}
 		out, metrics, err := f.Loss(x, p.settings)
 		return result(&a, out, metrics, err)
@@ -142,13 +146,17 @@ func valueLoss(name string) lua.LGFunction {
 		if err != nil {
 			a.VM().Raise(L, err)
 		}
-		p := placed(&a, o, false)
+		p := placed(&a, o)
 		x.Mask, x.Offsets, x.Group = p.mask, p.offsets, p.group
 		if o.Has("returns") {
 			x.Returns = values(&a, "returns", o.Value("returns"))
 		}
 		if o.Has("old_values") {
 			x.Old = values(&a, "old_values", o.Value("old_values"))
+		}
+		if p.parts {
+			out, err := f.Tokens(x)
+			return part(&a, out, err)
 		}
 		out, metrics, err := f.Loss(x, p.settings)
 		return result(&a, out, metrics, err)
@@ -165,6 +173,13 @@ func bradleyTerry(name string, options ...string) lua.LGFunction {
 		var margin []float64
 		if slices.Contains(options, "margin") && o.Has("margin") {
 			margin = perDatum(&a, "margin", o.Value("margin"), chosen.Len())
+		}
+		if o.OneOf("aggregate", "", none) == none {
+			if o.Has("denominator") {
+				a.Fail("aggregate: \"none\" divides by nothing: got a denominator beside it")
+			}
+			out, err := loss.BradleyTerryPairs(name, chosen, rejected, margin)
+			return part(&a, out, err)
 		}
 		out, metrics, err := loss.BradleyTerry(name, chosen, rejected, margin, o.Number("denominator", 0))
 		return result(&a, out, metrics, err)

@@ -52,32 +52,55 @@ func TestMasked(t *testing.T) {
 	near(t, "masked", got, []float64{4, 2, 2, 1 / (1 + math.Exp(0.05))})
 }
 
+// TestTensorParts adds up what aggregate = "none" gives.
+func TestTensorParts(t *testing.T) {
+	t.Parallel()
+	got := must(t, `
+		local z, q = tensor{ {1, 2, 0}, {0, 0, 3} }, tensor{ {0, 1, 0}, {1, 0, 0} }
+		local out = {}
+		local function both(f, ...)
+			local args = {...}
+			local o = args[#args]
+			local l = f(unpack(args))
+			o.aggregate = "none"
+			out[#out + 1] = l:item() - f(unpack(args)):mean():item()
+		end
+		both(loss.kl.exact, z, q, {})
+		both(loss.sdft_topk, z, q, { top_k = 2 })
+		both(loss.entropy_bonus, z, {})
+		both(loss.value_clipped, z[1], { returns = {0, 1, 2}, old_values = {1, 1, 1} })
+		both(loss.value_mse, z[1], { returns = {0, 1, 2} })
+		both(loss.bt_rm, z[1], q[1], { margin = 0.5 })
+		both(loss.bt_rm_logexp, z[1], q[1], {})
+		return out`)
+	near(t, "parts", got[0], make([]float64, 7))
+}
+
 // TestRowErrors has what a person gets wrong.
 func TestRowErrors(t *testing.T) {
 	t.Parallel()
 	for src, want := range map[string]string{
-		`loss.as_custom("kl.exact")`:                                                                               "kl.exact: needs the logits of every token of the vocabulary, which the forward pass of a service does not return",
-		`loss.as_custom("value_mse")`:                                                                              "value_mse: needs the predictions of a value model, which the forward pass of a service does not return",
-		`loss.kl.exact(tensor.zeros(1, 2))`:                                                                        "kl.exact: teacher: got nil, want tensor",
-		`loss.kl.exact(tensor.zeros(1, 2), tensor.zeros(1, 3))`:                                                    "kl.exact: teacher: got shape [1 3], want [1 2] as logits has",
-		`loss.gkd_jsd(tensor.zeros(1, 2), tensor.zeros(1, 2), { temperature = 0 })`:                                "gkd_jsd: temperature: got 0, want above 0",
-		`loss.kd_forward(tensor.zeros(1, 2), tensor.zeros(1, 2), { temprature = 1 })`:                              `kd_forward: unknown option "temprature" (did you mean "temperature"?)`,
-		`loss.sdft_topk(tensor.zeros(1, 2), tensor.zeros(1, 2), { aggregate = "none" })`:                           "sdft_topk: has no form in tensor operations",
-		`loss.value_mse(tensor{1}, {})`:                                                                            "value_mse: returns: got 0 values for 1 positions",
-		`loss.bt_rm(tensor{1}, tensor{1, 2})`:                                                                      "bt_rm: rejected: got 2 scores, want 1 as chosen has",
-		`loss.aux(tensor.zeros(1, 2), { top_k = 3 })`:                                                              "aux: top_k: got 3, want 1 to 2",
-		`loss.masked(data, { 1 })`:                                                                                 "masked: keep: got 1 values, want 3 for the datums or 3 for the positions",
-		`loss.high_entropy_mask({ 1 }, { rho = 2 })`:                                                               "high_entropy_mask: rho: got 2, want 0 to 1",
-		`loss.bco(data, { state = { mean = "x" } })`:                                                               "bco: state.mean: got string, want number",
-		`loss.dpo(data, { state = {} })`:                                                                           `dpo: unknown option "state" (dpo takes beta, denominator, aggregate)`,
-		`loss.advantages.gae(data, {})`:                                                                            "gae: values: got nil, want list of numbers or tensor",
-		`loss.advantages.gae({}, { values = { 1 } })`:                                                              "gae: data.mask: got nil, want list of numbers or tensor",
-		`loss.advantages.gae(data, { values = { 1 } })`:                                                            "gae: values: got 1 values for 3 positions",
-		`loss.advantages.otb(data)`:                                                                                "otb: sum_pi_squared: got nil, want list of numbers or tensor",
-		`loss.advantages.opd({ mask = { 1 }, logprobs = tensor{-1} })`:                                             "opd: teacher: got nil, want list of numbers or tensor",
-		`loss.advantages.rae({ 1 }, { roles = { "a" } })`:                                                          "rae: state: got nil, want table of baselines by role",
-		`loss.advantages.rae({ 1 }, { roles = { "a" }, state = { a = "x" } })`:                                     "rae: state.a: got string, want number",
-		`loss.advantages.rae({ 1 }, { state = {} })`:                                                               "rae: roles: got nil, want list of strings",
+		`loss.as_custom("kl.exact")`:                                                  "kl.exact: needs the logits of every token of the vocabulary, which the forward pass of a service does not return",
+		`loss.as_custom("value_mse")`:                                                 "value_mse: needs the predictions of a value model, which the forward pass of a service does not return",
+		`loss.kl.exact(tensor.zeros(1, 2))`:                                           "kl.exact: teacher: got nil, want tensor",
+		`loss.kl.exact(tensor.zeros(1, 2), tensor.zeros(1, 3))`:                       "kl.exact: teacher: got shape [1 3], want [1 2] as logits has",
+		`loss.gkd_jsd(tensor.zeros(1, 2), tensor.zeros(1, 2), { temperature = 0 })`:   "gkd_jsd: temperature: got 0, want above 0",
+		`loss.kd_forward(tensor.zeros(1, 2), tensor.zeros(1, 2), { temprature = 1 })`: `kd_forward: unknown option "temprature" (did you mean "temperature"?)`,
+		`loss.value_mse(tensor{1}, {})`:                                               "value_mse: returns: got 0 values for 1 positions",
+		`loss.bt_rm(tensor{1}, tensor{1, 2})`:                                         "bt_rm: rejected: got 2 scores, want 1 as chosen has",
+		`loss.aux(tensor.zeros(1, 2), { top_k = 3 })`:                                 "aux: top_k: got 3, want 1 to 2",
+		`loss.masked(data, { 1 })`:                                                    "masked: keep: got 1 values, want 3 for the datums or 3 for the positions",
+		`loss.high_entropy_mask({ 1 }, { rho = 2 })`:                                  "high_entropy_mask: rho: got 2, want 0 to 1",
+		`loss.bco(data, { state = { mean = "x" } })`:                                  "bco: state.mean: got string, want number",
+		`loss.dpo(data, { state = {} })`:                                              `dpo: unknown option "state" (dpo takes beta, denominator, aggregate)`,
+		`loss.advantages.gae(data, {})`:                                               "gae: values: got nil, want list of numbers or tensor",
+		`loss.advantages.gae({}, { values = { 1 } })`:                                 "gae: data.mask: got nil, want list of numbers or tensor",
+		`loss.advantages.gae(data, { values = { 1 } })`:                               "gae: values: got 1 values for 3 positions",
+		`loss.advantages.otb(data)`:                                                   "otb: sum_pi_squared: got nil, want list of numbers or tensor",
+		`loss.advantages.opd({ mask = { 1 }, logprobs = tensor{-1} })`:                "opd: teacher: got nil, want list of numbers or tensor",
+		`loss.advantages.rae({ 1 }, { roles = { "a" } })`:                             "rae: state: got nil, want table of baselines by role",
+		`loss.advantages.rae({ 1 }, { roles = { "a" }, state = { a = "x" } })`:        "rae: state.a: got string, want number",
+		`loss.advantages.rae({ 1 }, { state = {} })`:                                  "rae: roles: got nil, want list of strings",
 		`loss.advantages.hierarchical_grpo({ 1 }, { roles = { "a" }, episodes = { 1 }, episode_roles = { "b" } })`: `hierarchical_grpo: unknown role "b" (did you mean "a"?)`,
 		`loss.advantages.length_shaped_grpo({ 1 }, {})`:                                                            "length_shaped_grpo: output_tokens: got nil, want list of numbers or tensor: it, input_tokens or turns",
 		`loss.advantages.length_shaped_grpo({ 1 }, { turns_weight = 1 })`:                                          "length_shaped_grpo: turns: got nil, want list of numbers or tensor: there is turns_weight",

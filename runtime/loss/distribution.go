@@ -325,13 +325,9 @@ func (r *row) intoLogits(scale float64, out []float32) {
 }
 
 // Tokens is the loss at each position, [N], written with tensor operations, 0
-// where the mask is: for arithmetic of one's own. It is nil for sdft_topk,
-// whose choice of tokens is no tensor operation. Softmax and logarithm are
-// those of float32.
+// where the mask is: for arithmetic of one's own. Softmax and logarithm are
+// those of float32; sdft_topk's choice of tokens is a constant.
 func (t *DistributionLoss) Tokens(x Distributions) (*tensor.Tensor, error) {
-	if t.spec.form == nil {
-		return nil, invalid(t.name, "has no form in tensor operations")
-	}
 	n, _, _, _, err := t.shapes(x, Settings{})
 	if err != nil {
 		return nil, err

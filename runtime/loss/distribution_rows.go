@@ -270,28 +270,6 @@ var distributionSpecs = map[string]distributionSpec{
 	"sdft_topk": {teacher: true, scaled: true, metric: keyKL, defaults: map[string]float64{keyTopK: 100, keyAlpha: 0.5, keyTail: 1, keyTemperature: 1},
 		f: func(op string, c map[string]float64) rowFunc {
 			return func(x *row) (float64, error) { return x.topk(op, int(c[keyTopK]), c[keyAlpha], c[keyTail] != 0) }
-		}},
-}
-
-// timesLog is exp(a)·b, 0 where exp(a) is.
-func timesLog(a, b *tensor.Tensor) *tensor.Tensor {
-	p, none := a.Exp(), tensor.Scalar(0)
-	return tensor.Where(p, p.Mul(tensor.Where(p, b, none)), none)
-}
-
-// klForm is Σ exp(a)(a − b).
-func klForm(a, b *tensor.Tensor) *tensor.Tensor {
-	p, none := a.Exp().Detach(), tensor.Scalar(0)
-	return timesLog(a, tensor.Where(p, a, none).Sub(tensor.Where(p, b, none))).Sum(-1)
-}
-
-func jsdForm(lp, lq *tensor.Tensor, beta float64) *tensor.Tensor {
-	switch beta {
-	case 0:
-		return klForm(lq, lp)
-	case 1:
-		return klForm(lp, lq)
-	}
-	m := tensor.Stack([]*tensor.Tensor{lp.Add(tensor.Scalar(math.Log1p(-beta))), lq.Add(tensor.Scalar(math.Log(beta)))}, 0).LogSumExp(0)
-	return klForm(lq, m).Mul(tensor.Scalar(beta)).Add(klForm(lp, m).Mul(tensor.Scalar(1 - beta)))
+		},
+		form: topkForm},
 }

@@ -121,16 +121,9 @@ func HighEntropyMask(entropy []float64, mask []float32, rho float64) ([]float32,
 // Switch, arXiv 2101.03961.
 func Aux(logits *tensor.Tensor, mask []float32, k int, coef float64) (*tensor.Tensor, map[string]float64, error) {
 	const op = "aux"
-	n, experts, err := matrix(op, "logits", logits)
-	switch {
-	case err != nil:
+	n, experts, err := checkAux(logits, mask, k, coef)
+	if err != nil {
 		return nil, nil, err
-	case mask != nil && len(mask) != n:
-		return nil, nil, invalid(op, "mask: got %d values for %d positions", len(mask), n)
-	case k < 1 || n > 0 && k > experts:
-		return nil, nil, invalid(op, "top_k: got %d, want 1 to %d", k, experts)
-	case !(coef >= 0) || math.IsInf(coef, 0):
-		return nil, nil, invalid(op, "coef: got %v, want at least 0", coef)
 	}
 	data, p := logits.Data(), make([]float64, n*experts)
 	share, mean, order := make([]float64, experts), make([]float64, experts), make([]int, experts)
@@ -184,4 +177,20 @@ func Aux(logits *tensor.Tensor, mask []float32, k int, coef float64) (*tensor.Te
 	}
 	out := tensor.Fused(op, coef*balance, []*tensor.Tensor{logits}, [][]float32{grad})
 	return out, map[string]float64{"balance": balance}, out.Err()
+}
+
+// checkAux checks what Aux is a function of.
+func checkAux(logits *tensor.Tensor, mask []float32, k int, coef float64) (n, experts int, err error) {
+	const op = "aux"
+	n, experts, err = matrix(op, "logits", logits)
+	switch {
+	case err != nil:
+	case mask != nil && len(mask) != n:
+		err = invalid(op, "mask: got %d values for %d positions", len(mask), n)
+	case k < 1 || n > 0 && k > experts:
+		err = invalid(op, "top_k: got %d, want 1 to %d", k, experts)
+	case !(coef >= 0) || math.IsInf(coef, 0):
+		err = invalid(op, "coef: got %v, want at least 0", coef)
+	}
+	return n, experts, err
 }

@@ -106,23 +106,7 @@ func (t *ValueLoss) Loss(x Values, s Settings) (*tensor.Tensor, map[string]float
 	if err := t.Check(s); err != nil {
 		return nil, nil, err
 	}
-	if x.Values == nil {
-		return nil, nil, invalid(t.name, "values: got none, want a tensor [N]")
-	}
-	if err := x.Values.Err(); err != nil {
-		return nil, nil, err
-	}
-	if x.Values.Dims() != 1 {
-		return nil, nil, invalid(t.name, "values: got shape %v, want [N]", x.Values.Shape())
-	}
-	n := x.Values.Len()
-	if len(x.Returns) != n {
-		return nil, nil, invalid(t.name, "returns: got %d values for %d positions", len(x.Returns), n)
-	}
-	if t.old && len(x.Old) != n {
-		return nil, nil, invalid(t.name, "old_values: got %d values for %d positions", len(x.Old), n)
-	}
-	scale, tokens, err := positions(t.name, n, x.Mask, x.Offsets, x.Group, s)
+	n, scale, tokens, err := t.shapes(x, s)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -164,6 +148,50 @@ func (t *ValueLoss) Loss(x Values, s Settings) (*tensor.Tensor, map[string]float
 	return out, metrics, out.Err()
 }
 
+// shapes checks x and gives the factor of each position's value.
+func (t *ValueLoss) shapes(x Values, s Settings) (n int, scale []float64, tokens int, err error) {
+	switch {
+	case x.Values == nil:
+		return 0, nil, 0, invalid(t.name, "values: got none, want a tensor [N]")
+	case x.Values.Err() != nil:
+		return 0, nil, 0, x.Values.Err()
+	case x.Values.Dims() != 1:
+		return 0, nil, 0, invalid(t.name, "values: got shape %v, want [N]", x.Values.Shape())
+	}
+	n = x.Values.Len()
+	switch {
+	case len(x.Returns) != n:
+		return 0, nil, 0, invalid(t.name, "returns: got %d values for %d positions", len(x.Returns), n)
+	case t.old && len(x.Old) != n:
+		return 0, nil, 0, invalid(t.name, "old_values: got %d values for %d positions", len(x.Old), n)
+	}
+	scale, tokens, err = positions(t.name, n, x.Mask, x.Offsets, x.Group, s)
+	return n, scale, tokens, err
+}
+
+// checkScores checks the scores of pairs.
+func checkScores(op string, chosen, rejected *tensor.Tensor, margin []float64) error {
+	for i, t := range []*tensor.Tensor{chosen, rejected} {
+		name := [...]string{"chosen", "rejected"}[i]
+		switch {
+		case t == nil:
+			return invalid(op, "%s: got none, want a tensor [P]", name)
+		case t.Err() != nil:
+			return t.Err()
+		case t.Dims() != 1:
+			return invalid(op, "%s: got shape %v, want [P]", name, t.Shape())
+		}
+	}
+	n := chosen.Len()
+	switch {
+	case rejected.Len() != n:
+		return invalid(op, "rejected: got %d scores, want %d as chosen has", rejected.Len(), n)
+	case margin != nil && len(margin) != n:
+		return invalid(op, "margin: got %d values for %d pairs", len(margin), n)
+	}
+	return nil
+}
+
 // BradleyTerry is the loss of a reward model on pairs of scores, [P] each: the
 // mean of −log σ(s_c − s_r − margin). margin is nil, or one for each pair.
 // denominator, where above 0, takes the place of the number of pairs. Metrics:
@@ -171,23 +199,11 @@ func (t *ValueLoss) Loss(x Values, s Settings) (*tensor.Tensor, map[string]float
 // PairWiseLoss; its LogExpLoss, log(1 + exp(s_r − s_c)), is this without
 // margins, written in another way.
 func BradleyTerry(op string, chosen, rejected *tensor.Tensor, margin []float64, denominator float64) (*tensor.Tensor, map[string]float64, error) {
-	for name, t := range map[string]*tensor.Tensor{"chosen": chosen, "rejected": rejected} {
-		switch {
-		case t == nil:
-			return nil, nil, invalid(op, "%s: got none, want a tensor [P]", name)
-		case t.Err() != nil:
-			return nil, nil, t.Err()
-		case t.Dims() != 1:
-			return nil, nil, invalid(op, "%s: got shape %v, want [P]", name, t.Shape())
-		}
+	if err := checkScores(op, chosen, rejected, margin); err != nil {
+		return nil, nil, err
 	}
 	n := chosen.Len()
-	switch {
-	case rejected.Len() != n:
-		return nil, nil, invalid(op, "rejected: got %d scores, want %d as chosen has", rejected.Len(), n)
-	case margin != nil && len(margin) != n:
-		return nil, nil, invalid(op, "margin: got %d values for %d pairs", len(margin), n)
-	case denominator < 0 || math.IsNaN(denominator):
+	if denominator < 0 || math.IsNaN(denominator) {
 		return nil, nil, invalid(op, "denominator: got %v, want above 0", denominator)
 	}
 	whole := max(1, float64(n))

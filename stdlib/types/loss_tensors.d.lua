@@ -202,7 +202,7 @@ function M.entropy_adaptive(coef, entropy, opts) end
 ---@field mask (number[]|tensor)? one for each position; default 1
 ---@field offsets integer[]? of the datums, from 0; default one datum
 ---@field group_idx integer[]? of the datums, for "prompt_mean"
----@field aggregate hud.Aggregation? default "token_mean"
+---@field aggregate (hud.Aggregation|"none")? default "token_mean"; "none" gives each position's loss, without metrics
 ---@field max_length number? for "seq_mean_token_sum_norm"
 ---@field denominator number? in place of the batch's own count
 
@@ -235,6 +235,7 @@ function M.value_mse(values, opts) end
 
 ---@class hud.ScoreOptions
 ---@field denominator number? in place of the number of pairs
+---@field aggregate "none"? gives each pair's loss, without metrics
 
 ---@class hud.MarginOptions: hud.ScoreOptions
 ---@field margin (number|number[]|tensor)? how far apart the scores should be: default 0

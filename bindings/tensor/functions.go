@@ -55,9 +55,6 @@ func (b *Binding) functions() *lua.LTable {
 	join("stack", 1, tensor.Stack)
 	make1("where", func(a *luax.Args) *tensor.Tensor {
 		mask, x, y := b.operand(a, "mask"), b.operand(a, "a"), b.operand(a, "b")
-		if max(mask.Len(), x.Len(), y.Len()) > longWork {
-			return b.release(a.L, func() *tensor.Tensor { return tensor.Where(mask, x, y) }, mask, x, y)
-		}
 		return tensor.Where(mask, x, y)
 	})
 	f["no_grad"] = func(L *lua.LState) int {

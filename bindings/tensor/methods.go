@@ -20,12 +20,7 @@ var unaries = map[string]func(*tensor.Tensor) *tensor.Tensor{
 	"floor": (*tensor.Tensor).Floor, "round": (*tensor.Tensor).Round, "lnot": (*tensor.Tensor).Not,
 }
 
-var binaries = map[string]func(a, b *tensor.Tensor) *tensor.Tensor{
-	"add": (*tensor.Tensor).Add, "sub": (*tensor.Tensor).Sub, "mul": (*tensor.Tensor).Mul, "div": (*tensor.Tensor).Div,
-	"pow": (*tensor.Tensor).Pow, "minimum": (*tensor.Tensor).Minimum, "maximum": (*tensor.Tensor).Maximum,
-	"eq": (*tensor.Tensor).Eq, "ne": (*tensor.Tensor).Ne, "lt": (*tensor.Tensor).Lt, "le": (*tensor.Tensor).Le,
-	"gt": (*tensor.Tensor).Gt, "ge": (*tensor.Tensor).Ge, "land": (*tensor.Tensor).And, "lor": (*tensor.Tensor).Or,
-}
+var binaries = []string{"add", "sub", "mul", "div", "pow", "minimum", "maximum", "eq", "ne", "lt", "le", "gt", "ge", "land", "lor"}
 
 var reductions = map[string]func(t *tensor.Tensor, dim ...int) *tensor.Tensor{
 	"sum": (*tensor.Tensor).Sum, "mean": (*tensor.Tensor).Mean, "var": (*tensor.Tensor).Var, "std": (*tensor.Tensor).Std,
@@ -50,15 +45,17 @@ type methods map[string]lua.LGFunction
 func (b *Binding) class() {
 	m := methods{}
 	for name, f := range unaries {
-		b.elementwise(m, name, func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor {
-			if t.Len() > longWork {
-				return b.release(a.L, func() *tensor.Tensor { return f(t) }, t)
-			}
-			return f(t)
-		})
+		b.elementwise(m, name, func(_ *luax.Args, t *tensor.Tensor) *tensor.Tensor { return f(t) })
 	}
-	for name, f := range binaries {
-		b.elementwise(m, name, func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor { return b.pair(a.L, f, t, b.operand(a, "other")) })
+	for _, name := range binaries {
+		op, _ := tensor.BinaryOf(name)
+		b.elementwise(m, name, func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor {
+			if v, ok := a.Peek().(lua.LNumber); ok {
+				a.Any()
+				return op.With(t, float64(v))
+			}
+			return op.Of(t, b.operand(a, "other"))
+		})
 	}
 	b.elementwise(m, "clamp", func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor {
 		o := a.Options("min", "max")
@@ -84,7 +81,13 @@ func (b *Binding) class() {
 	b.shapeMethods(m)
 	b.gradientMethods(m)
 	b.valueMethods(m)
-	luax.Define(b.vm, luax.Class[*tensor.Tensor]{Name: "tensor", Methods: m, Meta: b.operators(), Get: b.get, Set: b.set, Fields: []string{"grad"}})
+	meta := b.operators()
+	for _, functions := range []map[string]lua.LGFunction{m, meta} {
+		for name, f := range functions {
+			functions[name] = b.entering(f)
+		}
+	}
+	luax.Define(b.vm, luax.Class[*tensor.Tensor]{Name: "tensor", Methods: m, Meta: meta, Get: b.get, Set: b.set, Fields: []string{"grad"}})
 }
 
 // elementwise adds a method and its form that works in place.
@@ -104,14 +107,6 @@ func (b *Binding) elementwise(m methods, name string, f func(a *luax.Args, t *te
 		L.Push(L.Get(1))
 		return 1
 	}
-}
-
-// pair computes f, which combines two tensors element by element.
-func (b *Binding) pair(L *lua.LState, f func(t, u *tensor.Tensor) *tensor.Tensor, t, u *tensor.Tensor) *tensor.Tensor {
-	if max(t.Len(), u.Len()) > longWork {
-		return b.release(L, func() *tensor.Tensor { return f(t, u) }, t, u)
-	}
-	return f(t, u)
 }
 
 func (b *Binding) assign(L *lua.LState, fn string, t, u *tensor.Tensor) {
@@ -144,11 +139,23 @@ func (b *Binding) operators() map[string]lua.LGFunction {
 		},
 	}
 	for event, name := range map[string]string{"__add": "add", "__sub": "sub", "__mul": "mul", "__div": "div", "__pow": "pow"} {
-		f := binaries[name]
+		op, _ := tensor.BinaryOf(name)
 		meta[event] = func(L *lua.LState) int {
+			left, right := L.Get(1), L.Get(2)
+			if t, ok := luax.To[*tensor.Tensor](left); ok {
+				t = b.mode(L, t)
+				switch v := right.(type) {
+				case lua.LNumber:
+					return b.push(L, op.With(t, float64(v)))
+				case *lua.LUserData:
+					if u, ok := v.Value.(*tensor.Tensor); ok {
+						return b.push(L, op.Of(t, b.mode(L, u)))
+					}
+				}
+			}
 			a := luax.Read(L, name)
 			t := b.operand(&a, "left operand")
-			return b.push(L, b.pair(L, f, t, b.operand(&a, "right operand")))
+			return b.push(L, op.Of(t, b.operand(&a, "right operand")))
 		}
 	}
 	for event, names := range map[string][3]string{"__lt": {"<", "lt", "gt"}, "__le": {"<=", "le", "ge"}} {
@@ -269,9 +276,6 @@ func (b *Binding) shapeMethods(m methods) {
 	})
 	view("matmul", func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor {
 		u := b.operand(a, "other")
-		if s := u.Shape(); len(s) > 0 && t.Len()*s[len(s)-1] > longProduct {
-			return b.release(a.L, func() *tensor.Tensor { return t.MatMul(u) }, t, u)
-		}
 		return t.MatMul(u)
 	})
 	view("clone", func(_ *luax.Args, t *tensor.Tensor) *tensor.Tensor { return t.Clone() })

@@ -26,8 +26,9 @@ type Binding struct {
 	alloc  *tensor.Allocator
 	module *lua.LTable
 	blank  lua.LUserData
-	quiet  int // tasks inside no_grad
-
+	quiet  int         // tasks inside no_grad
+	long   bool        // a tensor was seen that takes long to compute with
+	in     *lua.LState // inside a method or operator, where long
 }
 
 type bindingKey struct{}
@@ -39,6 +40,7 @@ func Of(vm *runtime.VM) *Binding {
 	}
 	b := &Binding{vm: vm}
 	b.alloc = tensor.NewAllocator(&budget{Limit: tensor.NewLimit(vm.Limits().TensorBytes)})
+	b.alloc.SetRunner(b.lend)
 	vm.SetValue(bindingKey{}, b)
 	b.class()
 	b.blank = *vm.Wrap((*tensor.Tensor)(nil))
@@ -71,6 +73,7 @@ func (b *Binding) Wrap(L *lua.LState, t *tensor.Tensor) lua.LValue {
 	if err := t.Err(); err != nil {
 		b.vm.Raise(L, err)
 	}
+	b.long = b.long || t.Len() >= longLen
 	ud := b.blank
 	ud.Value = t
 	return &ud
@@ -105,27 +108,29 @@ func (b *Binding) noGrad(L *lua.LState, f func()) {
 	f()
 }
 
-// longWork is how many elements, or multiplications, take about a millisecond.
-const (
-	longWork    = 1 << 20
-	longProduct = 1 << 25
-)
+// longLen is how many elements may take a millisecond to compute.
+const longLen = 1 << 18
 
-// release runs f, which makes a tensor of the operands, while other tasks run.
-// The operands are pinned meanwhile.
-func (b *Binding) release(L *lua.LState, f func() *tensor.Tensor, operands ...*tensor.Tensor) *tensor.Tensor {
-	var out *tensor.Tensor
-	for _, t := range operands {
-		t.Pin()
+// entering is f, during which long work lets other tasks run.
+func (b *Binding) entering(f lua.LGFunction) lua.LGFunction {
+	return func(L *lua.LState) int {
+		if !b.long {
+			return f(L)
+		}
+		b.in = L
+		defer func() { b.in = nil }()
+		return f(L)
 	}
-	err := b.vm.Wait(L, func() { out = f() })
-	for _, t := range operands {
-		t.Unpin()
+}
+
+// lend runs work of a method or operator while other tasks run. Elsewhere the
+// interpreter lock may not be held: Go code computes with a tensor it got.
+func (b *Binding) lend(work func()) error {
+	if b.in == nil {
+		work()
+		return nil
 	}
-	if err != nil {
-		b.vm.Raise(L, err)
-	}
-	return out
+	return b.vm.Wait(b.in, work)
 }
 
 // self reads the tensor that a method was called on, to compute with.

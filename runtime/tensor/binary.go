@@ -163,3 +163,23 @@ func (t *Tensor) Minimum(u *Tensor) *Tensor { return opMinimum.of(t, u) }
 // Maximum is the larger of t and u, elementwise; NaN if either is. At a tie
 // each gets half the gradient.
 func (t *Tensor) Maximum(u *Tensor) *Tensor { return opMaximum.of(t, u) }
+
+// A Binary is an operation on two operands.
+type Binary struct{ op *elem }
+
+// BinaryOf is the operation of a name, as scripts call it: add, sub, mul, div,
+// pow, minimum, maximum, eq, ne, lt, le, gt, ge, land, lor.
+func BinaryOf(name string) (Binary, bool) {
+	for _, op := range [...]*elem{opAdd, opSub, opMul, opDiv, opPow, opMinimum, opMaximum, opEq, opNe, opLt, opLe, opGt, opGe, opLand, opLor} {
+		if op.name == name {
+			return Binary{op}, true
+		}
+	}
+	return Binary{}, false
+}
+
+// Of is the operation on two tensors.
+func (b Binary) Of(t, u *Tensor) *Tensor { return b.op.of(t, u) }
+
+// With is the operation on t and a number in place of a second tensor.
+func (b Binary) With(t *Tensor, v float64) *Tensor { return b.op.with(t, v) }

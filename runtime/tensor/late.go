@@ -3,11 +3,24 @@ package tensor
 // atOnce reports whether operations run as soon as they are called.
 func (a *Allocator) atOnce() bool { return a != nil && a.eager }
 
-func (a *Allocator) runner() Runner {
-	if a == nil {
+// lend runs work that reads the cells, through the Runner where it is long.
+func (a *Allocator) lend(op string, long bool, work func(), reads ...*cell) error {
+	if !long || a == nil || a.run == nil {
+		work()
 		return nil
 	}
-	return a.run
+	for _, c := range reads {
+		c.pins.Add(1)
+	}
+	defer func() {
+		for _, c := range reads {
+			c.pins.Add(-1)
+		}
+	}()
+	if err := a.run(work); err != nil {
+		return &Error{Op: op, Detail: err.Error(), Err: err}
+	}
+	return nil
 }
 
 // settle computes a late cell's values.
@@ -20,8 +33,8 @@ func (a *Allocator) compute(op string, c *cell, all bool) error {
 	defer p.end()
 	p.all = all
 	p.store(p.cell(c, 0), c)
-	if err := p.run(a.runner()); err != nil {
-		return &Error{Op: op, Detail: err.Error(), Err: err}
+	if err := p.run(op, a); err != nil {
+		return err
 	}
 	p.keep()
 	return nil

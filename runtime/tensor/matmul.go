@@ -35,6 +35,9 @@ func init() {
 	}
 }
 
+// longProduct is how many multiplications take about a millisecond.
+const longProduct = 1 << 25
+
 // products calls f for each matrix product of a batch, with the number of the
 // result's matrix and of each operand's.
 func products(batch, a, b []int, f func(at, pa, pb int)) {
@@ -96,9 +99,14 @@ func (t *Tensor) MatMul(u *Tensor) *Tensor {
 			return failure(err)
 		}
 		dst := out.st.cur.data
-		products(batch, a.shape, b.shape, func(at, pa, pb int) {
-			kernel.Gemm(kernel.NN, m, n, k, x[pa*m*k:], k, y[pb*k*n:], n, dst[at*m*n:], n, false)
-		})
+		err = out.st.alloc.lend("matmul", size > longProduct/k, func() {
+			products(batch, a.shape, b.shape, func(at, pa, pb int) {
+				kernel.Gemm(kernel.NN, m, n, k, x[pa*m*k:], k, y[pb*k*n:], n, dst[at*m*n:], n, false)
+			})
+		}, a.st.cur, b.st.cur)
+		if err != nil {
+			return failure(err)
+		}
 	}
 	if nd != nil {
 		nd.aux = slices.Clone(batch)

@@ -28,6 +28,9 @@ type Limit struct {
 // NewLimit makes a Limit of so many bytes; none are in use.
 func NewLimit(bytes int64) *Limit { return &Limit{limit: bytes} }
 
+// Size is the limit.
+func (l *Limit) Size() int64 { return l.limit }
+
 // Used is the number of bytes taken and not yet given back.
 func (l *Limit) Used() int64 { return l.used.Load() }
 
@@ -106,6 +109,7 @@ type Allocator struct {
 	budget   Budget
 	giveBack func(bytes int64) // budget.Release
 	try      func(bytes int64) bool
+	lotLen   int
 	mu       sync.Mutex
 	slab     []float32
 	lot      weak.Pointer[lot]
@@ -129,7 +133,10 @@ func NewAllocator(b Budget) *Allocator {
 	if b != nil {
 		a.giveBack = b.Release
 		if t, ok := b.(interface{ Try(bytes int64) bool }); ok {
-			a.try = t.Try
+			a.try, a.lotLen = t.Try, lotLen
+		}
+		if t, ok := b.(interface{ Size() int64 }); ok {
+			a.lotLen = int(min(lotLen, t.Size()/(4*lotShare)))
 		}
 	}
 	return a
@@ -192,8 +199,9 @@ type lot struct {
 }
 
 const (
-	lotLen  = 4 << 10 // elements of a lot for several
-	lotItem = lotLen / 4
+	lotLen   = 64 << 10 // elements of a lot for several, at most,
+	lotItem  = 1 << 10  // of a promise from one,
+	lotShare = 256      // and the share of the budget that is one
 )
 
 // promise counts n elements that l will have, which may be computed later.
@@ -204,7 +212,7 @@ func (a *Allocator) promise(l *late) (*lot, error) {
 		return nil, nil
 	}
 	n := l.n
-	if n <= lotItem {
+	if n <= lotItem && n < a.lotLen {
 		if hold := a.shared(n); hold != nil {
 			return hold, nil
 		}
@@ -227,17 +235,14 @@ func (a *Allocator) promise(l *late) (*lot, error) {
 
 // shared is n elements of a lot for several, or nil.
 func (a *Allocator) shared(n int) *lot {
-	if a.try == nil {
-		return nil
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	l := a.lot.Value()
 	if l == nil || l.left < n {
-		if !a.try(4 * lotLen) {
+		if !a.try(4 * int64(a.lotLen)) {
 			return nil
 		}
-		l = a.newLot(lotLen)
+		l = a.newLot(a.lotLen)
 		a.lot = weak.Make(l)
 	}
 	l.left -= n

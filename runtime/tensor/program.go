@@ -24,14 +24,16 @@ type program struct {
 	folds []fold
 	last  []int32
 	free  []int32
+	room  [16]float64
 }
 
 // A val is what operations of a program read and write.
 type val struct {
 	kind kind
 	reg  int32
-	data []float32 // of all positions, or one value
-	c    *cell     // that gets data
+	data []float32 // of all positions
+	one  [1]float32
+	c    *cell // that gets data
 }
 
 type kind uint8
@@ -91,11 +93,19 @@ const longWork = 1 << 24
 
 var programs = sync.Pool{New: func() any { return &program{} }}
 
+// results is room for the results of n folds or segments.
+func (p *program) results(n int) []float64 {
+	if n > len(p.room) {
+		return make([]float64, n)
+	}
+	return p.room[:n]
+}
+
 // newProgram is a program on n positions; end gives it back.
 func newProgram(n int) *program {
 	p := programs.Get().(*program)
 	p.n, p.keeps, p.all = n, true, false
-	p.vals = append(p.vals, val{kind: oneValue})
+	p.vals = append(p.vals, val{kind: inRegister, reg: -1})
 	return p
 }
 
@@ -136,7 +146,7 @@ func (p *program) one(v float32, wide bool) int32 {
 	if wide {
 		k = constantRegister
 	}
-	return p.add(val{kind: k, reg: -1, data: []float32{v}})
+	return p.add(val{kind: k, reg: -1, one: [1]float32{v}})
 }
 
 // ref is an operand.
@@ -271,26 +281,19 @@ var workers = sync.Pool{New: func() any { return &worker{} }}
 // partsPool holds what sums need.
 var partsPool = sync.Pool{New: func() any { return new([]float64) }}
 
-// run computes the program. Long work goes through r.
-func (p *program) run(r Runner) error {
+// run computes the program for op. Where that takes long others may compute
+// meanwhile, if a says so.
+func (p *program) run(op string, a *Allocator) error {
 	if p.n == 0 {
 		return nil
 	}
 	p.allot()
 	p.unmark()
-	if r == nil || p.n*len(p.steps) < longWork {
+	if p.n*len(p.steps) < longWork {
 		p.sweep()
 		return nil
 	}
-	for _, c := range p.from {
-		c.pins.Add(1)
-	}
-	defer func() {
-		for _, c := range p.from {
-			c.pins.Add(-1)
-		}
-	}()
-	return r(p.sweep)
+	return a.lend(op, true, p.sweep, p.from...)
 }
 
 func (p *program) sweep() {
@@ -317,11 +320,11 @@ func (p *program) tiles(parts []float64, from, to int) {
 	for i := range p.vals {
 		switch v := &p.vals[i]; v.kind {
 		case oneValue:
-			w.cur[i] = v.data
+			w.cur[i] = v.one[:]
 		case constantRegister:
 			r := w.regs[int(v.reg)*tileLen:][:tileLen]
 			for k := range r {
-				r[k] = v.data[0]
+				r[k] = v.one[0]
 			}
 		}
 	}
@@ -369,13 +372,11 @@ func (p *program) tile(cur [][]float32, parts []float64, lo, hi int) {
 
 // put writes v to dst, or adds it.
 func put(dst []float32, v float32, over bool) {
-	if !over {
-		kernel.AddTo(dst, dst, []float32{v})
+	if over {
+		kernel.MulTo(dst, []float32{v}, one) // exact
 		return
 	}
-	for i := range dst {
-		dst[i] = v
-	}
+	kernel.AddTo(dst, dst, []float32{v})
 }
 
 // finish joins each segment's parts in order.

@@ -30,8 +30,8 @@ func lane(name string, empty bool, reads uint8, f func(x []float32) float64, d f
 	op := &laneOp{f: f, d: d, empty: empty}
 	op.name, op.reads[0] = name, reads
 	op.back = func(p *pass, n *node, g []float32) {
-		dims := n.aux.([3]int)
-		if op.even != nil && dims[2] == 1 && p.source(n, &segments{size: dims[1], num: dims[0], inner: 1}, g, op.even) {
+		seg := n.aux.(*segments)
+		if op.even != nil && seg.inner == 1 && p.source(n, seg, g, op.even) {
 			return
 		}
 		into := p.grad(n.in[0])
@@ -48,7 +48,7 @@ func lane(name string, empty bool, reads uint8, f func(x []float32) float64, d f
 		if p.err != nil {
 			return
 		}
-		lanes(dims, into, x, func(at int, into, x []float32) {
+		lanes([3]int{seg.num, seg.size, seg.inner}, into, x, func(at int, into, x []float32) {
 			if g[at] == 0 {
 				return
 			}
@@ -105,14 +105,10 @@ func (t *Tensor) fold(op *laneOp, dst []float32, seg *segments) error {
 	}
 	p := newProgram(t.n)
 	defer p.end()
-	var room [8]float64
-	out := room[:]
-	if len(dst) > len(out) {
-		out = make([]float64, len(dst))
-	}
+	out := p.results(len(dst))
 	p.folds[p.fold(p.cell(c, 0), op.part, op.join, seg)].out = out
-	if err := p.run(t.st.alloc.runner()); err != nil {
-		return &Error{Op: op.name, Detail: err.Error(), Err: err}
+	if err := p.run(op.name, t.st.alloc); err != nil {
+		return err
 	}
 	p.keep()
 	for k := range dst {
@@ -191,13 +187,14 @@ func (t *Tensor) reduce(op *laneOp, dims []int) *Tensor {
 	if d[1] == 0 && !op.empty {
 		return failf(op.name, "shape %s has nothing to reduce", shapeString(t.shape))
 	}
+	seg := &segments{num: d[0], size: d[1], inner: d[2]}
 	var out *Tensor
 	if op.d == nil {
 		out, err = t.st.alloc.make(op.name, shape, d[0]*d[2])
 	} else {
 		var nd *node
 		if out, nd, err = t.st.alloc.outcome(&op.opDef, shape, d[0]*d[2], t, nil); nd != nil {
-			nd.aux = d
+			nd.aux = seg
 		}
 	}
 	if err != nil {
@@ -205,7 +202,7 @@ func (t *Tensor) reduce(op *laneOp, dims []int) *Tensor {
 	}
 	dst := out.st.cur.data
 	if d[1] > 0 && d[2] == 1 {
-		if err := t.fold(op, dst, &segments{size: d[1], num: d[0], inner: 1}); err != nil {
+		if err := t.fold(op, dst, seg); err != nil {
 			return failure(err)
 		}
 		return out

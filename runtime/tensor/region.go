@@ -86,7 +86,7 @@ func (p *pass) tiled(n int) {
 		f := &b.folds[p.ends[i].fold]
 		f.out = make([]float64, f.seg.count())
 	}
-	if err := b.run(nil); err != nil {
+	if err := b.run("backward", nil); err != nil {
 		p.err = err
 		return
 	}

@@ -61,6 +61,9 @@ func (r Row) Call() string {
 	case KindAdvantage:
 		return "loss.advantages." + r.Name
 	case KindCorrection:
+		if r.Name == "rejection" {
+			return "rejection = " + strconv.Quote(rejections[0])
+		}
 		return "correction = " + strconv.Quote(r.Name)
 	case KindAggregation:
 		return "aggregate = " + strconv.Quote(r.Name)

@@ -44,7 +44,7 @@ func spanOf(r *rand.Rand, n int, spread float64) *loss.Span {
 // configs are options some loss has, each beside the defaults.
 var configs = []map[string]float64{nil, {"beta": 0.5}, {"ratio_cap": 2}, {"clip_low_threshold": 0.5, "clip_high_threshold": 2}, {"epsilon": 0.01},
 	{"delta": 1.1}, {"dual_clip": 1.2}, {"dual_clip": 0.5}, {"delta_low": 0.01, "delta_high": 0.02}, {"log_clip_low": -0.01, "log_clip_high": 0.02}, {"coef": 0.3},
-	{"clip_low_threshold": -1}, {"cov_ratio": 0.2, "cov_low": 0.1}, {"cov_ratio": 0.2, "coef": 2}, {"mu": 0.7}, {"alpha": 2}, {"tau": 0.5}, {"kl_tau": 0}, {"reward_threshold": 2}}
+	{"clip_low_threshold": -1}, {"cov_ratio": 0.2, "cov_low": 0.1}, {"cov_ratio": 0.2, "coef": 2}, {"mu": 0.7}, {"alpha": 2}, {"tau": 0.5}, {"kl_tau": 0}, {"reward_threshold": 2}, {"gamma": 0.9}, {"gamma": 0.5, "length_normalization": 0}}
 
 // TestFast holds the kernels against float64: value, gradient, counts and
 // drift, of long and short datums near and far from the sampling policy.

@@ -15,9 +15,21 @@
 //     hud.TrainingClient.ForwardBackwardCustom takes, and [AsCustom] does so
 //     with a loss of this package.
 //
-// A [PairLoss] compares the two trajectories of a group instead; [Estimate]
-// makes advantages of rewards; a [Correction] weighs the tokens of any loss;
-// an [Aggregation] says what they are divided by.
+// A [PairLoss] compares two answers to a prompt instead, an [AnswerLoss] looks
+// at each alone; a [DistributionLoss] is of logits, a [ValueLoss] of a value
+// model's predictions. [Estimate] makes advantages of rewards, [GAE] and others
+// one for each token; a [Correction] weighs the tokens of any loss; an
+// [Aggregation] says what they are divided by. [Table] is all there is, with
+// formulas and sources.
+//
+// # Accuracy
+//
+// Losses of tokens are computed in float32 by vector kernels, a tile at a time,
+// sums in float64, and within 1e-6·max(1, |x|) of [TokenLoss.EvalExact], which
+// computes everything in float64, for each token and √n times as much for the
+// sum of n. A datum whose log-ratios leave ±20, or that is not finite, is left
+// to EvalExact. A datum's bits depend on nothing but the datum: neither on the
+// others nor on the number of cores.
 //
 // # Conventions of the names
 //
@@ -28,11 +40,12 @@
 //
 // The other losses have their field's name, and its default aggregation. Where
 // libraries disagree about a name's formula, the loss says whose it is. Bounds
-// are absolute here too, whatever a library's own option means by a number; the
-// key epsilon is short for the offsets 1−ε and 1+ε. A log-ratio is limited to
-// ±20 before it is exponentiated, and has no gradient beyond, so that value and
-// gradient are finite wherever ℓ and q are; the services' five and
-// glm_double_sided follow their services and limit nothing.
+// are absolute here too, whatever a library's own option means by a number;
+// [Bounds] takes offsets from 1 instead, and the key epsilon is short for the
+// offsets 1−ε and 1+ε. A log-ratio is limited to ±20 before it is
+// exponentiated, and has no gradient beyond, so that value and gradient are
+// finite wherever ℓ and q are; the services' five and glm_double_sided follow
+// their services and limit nothing.
 //
 // # Where libraries agree about a name and not about the formula
 //
@@ -50,8 +63,33 @@
 //   - ipo is the preference loss, prime_ipo prime-rl's symmetric trust region.
 //   - dro is the services' direct reward optimisation, not the distributionally
 //     robust one.
+//   - kl_cov's share of tokens is 2e-4 in verl, and here, and 0.2 in SkyRL.
+//   - dppo_kl: SkyRL has one pair of thresholds, 0.2, for both of its gates and
+//     recommends 0.05 for this one, which is the default here; it adds 1e-8 to
+//     the probabilities of other tokens, which are exact here.
+//   - chord: Trinity-RFT makes μ from the step; here it is a number, and a
+//     schedule the caller's.
+//   - rejection: verl's sequence criteria sum log-ratios held within ±20 each, as
+//     here; its weights of sequences (seq_tis) hold the sum only.
 //   - kl.k3: verl holds x within ±20 and the value below 10, as here; TRL
 //     neither.
+//   - maxrl: prime-rl, and this package, give groups whose mean is not above 0
+//     no advantage; SkyRL (form skyrl) divides by mean + 1e-6 whatever its sign.
+//   - gae: verl, and this package, whiten the advantages over the batch; in NeMo
+//     RL that is an option.
+//   - value_mse: ½·scale·(V − R)² in NeMo RL and here; many call (V − R)² so.
+//   - kd_forward: torchtune leaves out the teacher's entropy, which has no
+//     gradient, and drops tokens that one side excludes; here the divergence is
+//     whole, and infinite there, which is an error.
+//   - sdft_topk: TRL leaves the tokens outside the top k out unless it is told
+//     to add a bucket of them, which is the default here.
+//   - minillm: TRL's code lets the gradient run through the advantage and, not
+//     normalised, multiplies it by γ^t; here it is its paper's: constant, and
+//     without that factor.
+//   - tpo, cpo, orpo: the mean logprob of an answer is over its own tokens; TRL
+//     takes it over all such tokens of a batch.
+//   - mask_truncated: TRL leaves what is cut off in the count of answers; here
+//     a denominator can take it out.
 //
 // A sequence is one datum. A loss with one ratio per sequence gives all its
 // tokens the same value, so that the aggregations mean the same for all losses.
@@ -60,7 +98,6 @@ package loss
 import (
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -233,7 +270,7 @@ var sumsPool = sync.Pool{New: func() any { return new(Sums) }}
 // compute is finite.
 func (t *TokenLoss) eval(s *Span, dlogprobs []float32, sums *Sums) (exact bool) {
 	fast := t.fast
-	if s.Advantages != nil {
+	if s.Advantages != nil && t.token != nil {
 		fast = t.signs
 	}
 	if fast != nil && fast(s, dlogprobs, sums) && finite(sums.Loss) {
@@ -359,39 +396,6 @@ var specs = func() map[string]spec {
 	return all
 }()
 
-// The config keys.
-const (
-	keyLow     = "clip_low_threshold"
-	keyHigh    = "clip_high_threshold"
-	keyEpsilon = "epsilon" // short for [1−ε, 1+ε]
-	keyLogLow  = "log_clip_low"
-	keyLogHigh = "log_clip_high"
-	keyBeta    = "beta"
-	keyDual    = "dual_clip"
-	keyDelta   = "delta"
-	keyDeltaLo = "delta_low"
-	keyDeltaHi = "delta_high"
-	keyTau     = "tau"
-	keyTauPos  = "tau_pos"
-	keyTauNeg  = "tau_neg"
-	keyAdvTau  = "adv_tau"
-	keyKLTau   = "kl_tau"
-	keyKPos    = "k_pos"
-	keyKNeg    = "k_neg"
-	keyLamPos  = "lambda_pos"
-	keyLamNeg  = "lambda_neg"
-	keyMu      = "mu"
-	keyReward  = "reward_threshold"
-	keyCoef    = "coef"
-	keyCap     = "ratio_cap"
-)
-
-// What a key's value must be.
-var (
-	atLeast0 = []string{keyBeta, keyDeltaLo, keyDeltaHi, keyAdvTau, keyKLTau, keyKPos, keyKNeg, keyLamPos, keyLamNeg, keyMu, keyCoef, keyCap, keyTau, keyAlpha, keyCovRatio}
-	above0   = []string{keyDual, keyDelta, keyTauPos, keyTauNeg}
-)
-
 var builtins = []string{hud.LossCrossEntropy, hud.LossImportanceSampling, hud.LossPPO, hud.LossCISPO, hud.LossDRO}
 
 // Builtins lists the losses a service must offer, in the protocol's order.
@@ -442,7 +446,7 @@ func configured(op, name string, config map[string]float64) (*TokenLoss, error) 
 		t.fast = sp.fast(c)
 	}
 	if t.fast != nil && t.token != nil && t.advantage == factor {
-		t.signs = t.bySign(t.fast)
+		t.signs = bySign(t.fast)
 	}
 	if sp.choose != nil {
 		t.choose = sp.choose(c)
@@ -451,114 +455,6 @@ func configured(op, name string, config map[string]float64) (*TokenLoss, error) 
 		t.aggregate = Sum
 	}
 	return t, nil
-}
-
-// complete checks a loss's configuration and adds the defaults.
-func complete(op, name string, config map[string]float64) (map[string]float64, error) {
-	known := Options(name)
-	c := map[string]float64{}
-	maps.Copy(c, defaults(name))
-	for _, key := range slices.Sorted(maps.Keys(config)) {
-		v := config[key]
-		if !slices.Contains(known, key) {
-			want := "it has no settings"
-			if len(known) > 0 {
-				want = "it knows " + strings.Join(known, ", ")
-			}
-			return nil, &hud.Error{Op: op, Code: hud.CodeValidation, Hint: hud.Suggest(key, known),
-				Detail: fmt.Sprintf("unknown key %q for %s: %s", key, name, want)}
-		}
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, invalid(op, "%s: got %v, want a finite number", key, v)
-		}
-		c[key] = v
-	}
-	if eps, given := c[keyEpsilon]; given {
-		for _, other := range []string{keyLow, keyHigh} {
-			if _, both := config[other]; both {
-				return nil, invalid(op, "got both epsilon and %s, want one of them", other)
-			}
-		}
-		if eps < 0 {
-			return nil, invalid(op, "epsilon: got %v, want at least 0", eps)
-		}
-		delete(c, keyEpsilon)
-		c[keyLow], c[keyHigh] = 1-eps, 1+eps
-	}
-	if lo, hi := c[keyLow], c[keyHigh]; lo > hi {
-		return nil, invalid(op, "got %s %v above %s %v, want absolute bounds on the ratio, low before high", keyLow, lo, keyHigh, hi)
-	}
-	if lo, hi := c[keyLogLow], c[keyLogHigh]; lo > hi {
-		return nil, invalid(op, "got %s %v above %s %v, want bounds on the log-ratio, low before high", keyLogLow, lo, keyLogHigh, hi)
-	}
-	if lo, hi := c[keyCovLow], c[keyCovHigh]; lo > hi {
-		return nil, invalid(op, "got %s %v above %s %v, want bounds on the covariance, low before high", keyCovLow, lo, keyCovHigh, hi)
-	}
-	for _, key := range slices.Sorted(maps.Keys(c)) {
-		switch {
-		case name == "chord" && key == keyMu && c[key] > 1, key == keyCovRatio && c[key] > 1:
-			return nil, invalid(op, "%s: got %v, want at most 1", key, c[key])
-		case key == keySeed && (c[key] != math.Trunc(c[key]) || math.Abs(c[key]) > 1<<53):
-			return nil, invalid(op, "%s: got %v, want a whole number", key, c[key])
-		case slices.Contains(atLeast0, key) && c[key] < 0:
-			return nil, invalid(op, "%s: got %v, want at least 0", key, c[key])
-		case slices.Contains(above0, key) && !(c[key] > 0):
-			return nil, invalid(op, "%s: got %v, want above 0", key, c[key])
-		}
-	}
-	return c, nil
-}
-
-// defaults are those of a loss of tokens, pairs or answers.
-func defaults(name string) map[string]float64 {
-	if sp, ok := pairSpecs[name]; ok {
-		return sp.defaults
-	}
-	if sp, ok := answerSpecs[name]; ok {
-		return sp.defaults
-	}
-	return specs[name].defaults
-}
-
-// Bounds is the configuration of the loss of that name with its bounds on the
-// ratio given as as says: "absolute", or "" for that, leaves clip_low_threshold
-// and clip_high_threshold as they are; with "offset" they are how far the ratio
-// may go from 1, as in most libraries, and become 1 − low and 1 + high. Bounds
-// that are not given keep their default.
-func Bounds(name, as string, config map[string]float64) (map[string]float64, error) {
-	switch as {
-	case "", "absolute":
-		return config, nil
-	case "offset":
-	default:
-		return nil, unknown(name, "convention", as, []string{"absolute", "offset"})
-	}
-	if _, ok := defaults(name)[keyHigh]; !ok {
-		return nil, invalid(name, `as: got "offset" for a loss without bounds on the ratio`)
-	}
-	out := maps.Clone(config)
-	for _, key := range []string{keyLow, keyHigh} {
-		v, ok := config[key]
-		if !ok {
-			continue
-		}
-		if !(v >= 0) {
-			return nil, invalid(name, "%s: got the offset %v, want at least 0", key, v)
-		}
-		if out[key] = 1 + v; key == keyLow {
-			out[key] = 1 - v
-		}
-	}
-	return out, nil
-}
-
-// Options lists the config keys the loss of that name accepts.
-func Options(name string) []string {
-	keys := slices.Sorted(maps.Keys(defaults(name)))
-	if specs[name].short {
-		keys = append(keys, keyEpsilon)
-	}
-	return keys
 }
 
 func invalid(op, format string, args ...any) error {

@@ -211,7 +211,7 @@ func byTiles(traits traits, first pieceFunc, rest func(t *tile)) fastFunc {
 // bySign is the fastFunc of a loss that is proportional to the advantage, with
 // an advantage of each token: that of A = 1 where it is above 0, weighed by it,
 // that of A = −1 where it is below, and that of 0.
-func (l *TokenLoss) bySign(fast fastFunc) fastFunc {
+func bySign(fast fastFunc) fastFunc {
 	return func(s *Span, dlogprobs []float32, sums *Sums) bool {
 		t := tiles.Get().(*tile)
 		defer tiles.Put(t)

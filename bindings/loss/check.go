@@ -68,8 +68,10 @@ func checkName(a *luax.Args, name string, options *lua.LTable, c loss.CheckOptio
 	}
 	l := configured(&read, name, false)
 	read.End()
-	if l.advantage != nil && l.advantage != lua.LNil || l.old != nil && l.old != lua.LNil {
-		a.Fail("options: advantage and old_logprobs are of a batch's size, and the check makes its own batch")
+	for _, v := range []lua.LValue{l.advantage, l.old, l.expert, l.observation} {
+		if given(v) {
+			a.Fail("options: advantage, old_logprobs, expert and observation_mask are of a batch's size, and the check makes its own batch")
+		}
 	}
 	report, err := loss.CheckNamed(name, l.loss.Config(), l.settings, c)
 	if err != nil {

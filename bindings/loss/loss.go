@@ -4,6 +4,7 @@
 //
 //	loss.go       the module
 //	options.go    options of the losses, and a loss of data
+//	settings.go   those that all losses of tokens share
 //	data.go       what a loss is computed from
 //	custom.go     a Lua function as a custom loss
 //	distribution.go, tokenwise.go, shaping.go   functions of tensors, and of more than rewards

@@ -20,11 +20,8 @@ func lossNames() []string { return slices.Concat(loss.Names(), loss.PairNames(),
 // none asks for what a loss adds up instead of the sum.
 const none = "none"
 
-// settings are the options that every loss of tokens has beside its own.
-var settings = []string{"aggregate", "max_length", "denominator", "advantage", "old_logprobs", "correction", "correction_low", "correction_high"}
-
-// configuration is a loss with its options read. advantage and old logprobs
-// are of the data's size, and checked when they are used.
+// configuration is a loss with its options read. What is of the data's size is
+// checked when it is used.
 type configuration struct {
 	loss     loss.BatchLoss
 	settings loss.Settings
@@ -32,7 +29,7 @@ type configuration struct {
 	extra    bool // reads datum.extra
 	state    *lua.LTable
 
-	advantage, old lua.LValue
+	sized
 }
 
 // configured reads the option table of the loss of that name; parts says
@@ -43,20 +40,22 @@ func configured(a *luax.Args, name string, parts bool) *configuration {
 		_, err := loss.NewBatchLoss(name, nil)
 		a.VM().Raise(a.L, err)
 	}
-	keys, others := loss.Options(name), settings
+	keys := loss.Options(name)
 	row, _ := loss.Find(name, loss.KindTokens, loss.KindPairs, loss.KindAnswers)
 	var aggregations []string
+	others := []string{"denominator"}
 	if row.Kind == loss.KindTokens {
 		aggregations = loss.Aggregations()
-	} else {
-		others = []string{"denominator"}
+		others = settingsOf(name, keys)
 	}
 	if row.State {
-		others = append(slices.Clone(others), "state")
+		others = append(others, "state")
 	}
 	if parts {
 		aggregations = append(aggregations, none)
-		others = append(slices.Clone(others), "aggregate")
+	}
+	if len(aggregations) > 0 {
+		others = append(others, "aggregate")
 	}
 	o := a.Options(append(slices.Clone(keys), others...)...)
 	config := map[string]float64{}
@@ -64,6 +63,10 @@ func configured(a *luax.Args, name string, parts bool) *configuration {
 		if o.Has(k) {
 			config[k] = o.Number(k, 0)
 		}
+	}
+	config, err := bounds(name, keys, o, config)
+	if err != nil {
+		a.VM().Raise(a.L, err)
 	}
 	l, err := loss.NewBatchLoss(name, config)
 	if err != nil {
@@ -74,9 +77,7 @@ func configured(a *luax.Args, name string, parts bool) *configuration {
 		c.state = o.Table("state")
 	}
 	if row.Kind == loss.KindTokens {
-		c.advantage, c.old = o.Value("advantage"), o.Value("old_logprobs")
-		c.settings.MaxLength = o.Number("max_length", 0)
-		c.settings.Correction = correction(a, o)
+		c.read(a, name, o)
 	}
 	c.settings.Denominator = o.Number("denominator", 0)
 	if len(aggregations) > 0 {
@@ -95,40 +96,11 @@ func configured(a *luax.Args, name string, parts bool) *configuration {
 	return c
 }
 
-// correction reads the options of a correction, nil where there is none.
-func correction(a *luax.Args, o luax.Options) *loss.Correction {
-	bounds := map[string]float64{}
-	for _, k := range []string{"correction_low", "correction_high"} {
-		if o.Has(k) {
-			bounds[k] = o.Number(k, 0)
-		}
-	}
-	name := o.String("correction", "")
-	if name == "" {
-		if len(bounds) > 0 {
-			a.Fail("correction: got bounds without it, want one of %s", strings.Join(loss.Corrections(), ", "))
-		}
-		return nil
-	}
-	c, err := loss.NewCorrection(name, bounds)
-	if err != nil {
-		a.VM().Raise(a.L, err)
-	}
-	return c
-}
-
 // compute pushes the loss of data and its metrics, or what it adds up.
 func (c *configuration) compute(a *luax.Args, data *lua.LTable) int {
 	b := batchOf(a, data, c.extra)
 	s := c.settings
-	s.Advantage = perDatum(a, "advantage", c.advantage, b.Len())
-	switch v := c.old.(type) {
-	case nil, *lua.LNilType:
-	case *lua.LTable:
-		s.Old = luax.Numbers[float32](a, "old_logprobs", v)
-	default:
-		s.Old = luax.As[*tensor.Tensor](a, "old_logprobs", v).Data()
-	}
+	c.fit(a, b, &s)
 	c.restore(a)
 	if c.parts {
 		out, err := parts(c.loss, b, s)

@@ -31,7 +31,7 @@ func try(t *testing.T, cases [][2]string) {
 }
 
 // The ratios of batch are 1, 1.1, 0.7, … where the mask is 0, 1, 1, …
-func TestParts(t *testing.T) {
+func TestNone(t *testing.T) {
 	t.Parallel()
 	try(t, [][2]string{
 		// −r·A = −1.1·0.5 and −0.7·0.5; nothing at the masked first token.
@@ -140,7 +140,7 @@ func TestCheck(t *testing.T) {
 		{`return loss.check("tpo").ok, loss.check("kto").ok, loss.check("bco").ok, loss.check("minillm").ok`, "true true true true"},
 		{`loss.check("pppo")`, `! check: unknown loss "pppo" (did you mean "ppo"?)`},
 		{`loss.check("ppo", {options = {epsilom = 0.5}})`, `! ppo: unknown option "epsilom" (did you mean "epsilon"?)`},
-		{`loss.check("ppo", {options = {advantage = 1}})`, "! check: options: advantage and old_logprobs are of a batch's size, and the check makes its own batch"},
+		{`loss.check("ppo", {options = {advantage = 1}})`, "! check: options: advantage, old_logprobs, expert and observation_mask are of a batch's size, and the check makes its own batch"},
 		{`loss.check("dr_grpo")`, "! aggregate: seq_mean_token_sum_norm: max_length: got 0, want above 0"},
 		{`loss.check(5)`, "! check: loss: got 5, want function or the name of a loss"},
 		{`loss.check("ppo", {sed = 5})`, `! check: unknown option "sed" (did you mean "seed"?)`},

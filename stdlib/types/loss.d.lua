@@ -18,9 +18,11 @@
 ---log-ratio is held within 20 of 0 before it is exponentiated, and has no gradient
 ---beyond. A sequence is one datum.
 ---
----Metrics: loss_tokens; where there are bounds clip_fraction; where the sampling
----policy is looked at ratio_mean, ratio_max, ess (the share of the tokens that still
----counts), and kl_k1, kl_k2, kl_k3, estimates of KL(sampling || current).
+---Metrics: loss_tokens and masked_tokens, the positions the mask leaves out; agg/empty, 1
+---where no token is left; where there are bounds clip_fraction, and its parts
+---clip_fraction_low and clip_fraction_high; where the sampling policy is looked at
+---ratio_mean, ratio_max, ess (the share of the tokens that still counts), extreme_tokens
+---(log-ratios beyond 20), and kl_k1, kl_k2, kl_k3, estimates of KL(sampling || current).
 ---@class hud.loss
 local M = {}
 
@@ -30,21 +32,39 @@ local M = {}
 ---@field aggregate (hud.Aggregation|"none")? default: the loss's own, "sum" where it names none; "none" gives what each token loses, without metrics
 ---@field max_length number? for seq_mean_token_sum_norm
 ---@field denominator number? in place of the batch's own count, so that chunks add up to the whole
----@field advantage (number|number[]|tensor)? one for each datum, in place of the data's
+---@field advantage (number|number[]|tensor)? one for each datum or each position, in place of the data's; losses with one ratio per sequence take one for each datum
 ---@field old_logprobs (number[]|tensor)? of the policy before the first of several steps on the batch, one for each position: ratios are to it
 ---@field correction hud.Correction? weighs tokens for the difference between the sampling and the old policy
 ---@field correction_low number?
 ---@field correction_high number?
+---@field rejection string? criteria by which tokens or sequences leave the loss and its denominators: see hud.Rejection
+---@field rejection_low number?
+---@field rejection_high number?
+---@field normalize_weights boolean? divide a correction's weights by their mean over the loss tokens
 
----With w = exp(old - sampling logprob): "tis" is min(w, high), 2; "icepop" w within low
+---With w = exp(old - sampling logprob): "tis" is min(w, high), 2; "seq_tis" the same of the
+---sequence's product of w, on each of its tokens; "icepop" w within low
 ---and high, 0.5 and 5, else 0; "seq_mask_tis" w where the sequence's geometric mean lies
 ---within 0.999 and 1.002, else 0; "off_policy_seq_mask" 1 where A >= 0 or the
 ---sequence's mean of sampling - current logprob is at most high (no default), else 0.
 ---Weights are constants; a token of weight 0 still counts as one. Without old_logprobs
----the first three take the current policy for the old one, which makes the loss's own
+---all but the last take the current policy for the old one, which makes the loss's own
 ---ratios 1: right for the first step. Metrics: correction_weight, correction_fraction.
----Sources: TRL, NeMo RL.
----@alias hud.Correction "tis"|"icepop"|"seq_mask_tis"|"off_policy_seq_mask"
+---Sources: TRL, NeMo RL; verl for seq_tis.
+---@alias hud.Correction "tis"|"seq_tis"|"icepop"|"seq_mask_tis"|"off_policy_seq_mask"
+
+---One criterion, or several with commas between them, all of which a token must meet. With
+---d = old - sampling logprob, k1 is -d, k2 d^2/2, k3 exp(d) - 1 - d, of each token, or as
+---sum, mean or maximum over the sequence. For k1 the bounds are on the ratio exp(d),
+---rejection_low 1/rejection_high unless given; for the others rejection_high is on the
+---value. It has no default. What is rejected does not count as a token. Metric:
+---rejected_fraction. Source: verl (rollout_rs).
+---
+---    > d = { logprobs = tensor{-1, -3}, sampling_logprobs = tensor{-2, -3}, mask = tensor{1, 1}, advantage = 1 }
+---    > (loss.reinforce(d, { rejection = "token_k1", rejection_high = 2, aggregate = "token_mean" }))
+---    3
+---    [float32]
+---@alias hud.Rejection "token_k1"|"token_k2"|"token_k3"|"seq_sum_k1"|"seq_sum_k2"|"seq_sum_k3"|"seq_mean_k1"|"seq_mean_k2"|"seq_mean_k3"|"seq_max_k2"|"seq_max_k3"
 
 ---A loss by name as a function for forward_backward_custom, so that
 ---`loss.as_custom("ppo")` does what `loss_fn = "ppo"` does. What is wrong with the

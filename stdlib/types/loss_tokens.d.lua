@@ -6,6 +6,7 @@ local M = {}
 ---@class hud.ClipOptions: hud.LossOptions
 ---@field clip_low_threshold number?
 ---@field clip_high_threshold number?
+---@field as ("absolute"|"offset")? whether the thresholds are bounds on the ratio, the default, or how far it may go from 1
 
 ---@class hud.PPOOptions: hud.ClipOptions
 ---@field epsilon number? short for the thresholds 1 - epsilon and 1 + epsilon
@@ -466,5 +467,81 @@ function M.topr(data, opts) end
 ---@param opts hud.MiniLLMOptions?
 ---@return tensor loss, table<string, number> metrics
 function M.minillm(data, opts) end
+
+---@class hud.ClipCovOptions: hud.PPOOptions
+---@field cov_ratio number? default 0.0002: the share of the loss tokens, at least one token
+---@field cov_low number? default 1
+---@field cov_high number? default 5
+---@field seed number? default 0: of the draw
+
+---ppo without cov_ratio of the loss tokens, drawn from those whose covariance (A - mean A)
+---*(l - mean l) lies between cov_low and cov_high and that ppo does not clip: they move the
+---entropy most. thresholds 0.8 and 1.2, "token_mean". The means are the batch's, so that
+---chunks do not add up to it. Metric: cov_tokens. Source: verl (arXiv 2505.22617).
+---
+---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
+---    >>   mask = tensor{1, 1, 0}, advantage = 2 }
+---    > (loss.clip_cov(d))
+---    -2.2000
+---    [float32]
+---@param data table
+---@param opts hud.ClipCovOptions?
+---@return tensor loss, table<string, number> metrics
+function M.clip_cov(data, opts) end
+
+---@class hud.KLCovOptions: hud.LossOptions
+---@field cov_ratio number? default 0.0002: the share of the loss tokens, at least one token
+---@field coef number? default 1
+
+---Per token -r*A, and + coef*|l - q| on the cov_ratio of the loss tokens with the greatest
+---covariance (A - mean A)*(l - mean l), "token_mean". The means are the batch's, so that
+---chunks do not add up to it. Metric: cov_tokens. Source: verl (arXiv 2505.22617).
+---
+---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
+---    >>   mask = tensor{1, 1, 0}, advantage = 2 }
+---    > (loss.kl_cov(d))
+---    -2.1590
+---    [float32]
+---@param data table
+---@param opts hud.KLCovOptions?
+---@return tensor loss, table<string, number> metrics
+function M.kl_cov(data, opts) end
+
+---@class hud.CHORDOptions: hud.PPOOptions
+---@field mu number? default 0.1: the weight of the expert's part
+---@field phi number? default 1: weigh the expert's tokens by p*(1 - p); 0: do not
+---@field expert boolean[]? which datums are an expert's; default: those whose extra has expert = true
+---@field expert_denominator number? denominator is for the policy's own part, this for the expert's
+
+---(1 - mu)*ppo on datums of the policy's own, and -mu*p*(1 - p)*l, the weight held
+---constant, on those of an expert, "token_mean" of each part by itself; thresholds 0.8 and
+---1.2. A schedule of mu is up to the script. Source: Trinity-RFT (arXiv 2508.11408).
+---
+---    > d = { logprobs = tensor{-1, -1}, sampling_logprobs = tensor{-1, -1}, mask = tensor{1, 1},
+---    >>   offsets = { 0, 1, 2 }, advantage = 1 }
+---    > (loss.chord(d, { expert = { false, true } }))
+---    -0.8767
+---    [float32]
+---@param data table
+---@param opts hud.CHORDOptions?
+---@return tensor loss, table<string, number> metrics
+function M.chord(data, opts) end
+
+---@class hud.EchoOptions: hud.LossOptions
+---@field alpha number? default 0.1
+---@field observation_mask (number[]|tensor)? the weight of each position as an observation; default: each datum's extra.observation_mask, or else the positions that the mask leaves out behind the first loss token
+
+---Per observation token -alpha*l, "token_mean" over these: to be added to a policy loss, so
+---that the policy also learns what its actions lead to. Advantages and the mask are not
+---used. Source: prime-rl.
+---
+---    > d = { logprobs = tensor{-1, -2, -4}, sampling_logprobs = tensor{-1, -1, -1}, mask = tensor{0, 1, 0} }
+---    > (loss.echo(d))
+---    0.4000
+---    [float32]
+---@param data table
+---@param opts hud.EchoOptions?
+---@return tensor loss, table<string, number> metrics
+function M.echo(data, opts) end
 
 return M

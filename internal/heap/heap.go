@@ -18,7 +18,7 @@ import (
 
 const (
 	// floor is the heap size in bytes below which nothing is collected.
-	floor = 96 << 20
+	floor = 64 << 20
 	// minimum is what Go takes a smaller heap for.
 	minimum = 4 << 20
 	// first is the percent until the first collection: Go then begins it at 32 MB.

@@ -14,12 +14,12 @@ func TestPercent(t *testing.T) {
 		live, scan, roots uint64
 		want              int
 	}{
-		{12 * mb, 4 * mb, 0, 700},      // 84 MB to the floor
-		{1 * mb, 1 * mb, 1 * mb, 2375}, // 95 MB of it, in percent of 4 MB
-		{0, 0, 0, 2400},                // no division by nothing
-		{64 * mb, 64 * mb, 0, 50},      // half of it, as to the floor
-		{90 * mb, 90 * mb, 0, 50},      // no collection every few megabytes near the floor
-		{95 * mb, 1 * mb, 0, 12},       // nor where there is little to scan
+		{12 * mb, 4 * mb, 0, 437},      // 52 MB to the floor, rounded up to 35/8
+		{1 * mb, 1 * mb, 1 * mb, 1575}, // 63 MB of it, in percent of 4 MB
+		{0, 0, 0, 1600},                // no division by nothing
+		{64 * mb, 64 * mb, 0, 50},      // half of it
+		{60 * mb, 60 * mb, 0, 50},      // no collection every few megabytes near the floor
+		{63 * mb, 1 * mb, 0, 12},       // nor where there is little to scan
 		{400 * mb, 8 * mb, 0, 12},      // weights
 		{400 * mb, 400 * mb, 0, 50},    // tables
 		{4096 * mb, 1024 * mb, 0, 12},  // a quarter of it tables

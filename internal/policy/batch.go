@@ -83,22 +83,23 @@ const smallModel = 1 << 22
 // smallRows is what a lane should at least get before a batch is split.
 const smallRows = 48
 
+// chunkRows is about how many rows a chunk holds: enough to keep the matrix
+// products busy, few enough for its activations to stay near the caches.
+const chunkRows = 256
+
 // lanes is how many chunks are in work at once, each with a gradient of its
-// own, and chunkRows about how many rows a chunk holds: enough to keep the
-// matrix products busy, few enough for its activations to stay near the caches,
-// or, where the weights do not, to read these seldom. Both depend on the shape
-// alone, so that sums do not depend on the machine.
-func (c Config) lanes() (lanes, chunkRows int) {
+// own. It depends on the shape alone, so that sums do not depend on the machine.
+func (c Config) lanes() int {
 	if c.NumParams() <= smallModel {
-		return 4, 256
+		return 4
 	}
-	return 2, 512
+	return 2
 }
 
 // plan cuts a batch into chunks [lo, hi) of datums of similar cost: the rows
 // that a datum does not share with its predecessor. It depends on the tokens
 // alone.
-func (b *Batch) plan(lanes, rows int) [][2]int {
+func (b *Batch) plan(lanes int) [][2]int {
 	cost := make([]int, b.Len())
 	total := 0
 	for d := range cost {
@@ -110,7 +111,7 @@ func (b *Batch) plan(lanes, rows int) [][2]int {
 		cost[d] = max(hi-lo-shared, 1)
 		total += cost[d]
 	}
-	n := (total + lanes*rows - 1) / (lanes * rows) * lanes
+	n := (total + lanes*chunkRows - 1) / (lanes * chunkRows) * lanes
 	n = max(min(n, total/smallRows), 1)
 	var chunks [][2]int
 	sum, start := 0, 0

@@ -40,8 +40,8 @@ func (m *Model) Logprobs(ctx context.Context, b *Batch, out []float32) error {
 // out are incomplete.
 func (m *Model) Accumulate(ctx context.Context, b *Batch, coef func(d int, logprobs, dlogprobs []float32), out, grad []float32) error {
 	m.prepare()
-	lanes, rows := m.Config.lanes()
-	chunks := b.plan(lanes, rows)
+	lanes := m.Config.lanes()
+	chunks := b.plan(lanes)
 	shares := make([]*[]float32, lanes-1) // gradients of lanes 1 and up
 	kernel.Parallel(min(lanes, len(chunks)), func(i int) {
 		w := lanePool.Get().(*lane)

@@ -74,12 +74,13 @@ func float32At(b []byte, i int) (f float32, next int, ok bool) {
 			x = binary.LittleEndian.Uint64(b[i:]) ^ 0x3030303030303030
 			stop = (x + 0x7676767676767676 | x) & 0x8080808080808080
 		}
-		if n := bits.TrailingZeros64(stop) / 8 & 7; n > 0 {
+		if stop&0x80 == 0 {
+			n := uint(bits.TrailingZeros64(stop)) / 8 & 7
 			if m > room[n] {
 				return 0, 0, false
 			}
-			m = m*wholeTens[n] + eight(x<<(64-8*n))
-			i += n
+			m = m*wholeTens[n] + eight(x<<(64-8*n&63))
+			i += int(n)
 		}
 		if i == first {
 			return 0, 0, false

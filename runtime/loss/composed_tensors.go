@@ -2,7 +2,6 @@ package loss
 
 import (
 	"math"
-	"slices"
 
 	"github.com/hudrl/hudrl/runtime/tensor"
 )
@@ -37,22 +36,14 @@ var excluded = tensor.Scalar(-1e30).ReadOnly()
 // topMask is 1 for the k largest of each row, equals by their number.
 func topMask(z *tensor.Tensor, k int) *tensor.Tensor {
 	n, vocab := z.Shape()[0], z.Shape()[1]
-	data, out, order := z.Data(), make([]float32, n*vocab), make([]int, vocab)
+	data, out, row := z.Data(), make([]float32, n*vocab), make([]float64, vocab)
+	var top []int
 	for i := range n {
-		row := data[i*vocab : (i+1)*vocab]
-		for v := range order {
-			order[v] = v
+		for v := range row {
+			row[v] = float64(data[i*vocab+v])
 		}
-		slices.SortStableFunc(order, func(a, b int) int {
-			switch {
-			case row[a] > row[b]:
-				return -1
-			case row[a] < row[b]:
-				return 1
-			}
-			return 0
-		})
-		for _, v := range order[:min(k, vocab)] {
+		top = largest(top[:0], row, min(k, vocab))
+		for _, v := range top {
 			out[i*vocab+v] = 1
 		}
 	}

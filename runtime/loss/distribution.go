@@ -34,8 +34,8 @@ type Distributions struct {
 type row struct {
 	at    int       // the position
 	lse   float64   // log Σ exp(z/T)
-	lp    []float64 // log p of the policy
-	lq    []float64 // log q of the teacher; nil without one
+	p, lp []float64 // of the policy, and their logarithms
+	q, lq []float64 // of the teacher; nil without one
 	grad  []float64 // the result's derivatives with respect to lp, as if these were free
 	zgrad bool      // grad holds those with respect to z instead
 	stat  float64   // what is reported, NaN for the value
@@ -177,9 +177,9 @@ func matrix(op, name string, t *tensor.Tensor) (n, v int, err error) {
 	return t.Shape()[0], t.Shape()[1], nil
 }
 
-// logSoftmax fills out with the log-probabilities of z/temperature and returns
-// log Σ exp.
-func logSoftmax(op, name string, at int, z []float32, temperature float64, out []float64) (float64, error) {
+// logSoftmax fills p and out with the probabilities of z/temperature and their
+// logarithms, and returns log Σ exp.
+func logSoftmax(op, name string, at int, z []float32, temperature float64, p, out []float64) (float64, error) {
 	top := math.Inf(-1)
 	for v, x := range z {
 		if x := float64(x); !(x <= math.MaxFloat64) {
@@ -193,11 +193,13 @@ func logSoftmax(op, name string, at int, z []float32, temperature float64, out [
 	sum := 0.0
 	for v, x := range z {
 		out[v] = (float64(x) - top) / temperature
-		sum += math.Exp(out[v])
+		p[v] = math.Exp(out[v])
+		sum += p[v]
 	}
 	rest := math.Log(sum)
 	for v := range out {
 		out[v] -= rest
+		p[v] /= sum
 	}
 	return top/temperature + rest, nil
 }
@@ -231,9 +233,9 @@ func (t *DistributionLoss) Loss(x Distributions, s Settings) (*tensor.Tensor, ma
 	var first error // of the first position
 	failed := n
 	kernel.Parallel((n+rowsPerPart-1)/rowsPerPart, func(part int) {
-		r := row{lp: make([]float64, vocab), grad: make([]float64, vocab)}
+		r := row{p: make([]float64, vocab), lp: make([]float64, vocab), grad: make([]float64, vocab)}
 		if teacher != nil {
-			r.lq = make([]float64, vocab)
+			r.q, r.lq = make([]float64, vocab), make([]float64, vocab)
 		}
 		for i := part * rowsPerPart; i < min(n, (part+1)*rowsPerPart); i++ {
 			if scale[i] == 0 {
@@ -295,11 +297,11 @@ func (t *DistributionLoss) eval(r *row, i int, temperature float64, logits, teac
 	vocab := len(r.lp)
 	r.at, r.stat = i, math.NaN()
 	clear(r.grad)
-	if r.lse, err = logSoftmax(t.name, "logits", i, logits[i*vocab:(i+1)*vocab], temperature, r.lp); err != nil {
+	if r.lse, err = logSoftmax(t.name, "logits", i, logits[i*vocab:(i+1)*vocab], temperature, r.p, r.lp); err != nil {
 		return 0, err
 	}
 	if teacher != nil {
-		if _, err = logSoftmax(t.name, "teacher", i, teacher[i*vocab:(i+1)*vocab], temperature, r.lq); err != nil {
+		if _, err = logSoftmax(t.name, "teacher", i, teacher[i*vocab:(i+1)*vocab], temperature, r.q, r.lq); err != nil {
 			return 0, err
 		}
 	}
@@ -320,7 +322,7 @@ func (r *row) intoLogits(scale float64, out []float32) {
 		sum += g
 	}
 	for v, g := range r.grad {
-		out[v] = float32(scale * (g - math.Exp(r.lp[v])*sum))
+		out[v] = float32(scale * (g - r.p[v]*sum))
 	}
 }
 

@@ -19,15 +19,12 @@ func (x *row) infinite(op, has, excludes string, v int) error {
 // klTo is KL(p‖q) of the policy from the teacher, its derivatives times w;
 // p = 0 adds 0.
 func (x *row) klTo(op string, w float64) (value float64, err error) {
-	for v, lp := range x.lp {
-		if math.IsInf(lp, -1) {
+	for v, p := range x.p {
+		if p == 0 {
 			continue
 		}
-		p, d := math.Exp(lp), lp-x.lq[v]
+		d := x.lp[v] - x.lq[v]
 		if math.IsInf(d, 1) {
-			if p == 0 {
-				continue
-			}
 			return 0, x.infinite(op, "student", "teacher", v)
 		}
 		value += p * d
@@ -38,15 +35,12 @@ func (x *row) klTo(op string, w float64) (value float64, err error) {
 
 // klFrom is KL(q‖p) of the teacher from the policy, its derivatives times w.
 func (x *row) klFrom(op string, w float64) (value float64, err error) {
-	for v, lq := range x.lq {
-		if math.IsInf(lq, -1) {
+	for v, q := range x.q {
+		if q == 0 {
 			continue
 		}
-		q, d := math.Exp(lq), lq-x.lp[v]
+		d := x.lq[v] - x.lp[v]
 		if math.IsInf(d, 1) {
-			if q == 0 {
-				continue
-			}
 			return 0, x.infinite(op, "teacher", "student", v)
 		}
 		value += q * d
@@ -64,20 +58,19 @@ func (x *row) jsd(op string, beta float64) (value float64, err error) {
 	case 1:
 		return x.klTo(op, 1)
 	}
-	logB, logA := math.Log(beta), math.Log1p(-beta)
-	for v, lp := range x.lp {
-		a, b := lp+logA, x.lq[v]+logB
-		top := max(a, b)
-		if math.IsInf(top, -1) {
+	for v, p := range x.p {
+		q := x.q[v]
+		m := beta*q + (1-beta)*p
+		if m == 0 {
 			continue
 		}
-		lm := top + math.Log1p(math.Exp(min(a, b)-top))
-		if !math.IsInf(b, -1) {
-			value += beta * math.Exp(x.lq[v]) * (x.lq[v] - lm)
+		lm := math.Log(m)
+		if q > 0 {
+			value += beta * q * (x.lq[v] - lm)
 		}
-		if !math.IsInf(a, -1) {
+		if p > 0 {
 			// What m changes adds up to nothing beside this.
-			g := (1 - beta) * math.Exp(lp) * (lp - lm)
+			g := (1 - beta) * p * (x.lp[v] - lm)
 			value += g
 			x.grad[v] += g
 		}
@@ -93,22 +86,8 @@ const maxTail = -1e-7
 // were no others.
 func (x *row) topk(op string, k int, alpha float64, tail bool) (value float64, err error) {
 	k = min(k, len(x.lp))
-	if len(x.order) != len(x.lp) {
-		x.order = make([]int, len(x.lp))
-	}
-	for v := range x.order {
-		x.order[v] = v
-	}
-	slices.SortFunc(x.order, func(i, j int) int {
-		switch {
-		case x.lp[i] > x.lp[j]:
-			return -1
-		case x.lp[i] < x.lp[j]:
-			return 1
-		}
-		return i - j
-	})
-	top := x.order[:k]
+	x.order = largest(x.order[:0], x.lp, k)
+	top := x.order
 	cut := row{at: x.at, lp: make([]float64, k, k+1), lq: make([]float64, k, k+1)}
 	for j, v := range top {
 		cut.lp[j], cut.lq[j] = x.lp[v], x.lq[v]
@@ -127,7 +106,7 @@ func (x *row) topk(op string, k int, alpha float64, tail bool) (value float64, e
 			cut.lq[j] -= massQ
 		}
 	}
-	cut.grad = make([]float64, len(cut.lp))
+	cut.p, cut.q, cut.grad = exps(cut.lp), exps(cut.lq), make([]float64, len(cut.lp))
 	if value, err = cut.jsd(op, alpha); err != nil {
 		return 0, err
 	}
@@ -143,11 +122,40 @@ func (x *row) topk(op string, k int, alpha float64, tail bool) (value float64, e
 	}
 	for j, v := range top {
 		x.grad[v] = cut.grad[j]
-		if !math.IsInf(x.lp[v], -1) {
+		if x.p[v] > 0 {
 			x.grad[v] += shared * math.Exp(x.lp[v]-massP)
 		}
 	}
 	return value, nil
+}
+
+// largest appends to top the positions of the k largest of x, from the largest
+// on, equals in their order.
+func largest(top []int, x []float64, k int) []int {
+	for v, l := range x {
+		if len(top) == k {
+			if !(l > x[top[k-1]]) {
+				continue
+			}
+			top = top[:k-1]
+		}
+		at, _ := slices.BinarySearchFunc(top, l, func(u int, l float64) int {
+			if x[u] >= l {
+				return -1
+			}
+			return 1
+		})
+		top = slices.Insert(top, at, v)
+	}
+	return top
+}
+
+func exps(x []float64) []float64 {
+	out := make([]float64, len(x))
+	for i, v := range x {
+		out[i] = math.Exp(v)
+	}
+	return out
 }
 
 // logSum is log Σ exp.
@@ -196,10 +204,10 @@ var distributionSpecs = map[string]distributionSpec{
 			coef := c[keyCoef]
 			return func(x *row) (float64, error) {
 				h := 0.0
-				for v, lp := range x.lp {
-					if p := math.Exp(lp); p > 0 {
-						h -= p * lp
-						x.grad[v] = coef * p * (lp + 1)
+				for v, p := range x.p {
+					if p > 0 {
+						h -= p * x.lp[v]
+						x.grad[v] = coef * p * (x.lp[v] + 1)
 					}
 				}
 				x.stat = h
@@ -215,8 +223,8 @@ var distributionSpecs = map[string]distributionSpec{
 			coef := c[keyCoef]
 			return func(x *row) (float64, error) {
 				x.zgrad, x.stat = true, x.lse
-				for v, lp := range x.lp {
-					x.grad[v] = 2 * coef * x.lse * math.Exp(lp)
+				for v, p := range x.p {
+					x.grad[v] = 2 * coef * x.lse * p
 				}
 				return coef * x.lse * x.lse, nil
 			}

@@ -11,11 +11,11 @@ import (
 // Entropies is the entropy of each position's distribution, in nats, of logits
 // [N, V]: what HighEntropyMask takes. 0 where mask is 0; nil is 1 everywhere.
 func Entropies(logits *tensor.Tensor, mask []float32) ([]float64, error) {
-	return perRow("entropies", logits, mask, func(lp []float64) float64 {
+	return perRow("entropies", logits, mask, func(p, lp []float64) float64 {
 		h := 0.0
-		for _, l := range lp {
-			if p := math.Exp(l); p > 0 {
-				h -= p * l
+		for v, p := range p {
+			if p > 0 {
+				h -= p * lp[v]
 			}
 		}
 		return h
@@ -25,17 +25,17 @@ func Entropies(logits *tensor.Tensor, mask []float32) ([]float64, error) {
 // SumSquares is Σ_v π_v² of each position's distribution, of logits [N, V]: what
 // OTB takes. 0 where mask is 0; nil is 1 everywhere.
 func SumSquares(logits *tensor.Tensor, mask []float32) ([]float64, error) {
-	return perRow("sum_pi_squared", logits, mask, func(lp []float64) float64 {
+	return perRow("sum_pi_squared", logits, mask, func(p, _ []float64) float64 {
 		sum := 0.0
-		for _, l := range lp {
-			sum += math.Exp(2 * l)
+		for _, p := range p {
+			sum += p * p
 		}
 		return sum
 	})
 }
 
-// perRow is f of each position's log-probabilities.
-func perRow(op string, logits *tensor.Tensor, mask []float32, f func(lp []float64) float64) ([]float64, error) {
+// perRow is f of each position's probabilities and their logarithms.
+func perRow(op string, logits *tensor.Tensor, mask []float32, f func(p, lp []float64) float64) ([]float64, error) {
 	n, vocab, err := matrix(op, "logits", logits)
 	if err != nil {
 		return nil, err
@@ -45,15 +45,15 @@ func perRow(op string, logits *tensor.Tensor, mask []float32, f func(lp []float6
 	}
 	out, errs, data := make([]float64, n), make([]error, (n+rowsPerPart-1)/rowsPerPart), logits.Data()
 	kernel.Parallel(len(errs), func(part int) {
-		lp := make([]float64, vocab)
+		p, lp := make([]float64, vocab), make([]float64, vocab)
 		for i := part * rowsPerPart; i < min(n, (part+1)*rowsPerPart); i++ {
 			if mask != nil && mask[i] == 0 {
 				continue
 			}
-			if _, errs[part] = logSoftmax(op, "logits", i, data[i*vocab:(i+1)*vocab], 1, lp); errs[part] != nil {
+			if _, errs[part] = logSoftmax(op, "logits", i, data[i*vocab:(i+1)*vocab], 1, p, lp); errs[part] != nil {
 				return
 			}
-			out[i] = f(lp)
+			out[i] = f(p, lp)
 		}
 	})
 	for _, err := range errs {
@@ -125,36 +125,23 @@ func Aux(logits *tensor.Tensor, mask []float32, k int, coef float64) (*tensor.Te
 	if err != nil {
 		return nil, nil, err
 	}
-	data, p := logits.Data(), make([]float64, n*experts)
-	share, mean, order := make([]float64, experts), make([]float64, experts), make([]int, experts)
+	data, p, lp := logits.Data(), make([]float64, n*experts), make([]float64, experts)
+	share, mean, order := make([]float64, experts), make([]float64, experts), make([]int, 0, k)
 	rows := 0.0
 	for i := range n {
 		if mask != nil && mask[i] == 0 {
 			continue
 		}
 		rows++
-		lp := p[i*experts : (i+1)*experts]
-		if _, err := logSoftmax(op, "logits", i, data[i*experts:(i+1)*experts], 1, lp); err != nil {
+		row := p[i*experts : (i+1)*experts]
+		if _, err := logSoftmax(op, "logits", i, data[i*experts:(i+1)*experts], 1, row, lp); err != nil {
 			return nil, nil, err
 		}
-		for e := range order {
-			order[e] = e
-		}
-		slices.SortStableFunc(order, func(a, b int) int {
-			switch {
-			case lp[a] > lp[b]:
-				return -1
-			case lp[a] < lp[b]:
-				return 1
-			}
-			return 0
-		})
-		for _, e := range order[:k] {
+		for _, e := range largest(order, lp, k) {
 			share[e]++
 		}
-		for e, l := range lp {
-			lp[e] = math.Exp(l)
-			mean[e] += lp[e]
+		for e, v := range row {
+			mean[e] += v
 		}
 	}
 	balance := 0.0

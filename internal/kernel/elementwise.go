@@ -1,17 +1,29 @@
 package kernel
 
-import "unsafe"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // The functions of this file that take a and b accept one value in place of a slice: it stands for as many as are
 // needed. Each result is the exact one rounded once, with every implementation.
 
 // advance is by how many bytes an operand of got values moves on for eight of want.
-func advance(fn, arg string, got, want int) uintptr {
-	if got == 1 && want != 1 {
-		return 0
+func advance(name string, got, want int) uintptr {
+	if got == want {
+		return 32
 	}
-	checkLen(fn, arg, got, want)
-	return 32
+	return standing(name, got, want)
+}
+
+// standing is what is rare of advance, apart so that the rest is inlined.
+//
+//go:noinline
+func standing(name string, got, want int) uintptr {
+	if got != 1 {
+		panic(fmt.Sprintf("kernel.%s has another length: got %d, want %d", name, got, want))
+	}
+	return 0
 }
 
 // step is by how many elements an operand moves on for one of n.
@@ -24,7 +36,7 @@ func step[F Float](x []F, n int) int {
 
 // AddTo is dst[i] = a[i] + b[i].
 func AddTo(dst, a, b []float32) {
-	sa, sb := advance("AddTo", "a", len(a), len(dst)), advance("AddTo", "b", len(b), len(dst))
+	sa, sb := advance("AddTo: a", len(a), len(dst)), advance("AddTo: b", len(b), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
@@ -44,7 +56,7 @@ func AddRef[F Float](dst, a, b []F) {
 
 // SubTo is dst[i] = a[i] - b[i].
 func SubTo(dst, a, b []float32) {
-	sa, sb := advance("SubTo", "a", len(a), len(dst)), advance("SubTo", "b", len(b), len(dst))
+	sa, sb := advance("SubTo: a", len(a), len(dst)), advance("SubTo: b", len(b), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
@@ -64,7 +76,7 @@ func SubRef[F Float](dst, a, b []F) {
 
 // MulTo is dst[i] = a[i]·b[i].
 func MulTo(dst, a, b []float32) {
-	sa, sb := advance("MulTo", "a", len(a), len(dst)), advance("MulTo", "b", len(b), len(dst))
+	sa, sb := advance("MulTo: a", len(a), len(dst)), advance("MulTo: b", len(b), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
@@ -84,7 +96,7 @@ func MulRef[F Float](dst, a, b []F) {
 
 // DivTo is dst[i] = a[i] / b[i].
 func DivTo(dst, a, b []float32) {
-	sa, sb := advance("DivTo", "a", len(a), len(dst)), advance("DivTo", "b", len(b), len(dst))
+	sa, sb := advance("DivTo: a", len(a), len(dst)), advance("DivTo: b", len(b), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
@@ -104,7 +116,7 @@ func DivRef[F Float](dst, a, b []F) {
 
 // MinimumTo is dst[i] = the smaller of a[i] and b[i], NaN if either is.
 func MinimumTo(dst, a, b []float32) {
-	sa, sb := advance("MinimumTo", "a", len(a), len(dst)), advance("MinimumTo", "b", len(b), len(dst))
+	sa, sb := advance("MinimumTo: a", len(a), len(dst)), advance("MinimumTo: b", len(b), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
@@ -124,7 +136,7 @@ func MinimumRef[F Float](dst, a, b []F) {
 
 // MaximumTo is dst[i] = the larger of a[i] and b[i], NaN if either is.
 func MaximumTo(dst, a, b []float32) {
-	sa, sb := advance("MaximumTo", "a", len(a), len(dst)), advance("MaximumTo", "b", len(b), len(dst))
+	sa, sb := advance("MaximumTo: a", len(a), len(dst)), advance("MaximumTo: b", len(b), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
@@ -144,7 +156,7 @@ func MaximumRef[F Float](dst, a, b []F) {
 
 // EqTo is dst[i] = 1 where a[i] = b[i], else 0.
 func EqTo(dst, a, b []float32) {
-	sa, sb := advance("EqTo", "a", len(a), len(dst)), advance("EqTo", "b", len(b), len(dst))
+	sa, sb := advance("EqTo: a", len(a), len(dst)), advance("EqTo: b", len(b), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
@@ -164,7 +176,7 @@ func EqRef[F Float](dst, a, b []F) {
 
 // NeTo is dst[i] = 1 where a[i] ≠ b[i], else 0.
 func NeTo(dst, a, b []float32) {
-	sa, sb := advance("NeTo", "a", len(a), len(dst)), advance("NeTo", "b", len(b), len(dst))
+	sa, sb := advance("NeTo: a", len(a), len(dst)), advance("NeTo: b", len(b), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
@@ -184,7 +196,7 @@ func NeRef[F Float](dst, a, b []F) {
 
 // LtTo is dst[i] = 1 where a[i] < b[i], else 0.
 func LtTo(dst, a, b []float32) {
-	sa, sb := advance("LtTo", "a", len(a), len(dst)), advance("LtTo", "b", len(b), len(dst))
+	sa, sb := advance("LtTo: a", len(a), len(dst)), advance("LtTo: b", len(b), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
@@ -204,7 +216,7 @@ func LtRef[F Float](dst, a, b []F) {
 
 // LeTo is dst[i] = 1 where a[i] ≤ b[i], else 0.
 func LeTo(dst, a, b []float32) {
-	sa, sb := advance("LeTo", "a", len(a), len(dst)), advance("LeTo", "b", len(b), len(dst))
+	sa, sb := advance("LeTo: a", len(a), len(dst)), advance("LeTo: b", len(b), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
@@ -224,7 +236,7 @@ func LeRef[F Float](dst, a, b []F) {
 
 // AndTo is dst[i] = 1 where neither a[i] nor b[i] is 0, else 0.
 func AndTo(dst, a, b []float32) {
-	sa, sb := advance("AndTo", "a", len(a), len(dst)), advance("AndTo", "b", len(b), len(dst))
+	sa, sb := advance("AndTo: a", len(a), len(dst)), advance("AndTo: b", len(b), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
@@ -244,7 +256,7 @@ func AndRef[F Float](dst, a, b []F) {
 
 // OrTo is dst[i] = 1 where a[i] or b[i] is not 0, else 0.
 func OrTo(dst, a, b []float32) {
-	sa, sb := advance("OrTo", "a", len(a), len(dst)), advance("OrTo", "b", len(b), len(dst))
+	sa, sb := advance("OrTo: a", len(a), len(dst)), advance("OrTo: b", len(b), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:

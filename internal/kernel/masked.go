@@ -7,7 +7,7 @@ import "unsafe"
 
 // MulAdd is dst[i] += g[i]·x[i] where g[i] is not 0, the product rounded first.
 func MulAdd(dst, g, x []float32) {
-	sg, sx := advance("MulAdd", "g", len(g), len(dst)), advance("MulAdd", "x", len(x), len(dst))
+	sg, sx := advance("MulAdd: g", len(g), len(dst)), advance("MulAdd: x", len(x), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
@@ -30,7 +30,7 @@ func MulAddRef[F Float](dst, g, x []F) {
 
 // DivAdd is dst[i] += g[i] / x[i] where g[i] is not 0.
 func DivAdd(dst, g, x []float32) {
-	sg, sx := advance("DivAdd", "g", len(g), len(dst)), advance("DivAdd", "x", len(x), len(dst))
+	sg, sx := advance("DivAdd: g", len(g), len(dst)), advance("DivAdd: x", len(x), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
@@ -53,7 +53,7 @@ func DivAddRef[F Float](dst, g, x []F) {
 
 // AddIf is dst[i] += g[i] where x[i] is not 0.
 func AddIf(dst, g, x []float32) {
-	sg, sx := advance("AddIf", "g", len(g), len(dst)), advance("AddIf", "x", len(x), len(dst))
+	sg, sx := advance("AddIf: g", len(g), len(dst)), advance("AddIf: x", len(x), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
@@ -76,7 +76,7 @@ func AddIfRef[F Float](dst, g, x []F) {
 
 // AddUnless is dst[i] += g[i] where x[i] is 0.
 func AddUnless(dst, g, x []float32) {
-	sg, sx := advance("AddUnless", "g", len(g), len(dst)), advance("AddUnless", "x", len(x), len(dst))
+	sg, sx := advance("AddUnless: g", len(g), len(dst)), advance("AddUnless: x", len(x), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
@@ -99,7 +99,7 @@ func AddUnlessRef[F Float](dst, g, x []F) {
 
 // AddSigned is dst[i] += g[i] where x[i] is above 0, dst[i] -= g[i] where it is below.
 func AddSigned(dst, g, x []float32) {
-	sg, sx := advance("AddSigned", "g", len(g), len(dst)), advance("AddSigned", "x", len(x), len(dst))
+	sg, sx := advance("AddSigned: g", len(g), len(dst)), advance("AddSigned: x", len(x), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
@@ -125,7 +125,7 @@ func AddSignedRef[F Float](dst, g, x []F) {
 
 // AddWithin is dst[i] += g[i] where lo ≤ x[i] ≤ hi.
 func AddWithin(dst, g, x []float32, lo, hi float32) {
-	sg, sx := advance("AddWithin", "g", len(g), len(dst)), advance("AddWithin", "x", len(x), len(dst))
+	sg, sx := advance("AddWithin: g", len(g), len(dst)), advance("AddWithin: x", len(x), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
@@ -149,8 +149,8 @@ func AddWithinRef[F Float](dst, g, x []F, lo, hi F) {
 // MinimumBack is the gradient of [MinimumTo] with respect to a, or to b with both changed over: dst[i] += g[i] where
 // a[i] < b[i], and half of it where they are equal. Each of the three may be one value.
 func MinimumBack(dst, g, a, b []float32) {
-	sg := advance("MinimumBack", "g", len(g), len(dst))
-	sa, sb := advance("MinimumBack", "a", len(a), len(dst)), advance("MinimumBack", "b", len(b), len(dst))
+	sg := advance("MinimumBack: g", len(g), len(dst))
+	sa, sb := advance("MinimumBack: a", len(a), len(dst)), advance("MinimumBack: b", len(b), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
@@ -176,8 +176,8 @@ func MinimumBackRef[F Float](dst, g, a, b []F) {
 // MaximumBack is the gradient of [MaximumTo] with respect to a, or to b with both changed over: dst[i] += g[i] where
 // a[i] > b[i], and half of it where they are equal. Each of the three may be one value.
 func MaximumBack(dst, g, a, b []float32) {
-	sg := advance("MaximumBack", "g", len(g), len(dst))
-	sa, sb := advance("MaximumBack", "a", len(a), len(dst)), advance("MaximumBack", "b", len(b), len(dst))
+	sg := advance("MaximumBack: g", len(g), len(dst))
+	sa, sb := advance("MaximumBack: a", len(a), len(dst)), advance("MaximumBack: b", len(b), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
@@ -192,8 +192,8 @@ func MaximumBackRef[F Float](dst, g, a, b []F) { MinimumBackRef(dst, g, b, a) }
 
 // SelectTo is dst[i] = a[i] where mask[i] is not 0, else b[i]. Each of the three may be one value.
 func SelectTo(dst, mask, a, b []float32) {
-	sm := advance("SelectTo", "mask", len(mask), len(dst))
-	sa, sb := advance("SelectTo", "a", len(a), len(dst)), advance("SelectTo", "b", len(b), len(dst))
+	sm := advance("SelectTo: mask", len(mask), len(dst))
+	sa, sb := advance("SelectTo: a", len(a), len(dst)), advance("SelectTo: b", len(b), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:

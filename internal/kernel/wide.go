@@ -13,7 +13,7 @@ var unit = [1]float32{1}
 
 // PowTo is dst[i] = a[i] to the power of b[i], within 0.51 ulp, with the special cases of [math.Pow].
 func PowTo(dst, a, b []float32) {
-	sa, sb := advance("PowTo", "a", len(a), len(dst)), advance("PowTo", "b", len(b), len(dst))
+	sa, sb := advance("PowTo: a", len(a), len(dst)), advance("PowTo: b", len(b), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:
@@ -34,8 +34,8 @@ func PowRef[F Float](dst, a, b []F) {
 
 // DivBack is the gradient of a[i]/b[i] with respect to b: dst[i] -= g[i]·a[i]/b[i]² where g[i] is not 0.
 func DivBack(dst, g, a, b []float32) {
-	sg := advance("DivBack", "g", len(g), len(dst))
-	sa, sb := advance("DivBack", "a", len(a), len(dst)), advance("DivBack", "b", len(b), len(dst))
+	sg := advance("DivBack: g", len(g), len(dst))
+	sa, sb := advance("DivBack: a", len(a), len(dst)), advance("DivBack: b", len(b), len(dst))
 	switch {
 	case len(dst) == 0:
 	case active >= levelAVX2:

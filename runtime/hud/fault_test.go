@@ -105,23 +105,9 @@ var operations = []struct {
 		id := r.step()
 		return func(ctx context.Context) error { return r.remote.SetHead(ctx, r.model.ID, id) }
 	}},
-	{call: "fork", way: patiently, prepare: func(r *rig) func(context.Context) error {
-		// A service finds a fork that is sent again, as this one does not.
-		n := 0
-		r.fake.Before = func(op string, _ any) error {
-			if n++; op == "fork" && n > 1 {
-				return &hud.Error{Code: hud.CodeConflict, Detail: "forked already"}
-			}
-			return nil
-		}
-		return func(ctx context.Context) error {
-			_, err := r.remote.Fork(ctx, r.model.ID, "a fork")
-			var e *hud.Error
-			if errors.As(err, &e) && e.Code == hud.CodeConflict && e.Detail == "forked already" {
-				return nil
-			}
-			return err
-		}
+	{call: "fork", way: patiently, run: func(r *rig, ctx context.Context) error {
+		_, err := r.remote.Fork(ctx, r.model.ID, "a fork")
+		return err
 	}},
 	{call: "forward-backward", way: once, run: func(r *rig, ctx context.Context) error {
 		_, err := r.remote.ForwardBackward(ctx, r.model.ID, &hud.ForwardBackwardRequest{Inputs: inputs(), RewardScale: 1})

@@ -1,7 +1,9 @@
 package serve
 
 import (
+	"maps"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/hudrl/hudrl/internal/httpjson"
@@ -61,11 +63,51 @@ func (h *handler) fork(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	m, err := h.svc.Fork(lasting(r), source, name)
+	m, err := h.forks.once(source, name, func() (hud.Model, error) { return h.svc.Fork(lasting(r), source, name) })
 	if err != nil {
 		return err
 	}
 	return answer(w, http.StatusOK, modelOf(m))
+}
+
+// forks remembers the forks made lately. A client that lost the answer asks
+// again, and should find the model it made and not get another.
+type forks struct {
+	mu   sync.Mutex
+	made map[[2]string]madeFork // by source and name
+}
+
+type madeFork struct {
+	hud.Model
+	at time.Time
+}
+
+// lately is longer than a client goes on trying.
+const lately = time.Minute
+
+// once makes a fork unless the same was made lately and nobody has named it
+// since.
+func (f *forks) once(source, name string, fork func() (hud.Model, error)) (hud.Model, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	key := [2]string{source, name}
+	if made, ok := f.made[key]; ok && time.Since(made.at) < lately {
+		return made.Model, nil
+	}
+	m, err := fork()
+	if err != nil {
+		return m, err
+	}
+	maps.DeleteFunc(f.made, func(_ [2]string, made madeFork) bool { return time.Since(made.at) >= lately })
+	f.made[key] = madeFork{m, time.Now()}
+	return m, nil
+}
+
+// named forgets a fork that somebody knows.
+func (f *forks) named(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	maps.DeleteFunc(f.made, func(_ [2]string, made madeFork) bool { return made.ID == id })
 }
 
 // checkpointJSON has the protocol's members, null where the service does not

@@ -49,6 +49,8 @@ type handler struct {
 	opts Options
 	key  [sha256.Size]byte
 	mux  *http.ServeMux
+
+	forks forks
 }
 
 // Handler serves svc.
@@ -60,6 +62,7 @@ func Handler(svc hud.Service, o Options) http.Handler {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	h := &handler{svc: svc, opts: o, key: sha256.Sum256([]byte(o.APIKey)), mux: http.NewServeMux()}
+	h.forks.made = map[[2]string]madeFork{}
 	for pattern, f := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"GET /v2/models":                                 h.models,
 		"GET /v2/models/resolve":                         h.resolve,
@@ -78,6 +81,9 @@ func Handler(svc hud.Service, o Options) http.Handler {
 		"POST /v1/models/{model}/train/forward-backward": h.forwardBackward,
 	} {
 		h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if id := r.PathValue("model"); id != "" {
+				h.forks.named(id)
+			}
 			if err := f(w, r); err != nil {
 				h.fail(w, err)
 			}

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/hudrl/hudrl/runtime/hud"
 	"github.com/hudrl/hudrl/runtime/hud/hudtest"
@@ -352,6 +354,40 @@ type gone struct{}
 func (gone) Header() http.Header       { return http.Header{} }
 func (gone) WriteHeader(int)           {}
 func (gone) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+// A fork whose answer was lost is found when it is asked for again, until
+// somebody uses it.
+func TestForksThatAreAskedForAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, serve.Options{})
+		fork := func(name string) string {
+			t.Helper()
+			w := d.send("POST", "/v2/models/fork", fmt.Sprintf(`{"source_model_id":%q,"name":%q}`, d.model, name))
+			var m hud.Model
+			if json.Unmarshal(w.Body.Bytes(), &m) != nil || m.ID == "" {
+				return w.Body.String()
+			}
+			return m.ID
+		}
+		const taken = "is taken" // the fake makes one of each name
+		first := fork("a")
+		if again := fork("a"); again != first || d.fake.Count("fork") != 1 {
+			t.Errorf("got %s after %s, want the same", again, first)
+		}
+		if other := fork("b"); other == first {
+			t.Errorf("another name gave the same model")
+		}
+		d.send("GET", "/v2/models/"+first+"/checkpoints", "")
+		if again := fork("a"); !strings.Contains(again, taken) {
+			t.Errorf("got %s for a fork that is in use, want a new one asked for", again)
+		}
+		time.Sleep(time.Hour)
+		if again := fork("b"); !strings.Contains(again, taken) {
+			t.Errorf("got %s an hour later, want a new one asked for", again)
+		}
+	})
+}
 
 // A service that keeps no traces says so.
 func TestNoTraces(t *testing.T) {

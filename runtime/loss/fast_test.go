@@ -99,3 +99,42 @@ func TestFast(t *testing.T) {
 		}
 	}
 }
+
+// FuzzFast holds the kernels against float64 for one token beside an ordinary
+// one, whatever its logprobs, weight and advantage are.
+func FuzzFast(f *testing.F) {
+	f.Add(uint8(0), float32(-1), float32(-1.5), float32(-2), float32(1), 1.0)
+	f.Add(uint8(7), float32(-1), float32(-21), float32(0), float32(0.5), -2.5)
+	f.Add(uint8(20), float32(-3e-8), float32(-19.9), float32(-40), float32(2), 1e3)
+	f.Add(uint8(33), float32(math.Inf(-1)), float32(0), float32(math.NaN()), float32(0), 0.0)
+	names := loss.Names()
+	f.Fuzz(func(t *testing.T, which uint8, l, q, ref, weight float32, a float64) {
+		name := names[int(which)%len(names)]
+		loss, err := loss.New(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if math.Abs(float64(l)) > 1e4 || math.Abs(float64(ref)) > 1e4 || math.Abs(float64(weight)) > 1e3 || math.Abs(a) > 1e3 {
+			return // beyond what a float32 term holds to 1e-6
+		}
+		s := spanOf1(l, q, ref, weight, a)
+		fast, exact := make([]float32, 2), make([]float32, 2)
+		got, want := loss.EvalSpan(s, fast), loss.EvalExact(s, exact)
+		// Terms that cancel are as exact as the largest.
+		scale := math.Max(1, math.Abs(float64(weight))) * math.Max(1, math.Abs(a)) * math.Max(1, math.Abs(float64(l))) * math.Max(1, math.Abs(float64(ref)))
+		if d := float64(l) - float64(q); d > 0 && d < 89 {
+			scale *= math.Exp(min(d, 89))
+		}
+		near := func(x, y float64) bool {
+			return x == y || math.IsNaN(x) && math.IsNaN(y) || math.Abs(x-y) <= 4e-6*scale
+		}
+		if !near(got.Loss, want.Loss) || !near(float64(fast[0]), float64(exact[0])) || !near(float64(fast[1]), float64(exact[1])) {
+			t.Errorf("%s, ℓ %v, q %v, reference %v, weight %v, A %v: got %v, %v, want %v, %v", name, l, q, ref, weight, a, got.Loss, fast, want.Loss, exact)
+		}
+	})
+}
+
+func spanOf1(l, q, ref, weight float32, a float64) *loss.Span {
+	return &loss.Span{Logprobs: []float32{l, -1}, Sampling: []float32{q, -1.25}, Reference: []float32{ref, -1.5}, Mask: []float32{1, 1},
+		Weight: []float32{weight, 1}, Advantage: a, Reward: a}
+}

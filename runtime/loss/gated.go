@@ -81,6 +81,7 @@ func gatedSum(t *tile, klTau float64) {
 
 // moved is dst = p − μ.
 func (t *tile) moved(dst []float32) {
+	t.unfit = t.unfit || kernel.Max(t.l) > 60 // no logprob, and its exponential no float32
 	kernel.ExpTo(dst, t.l)
 	t.only(t.w, t.p)
 	kernel.ExpTo(t.w, t.w)

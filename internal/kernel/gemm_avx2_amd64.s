@@ -55,6 +55,19 @@
 #define PUT5 PUT4; PUTROW(Y12, Y13)
 #define PUT6 PUT5; PUTROW(Y14, Y15)
 
+// PRE fetches a tile of C ahead: adding to it would otherwise wait for a slower cache at the end of every panel.
+#define PREROW \
+	PREFETCHT0 (CX);   \
+	PREFETCHT0 32(CX); \
+	ADDQ       R12, CX
+
+#define PRE1 PREROW
+#define PRE2 PRE1; PREROW
+#define PRE3 PRE2; PREROW
+#define PRE4 PRE3; PREROW
+#define PRE5 PRE4; PREROW
+#define PRE6 PRE5; PREROW
+
 #define LOAD \
 	MOVQ s+0(FP), DI;           \
 	MOVQ strip_rs(DI), R9;      \
@@ -65,8 +78,10 @@
 	MOVQ strip_ldc(DI), R12;    \
 	MOVQ strip_panels(DI), R15
 
-#define PANELS(zero, fma, add, put) \
+#define PANELS(pre, zero, fma, add, put) \
 panel: \
+	MOVQ  DX, CX;                \
+	pre;                        \
 	MOVQ  strip_a(DI), R8;      \
 	LEAQ  (R9)(R9*2), CX;       \
 	LEAQ  (R8)(CX*1), R13;      \
@@ -156,24 +171,24 @@ widestore:
 	VZEROUPPER
 	RET
 
-	PANELS(ZERO1, FMA1, ADD1, PUT1)
+	PANELS(PRE1, ZERO1, FMA1, ADD1, PUT1)
 
 TEXT ·strip2AVX2(SB), NOSPLIT, $0-8
 	LOAD
-	PANELS(ZERO2, FMA2, ADD2, PUT2)
+	PANELS(PRE2, ZERO2, FMA2, ADD2, PUT2)
 
 TEXT ·strip3AVX2(SB), NOSPLIT, $0-8
 	LOAD
-	PANELS(ZERO3, FMA3, ADD3, PUT3)
+	PANELS(PRE3, ZERO3, FMA3, ADD3, PUT3)
 
 TEXT ·strip4AVX2(SB), NOSPLIT, $0-8
 	LOAD
-	PANELS(ZERO4, FMA4, ADD4, PUT4)
+	PANELS(PRE4, ZERO4, FMA4, ADD4, PUT4)
 
 TEXT ·strip5AVX2(SB), NOSPLIT, $0-8
 	LOAD
-	PANELS(ZERO5, FMA5, ADD5, PUT5)
+	PANELS(PRE5, ZERO5, FMA5, ADD5, PUT5)
 
 TEXT ·strip6AVX2(SB), NOSPLIT, $0-8
 	LOAD
-	PANELS(ZERO6, FMA6, ADD6, PUT6)
+	PANELS(PRE6, ZERO6, FMA6, ADD6, PUT6)

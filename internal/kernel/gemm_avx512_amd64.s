@@ -82,6 +82,25 @@
 #define PUT11 PUT10; PUTROW(Z22, Z23)
 #define PUT12 PUT11; PUTROW(Z24, Z25)
 
+// PRE fetches a tile of C ahead: adding to it would otherwise wait for a slower cache at the end of every panel.
+#define PREROW \
+	PREFETCHT0 (CX);   \
+	PREFETCHT0 64(CX); \
+	ADDQ       R12, CX
+
+#define PRE1 PREROW
+#define PRE2 PRE1; PREROW
+#define PRE3 PRE2; PREROW
+#define PRE4 PRE3; PREROW
+#define PRE5 PRE4; PREROW
+#define PRE6 PRE5; PREROW
+#define PRE7 PRE6; PREROW
+#define PRE8 PRE7; PREROW
+#define PRE9 PRE8; PREROW
+#define PRE10 PRE9; PREROW
+#define PRE11 PRE10; PREROW
+#define PRE12 PRE11; PREROW
+
 // LOAD fetches what stays the same over the panels.
 #define LOAD \
 	MOVQ   s+0(FP), DI;             \
@@ -112,8 +131,10 @@
 	KMOVW CX, K2
 
 // PANELS computes a strip panel by panel.
-#define PANELS(zero, fma, add, put) \
+#define PANELS(pre, zero, fma, add, put) \
 panel: \
+	MOVQ  DX, CX;                \
+	pre;                        \
 	ROWPOINTERS;                \
 	MOVQ  SI, R14;              \
 	zero;                       \
@@ -254,7 +275,7 @@ threestore:
 	VZEROUPPER
 	RET
 
-	PANELS(ZERO1, FMA1, ADD1, PUT1)
+	PANELS(PRE1, ZERO1, FMA1, ADD1, PUT1)
 
 TEXT ·strip2AVX512(SB), NOSPLIT, $0-8
 	LOAD
@@ -419,44 +440,44 @@ threestore:
 	VZEROUPPER
 	RET
 
-	PANELS(ZERO2, FMA2, ADD2, PUT2)
+	PANELS(PRE2, ZERO2, FMA2, ADD2, PUT2)
 
 TEXT ·strip3AVX512(SB), NOSPLIT, $0-8
 	LOAD
-	PANELS(ZERO3, FMA3, ADD3, PUT3)
+	PANELS(PRE3, ZERO3, FMA3, ADD3, PUT3)
 
 TEXT ·strip4AVX512(SB), NOSPLIT, $0-8
 	LOAD
-	PANELS(ZERO4, FMA4, ADD4, PUT4)
+	PANELS(PRE4, ZERO4, FMA4, ADD4, PUT4)
 
 TEXT ·strip5AVX512(SB), NOSPLIT, $0-8
 	LOAD
-	PANELS(ZERO5, FMA5, ADD5, PUT5)
+	PANELS(PRE5, ZERO5, FMA5, ADD5, PUT5)
 
 TEXT ·strip6AVX512(SB), NOSPLIT, $0-8
 	LOAD
-	PANELS(ZERO6, FMA6, ADD6, PUT6)
+	PANELS(PRE6, ZERO6, FMA6, ADD6, PUT6)
 
 TEXT ·strip7AVX512(SB), NOSPLIT, $0-8
 	LOAD
-	PANELS(ZERO7, FMA7, ADD7, PUT7)
+	PANELS(PRE7, ZERO7, FMA7, ADD7, PUT7)
 
 TEXT ·strip8AVX512(SB), NOSPLIT, $0-8
 	LOAD
-	PANELS(ZERO8, FMA8, ADD8, PUT8)
+	PANELS(PRE8, ZERO8, FMA8, ADD8, PUT8)
 
 TEXT ·strip9AVX512(SB), NOSPLIT, $0-8
 	LOAD
-	PANELS(ZERO9, FMA9, ADD9, PUT9)
+	PANELS(PRE9, ZERO9, FMA9, ADD9, PUT9)
 
 TEXT ·strip10AVX512(SB), NOSPLIT, $0-8
 	LOAD
-	PANELS(ZERO10, FMA10, ADD10, PUT10)
+	PANELS(PRE10, ZERO10, FMA10, ADD10, PUT10)
 
 TEXT ·strip11AVX512(SB), NOSPLIT, $0-8
 	LOAD
-	PANELS(ZERO11, FMA11, ADD11, PUT11)
+	PANELS(PRE11, ZERO11, FMA11, ADD11, PUT11)
 
 TEXT ·strip12AVX512(SB), NOSPLIT, $0-8
 	LOAD
-	PANELS(ZERO12, FMA12, ADD12, PUT12)
+	PANELS(PRE12, ZERO12, FMA12, ADD12, PUT12)

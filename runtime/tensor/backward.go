@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/hudrl/hudrl/internal/kernel"
 )
 
 // A pass is one run of a graph backwards. Its buffers never leave it: what a
@@ -115,19 +117,9 @@ func (t *Tensor) backward(retain bool) error {
 	defer p.done()
 	for _, x := range p.leafs {
 		l := x.leaf
-		if l.grad == nil {
-			l.grad = l.acc
-		} else {
-			sum := l.grad.Add(l.acc)
-			if sum.err != nil {
-				p.discard()
-				return sum.err
-			}
-			l.acc = sum
+		if sum := l.acc.st.cur.data; l.grad != nil {
+			kernel.AddTo(sum, l.grad.st.cur.data, sum)
 		}
-	}
-	for _, x := range p.leafs {
-		l := x.leaf
 		l.grad, l.acc = l.acc, nil
 		l.touched = append(l.touched, l.reached...).merged()
 		l.reached = nil
@@ -377,7 +369,7 @@ func (p *pass) gradAt(t *Tensor) []float32 {
 	case t.leaf != nil:
 		l := t.leaf
 		if l.acc == nil {
-			acc, err := t.st.alloc.make("backward", t.shape, t.n)
+			acc, err := t.st.alloc.gradient("backward", t.shape, t.n)
 			if err != nil {
 				p.err = err
 				return nil

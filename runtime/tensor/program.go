@@ -181,7 +181,7 @@ func (p *program) cell(c *cell, off int) int32 {
 	}
 	l.swept++
 	if p.all || p.keeps && (l.op.dear || l.swept > maxSwept) {
-		in.dst = p.add(val{kind: inMemory, data: make([]float32, p.n), c: c})
+		in.dst = p.add(val{kind: inMemory, data: c.lot.memory(p.n), c: c})
 		p.outs = append(p.outs, in.dst)
 	} else {
 		in.dst = p.register()
@@ -198,7 +198,7 @@ const maxSwept = 3
 // store makes a late value of the program one that is kept.
 func (p *program) store(v int32, c *cell) {
 	if p.vals[v].kind == inRegister {
-		p.vals[v] = val{kind: inMemory, data: make([]float32, p.n), c: c}
+		p.vals[v] = val{kind: inMemory, data: c.lot.memory(p.n), c: c}
 		p.outs = append(p.outs, v)
 	}
 }

@@ -237,7 +237,7 @@ func (p *pass) unview(b *program, n *node, number, g int32) {
 func (p *pass) value(b *program, t *Tensor) int32 {
 	c := t.st.cur
 	if c.late != nil && c.late.n != t.n {
-		if _, err := t.st.full("backward"); err != nil {
+		if err := t.st.settled("backward"); err != nil {
 			p.err = err
 			return none
 		}

@@ -260,7 +260,7 @@ func (t *Tensor) expandLater(s *segments, shape []int, n int) *Tensor {
 			return t
 		}
 	}
-	if _, err := t.st.full(opExpand.name); err != nil {
+	if err := t.st.settled(opExpand.name); err != nil {
 		return failure(err)
 	}
 	a := t.st.alloc

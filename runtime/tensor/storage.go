@@ -79,12 +79,22 @@ type lateConstant struct {
 	s lateStorage
 }
 
-// full returns the values, computed if need be.
-func (s *storage) full(op string) ([]float32, error) {
+// settled computes the values if need be.
+func (s *storage) settled(op string) error {
 	if s.cur.late != nil {
-		if err := s.alloc.settle(op, s.cur); err != nil {
-			return nil, err
-		}
+		return s.alloc.settle(op, s.cur)
+	}
+	return nil
+}
+
+// full returns the values, computed if need be. Nobody knows how long the
+// caller keeps them, so their memory is never used again.
+func (s *storage) full(op string) ([]float32, error) {
+	if err := s.settled(op); err != nil {
+		return nil, err
+	}
+	if l := s.cur.lot; l != nil && l.tank != nil {
+		l.tank.shown.Store(true)
 	}
 	return s.cur.data, nil
 }
@@ -93,6 +103,9 @@ func (s *storage) full(op string) ([]float32, error) {
 func (c *cell) done(data []float32) {
 	l := c.late
 	c.data, c.late = data, nil
+	if c.lot != nil && c.lot.tank != nil {
+		c.lot.tank.buf = data
+	}
 	*l = late{}
 }
 
@@ -102,7 +115,7 @@ func (t *Tensor) ref(op string, n int) (ref, error) {
 	s := t.st
 	c := s.cur
 	if c.late != nil && (t.n == 1 || t.n != c.late.n) {
-		if _, err := s.full(op); err != nil {
+		if err := s.settled(op); err != nil {
 			return ref{}, err
 		}
 	}
@@ -118,7 +131,7 @@ func (t *Tensor) ref(op string, n int) (ref, error) {
 // replace prepares the storage for other values: what reads the present ones
 // later reads a copy.
 func (s *storage) replace(op string) error {
-	if _, err := s.full(op); err != nil {
+	if err := s.settled(op); err != nil {
 		return err
 	}
 	c := s.cur

@@ -239,7 +239,7 @@ func (t *Tensor) RequireGrad() *Tensor {
 		}
 		t.strides, t.off, t.st = nil, 0, c.st
 	}
-	if _, err := t.st.full("requires_grad_"); err != nil {
+	if err := t.st.settled("requires_grad_"); err != nil {
 		return failure(err)
 	}
 	t.leaf = &leaf{}
@@ -281,7 +281,7 @@ func (t *Tensor) Touched(lo, hi int) bool {
 // in place, and returns t.
 func (t *Tensor) ReadOnly() *Tensor {
 	if t.Err() == nil {
-		if _, err := t.st.full("read-only"); err != nil {
+		if err := t.st.settled("read-only"); err != nil {
 			return failure(err)
 		}
 		t.st.readonly = true

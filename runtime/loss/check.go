@@ -86,6 +86,9 @@ type CheckOptions struct {
 	// Overflows says that the loss follows its service where a ratio
 	// overflows.
 	Overflows bool
+	// Draws says that the loss draws tokens by their places, so that the order of
+	// datums matters.
+	Draws bool
 	// Whole is the loss with the denominator that the whole batch has, so that
 	// chunks of it add up; nil where the loss takes none.
 	Whole     func(whole *Batch) (TensorLoss, error)
@@ -156,6 +159,7 @@ func CheckNamed(name string, config map[string]float64, s Settings, o CheckOptio
 		detached = detached || t.Detached()
 	}
 	o.Detached, o.Overflows = &detached, overflows[name]
+	_, o.Draws = l.Config()[keySeed]
 	o.Whole = func(whole *Batch) (TensorLoss, error) {
 		with := s
 		if with.Denominator, err = wholeDenominator(l, whole, s); err != nil {

@@ -15,9 +15,9 @@ type answerTerms struct {
 	b          *Batch
 	answers    []*answer
 	mismatched []*answer
-	desirable  *tensor.Tensor // [A]
-	running    Running
-	arranged   *arrangement
+
+	running  Running
+	arranged *arrangement
 }
 
 // An answerForm is the loss of each answer, [A].

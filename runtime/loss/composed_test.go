@@ -13,7 +13,7 @@ import (
 
 // drawn is a random batch: groups of two trajectories, the first of which has
 // two datums in places; log-ratios of all sizes. With extremes the log-ratios
-// are also ±20, ±88 and ±1e3, and what must never be read lies under the mask.
+// are also ±20, ±80 and ±1e3, and what must never be read lies under the mask.
 func drawn(seed uint64, extremes bool) *hud.Packed {
 	r := rand.New(rand.NewPCG(seed, 1))
 	p := &hud.Packed{Offsets: []int{0}}
@@ -36,7 +36,7 @@ func drawn(seed uint64, extremes bool) *hud.Packed {
 		l := -4 * r.Float64() * r.Float64()
 		d := r.NormFloat64() * math.Pow(10, -3+4*r.Float64())
 		if extremes && r.IntN(3) == 0 {
-			d = []float64{1e3, -1e3, 88, -88, 20.5, -20.5, 19.5, -19.5}[r.IntN(8)]
+			d = []float64{1e3, -1e3, 80, -80, 20.5, -20.5, 19.5, -19.5}[r.IntN(8)]
 		}
 		ref := l + r.NormFloat64()*math.Pow(10, -3+3*r.Float64())
 		m := float32(1)

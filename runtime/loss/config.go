@@ -45,23 +45,9 @@ var (
 
 // complete checks a loss's configuration and adds the defaults.
 func complete(op, name string, config map[string]float64) (map[string]float64, error) {
-	known := Options(name)
-	c := map[string]float64{}
-	maps.Copy(c, defaults(name))
-	for _, key := range slices.Sorted(maps.Keys(config)) {
-		v := config[key]
-		if !slices.Contains(known, key) {
-			want := "it has no settings"
-			if len(known) > 0 {
-				want = "it knows " + strings.Join(known, ", ")
-			}
-			return nil, &hud.Error{Op: op, Code: hud.CodeValidation, Hint: hud.Suggest(key, known),
-				Detail: fmt.Sprintf("unknown key %q for %s: %s", key, name, want)}
-		}
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, invalid(op, "%s: got %v, want a finite number", key, v)
-		}
-		c[key] = v
+	c, err := withDefaults(op, name, Options(name), defaults(name), config)
+	if err != nil {
+		return nil, err
 	}
 	if eps, given := c[keyEpsilon]; given {
 		for _, other := range []string{keyLow, keyHigh} {
@@ -88,6 +74,8 @@ func complete(op, name string, config map[string]float64) (map[string]float64, e
 		switch {
 		case name == "chord" && key == keyMu && c[key] > 1, key == keyCovRatio && c[key] > 1:
 			return nil, invalid(op, "%s: got %v, want at most 1", key, c[key])
+		case name == "minillm" && key == keyGamma && !(c[key] >= 0 && c[key] <= 1):
+			return nil, invalid(op, "%s: got %v, want 0 to 1", key, c[key])
 		case key == keySeed && (c[key] != math.Trunc(c[key]) || math.Abs(c[key]) > 1<<53):
 			return nil, invalid(op, "%s: got %v, want a whole number", key, c[key])
 		case slices.Contains(atLeast0, key) && c[key] < 0:
@@ -95,6 +83,29 @@ func complete(op, name string, config map[string]float64) (map[string]float64, e
 		case slices.Contains(above0, key) && !(c[key] > 0):
 			return nil, invalid(op, "%s: got %v, want above 0", key, c[key])
 		}
+	}
+	return c, nil
+}
+
+// withDefaults is config over defaults. Keys that are not known, and values
+// that are not finite, are refused.
+func withDefaults(op, name string, known []string, defaults, config map[string]float64) (map[string]float64, error) {
+	c := map[string]float64{}
+	maps.Copy(c, defaults)
+	for _, key := range slices.Sorted(maps.Keys(config)) {
+		v := config[key]
+		if !slices.Contains(known, key) {
+			want := "it has no settings"
+			if len(known) > 0 {
+				want = "it knows " + strings.Join(known, ", ")
+			}
+			return nil, &hud.Error{Op: op, Code: hud.CodeValidation, Hint: hud.Suggest(key, known),
+				Detail: fmt.Sprintf("unknown key %q for %s: %s", key, name, want)}
+		}
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, invalid(op, "%s: got %v, want a finite number", key, v)
+		}
+		c[key] = v
 	}
 	return c, nil
 }

@@ -71,7 +71,7 @@ func NewDistribution(name string, config map[string]float64) (*DistributionLoss,
 	if !ok {
 		return nil, unknown("loss", "loss of distributions", name, DistributionNames())
 	}
-	c, err := withDefaults(name, name, sp.defaults, config)
+	c, err := withDefaults(name, name, slices.Sorted(maps.Keys(sp.defaults)), sp.defaults, config)
 	if err != nil {
 		return nil, err
 	}

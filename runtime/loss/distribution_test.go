@@ -353,6 +353,30 @@ func TestDistributionRefuses(t *testing.T) {
 	} {
 		refused(t, err, want)
 	}
+	// What one side excludes. p = (1, 0), q = (½, ½): KL(p‖q) = log 2, and with m =
+	// (¾, ¼) half of KL(q‖m) + KL(p‖m).
+	one, half := two(1, inf), two(1, 1)
+	for name, want := range map[string]float64{
+		"kd_reverse": math.Ln2, "kl.exact": math.Ln2,
+		"gkd_jsd": (0.5*math.Log(2./3) + 0.5*math.Log(2) + math.Log(4./3)) / 2,
+	} {
+		f, err := loss.NewDistribution(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, _, err := f.Loss(loss.Distributions{Logits: one, Teacher: half}, loss.Settings{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, _ := out.Item(); math.Abs(v-want) > 1e-7 {
+			t.Errorf("%s: got %v, want %v", name, v, want)
+		}
+	}
+	if err := run("kd_forward", nil, half, one, loss.Settings{}); err != nil { // KL((1, 0)‖(½, ½))
+		t.Errorf("kd_forward: got %v, want a finite loss", err)
+	}
+	_, gamma := loss.New("minillm", config{"gamma": 2})
+	refused(t, gamma, "minillm: gamma: got 2, want 0 to 1")
 	// Four tokens alike: log 4 and 4/16; one left out: log 3 and 3/9.
 	h, err := loss.Entropies(tensor.From([]float32{1, 1, 1, 1, 2, 2, 2, inf}, 2, 4), nil)
 	if err != nil {

@@ -74,7 +74,7 @@ func NewValue(name string, config map[string]float64) (*ValueLoss, error) {
 	if !ok {
 		return nil, unknown("loss", "value loss", name, ValueNames())
 	}
-	c, err := withDefaults(name, name, sp.defaults, config)
+	c, err := withDefaults(name, name, slices.Sorted(maps.Keys(sp.defaults)), sp.defaults, config)
 	if err != nil {
 		return nil, err
 	}

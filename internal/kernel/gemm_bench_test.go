@@ -86,7 +86,7 @@ func BenchmarkGemmCores(b *testing.B) {
 		for b.Loop() {
 			for i, cores := range []int{1, all} {
 				runtime.GOMAXPROCS(cores)
-				for end := time.Now().Add(2 * time.Millisecond); time.Now().Before(end); {
+				for end := time.Now().Add(time.Millisecond); time.Now().Before(end); { // wakes the workers
 					product()
 				}
 				for range 5 {
@@ -96,9 +96,7 @@ func BenchmarkGemmCores(b *testing.B) {
 				}
 			}
 		}
-		slices.Sort(times[0])
-		slices.Sort(times[1])
-		one, many := times[0][len(times[0])/2], times[1][len(times[1])/2]
+		one, many := slices.Min(times[0]), slices.Min(times[1]) // a shared machine has two free cores only now and then
 		b.ReportMetric(one/many, "x-one-core")
 		b.ReportMetric(flops/many/1e9, "GFLOP/s")
 		b.ReportMetric(0, "ns/op")

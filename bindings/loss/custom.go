@@ -136,12 +136,12 @@ func tables(vm *runtime.VM, L *lua.LState, b *loss.Batch, batch *lua.LTable) (da
 		}
 		return tensors.Of(vm).Wrap(L, t)
 	}
-	data, logprobs = vm.NewTable(len(b.Datums), 1), vm.NewTable(len(b.Datums), 0)
-	for i := range b.Datums {
-		d := &b.Datums[i]
+	data, logprobs = vm.NewTable(b.Len(), 1), vm.NewTable(b.Len(), 0)
+	for i := range b.Len() {
+		d := b.Datum(i)
 		l := wrap(d.Logprobs)
 		logprobs.RawSetInt(i+1, l)
-		t, err := datum(vm, d, l, wrap, batch)
+		t, err := datum(vm, &d, l, wrap, batch)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -189,20 +189,25 @@ func datum(vm *runtime.VM, d *loss.Datum, logprobs lua.LValue, wrap func(*tensor
 
 // packed is data.packed.
 func packed(vm *runtime.VM, b *loss.Batch, wrap func(*tensor.Tensor) lua.LValue) *lua.LTable {
-	column := func(f func(d *loss.Datum) float64) lua.LValue {
-		t := tensors.Of(vm).Allocator().New("packed", len(b.Datums))
+	// Where there are none, advantages are 0 and groups -1.
+	column := func(values []float64) lua.LValue {
+		t := tensors.Of(vm).Allocator().New("packed", b.Len())
 		if t.Err() == nil {
 			data := t.Data()
-			for i := range b.Datums {
-				data[i] = float32(f(&b.Datums[i]))
+			for i, v := range values {
+				data[i] = float32(v)
 			}
 		}
 		return wrap(t)
 	}
-	index := func(f func(d *loss.Datum) int) lua.LValue {
-		list := vm.NewTable(len(b.Datums), 0)
-		for i := range b.Datums {
-			list.RawSetInt(i+1, lua.LNumber(f(&b.Datums[i])))
+	index := func(values []int) lua.LValue {
+		list := vm.NewTable(b.Len(), 0)
+		for i := range b.Len() {
+			v := -1
+			if values != nil {
+				v = values[i]
+			}
+			list.RawSetInt(i+1, lua.LNumber(v))
 		}
 		return list
 	}
@@ -214,10 +219,10 @@ func packed(vm *runtime.VM, b *loss.Batch, wrap func(*tensor.Tensor) lua.LValue)
 		t.RawSetString("ref_logprobs", wrap(b.RefLogprobs))
 	}
 	t.RawSetString("offsets", luax.List(vm, b.Offsets))
-	t.RawSetString("reward", column(func(d *loss.Datum) float64 { return d.Reward }))
-	t.RawSetString("advantage", column(func(d *loss.Datum) float64 { return d.Advantage }))
-	t.RawSetString("group_idx", index(func(d *loss.Datum) int { return d.GroupIdx }))
-	t.RawSetString("traj_idx", index(func(d *loss.Datum) int { return d.TrajIdx }))
+	t.RawSetString("reward", column(b.Reward))
+	t.RawSetString("advantage", column(b.Advantage))
+	t.RawSetString("group_idx", index(b.GroupIdx))
+	t.RawSetString("traj_idx", index(b.TrajIdx))
 	t.RawSetString("expand", vm.NewFunction(func(L *lua.LState) int {
 		a := luax.Read(L, "expand")
 		v := a.Value("x")

@@ -10,14 +10,13 @@ import (
 )
 
 // A Batch is a packed batch as tensors over the same memory. They are
-// read-only: values for all N positions, of which a datum is a view.
+// read-only: values for all N positions, of which a [Batch.Datum] is a view.
 type Batch struct {
 	*hud.Packed
 	Logprobs         *tensor.Tensor // [N] requires grad where gradients are wanted
 	SamplingLogprobs *tensor.Tensor // [N]
 	Mask             *tensor.Tensor // [N]
 	RefLogprobs      *tensor.Tensor // [N], nil without a reference
-	Datums           []Datum
 }
 
 // A Datum is one datum of a Batch.
@@ -52,29 +51,31 @@ func NewBatch(a *tensor.Allocator, p *hud.Packed, grad bool) (*Batch, error) {
 	if grad {
 		b.Logprobs.RequireGrad()
 	}
-	b.Datums = make([]Datum, p.Len())
-	for d := range b.Datums {
-		lo, hi := p.Range(d)
-		cut := func(t *tensor.Tensor) *tensor.Tensor {
-			if t == nil {
-				return nil
-			}
-			return t.Narrow(0, lo, hi-lo)
-		}
-		x := &b.Datums[d]
-		*x = Datum{Logprobs: cut(b.Logprobs), SamplingLogprobs: cut(b.SamplingLogprobs), Mask: cut(b.Mask), RefLogprobs: cut(b.RefLogprobs),
-			Reward: p.Reward[d], TrajIdx: p.TrajIdx[d], GroupIdx: -1}
-		if p.GroupIdx != nil {
-			x.GroupIdx = p.GroupIdx[d]
-		}
-		if p.Advantage != nil {
-			x.Advantage = p.Advantage[d]
-		}
-		if p.Extra != nil {
-			x.Extra = p.Extra[d]
-		}
-	}
 	return b, nil
+}
+
+// Datum makes the views of datum d, from 0 on.
+func (b *Batch) Datum(d int) Datum {
+	p := b.Packed
+	lo, hi := p.Range(d)
+	cut := func(t *tensor.Tensor) *tensor.Tensor {
+		if t == nil {
+			return nil
+		}
+		return t.Narrow(0, lo, hi-lo)
+	}
+	x := Datum{Logprobs: cut(b.Logprobs), SamplingLogprobs: cut(b.SamplingLogprobs), Mask: cut(b.Mask), RefLogprobs: cut(b.RefLogprobs),
+		Reward: p.Reward[d], TrajIdx: p.TrajIdx[d], GroupIdx: -1}
+	if p.GroupIdx != nil {
+		x.GroupIdx = p.GroupIdx[d]
+	}
+	if p.Advantage != nil {
+		x.Advantage = p.Advantage[d]
+	}
+	if p.Extra != nil {
+		x.Extra = p.Extra[d]
+	}
+	return x
 }
 
 // A TensorLoss computes a loss, a tensor with one element that depends on the

@@ -35,11 +35,12 @@ func TestCustomPage(t *testing.T) {
 	weights := make([]float32, p.Tokens())
 	out, err := loss.Custom(nil, func(b *loss.Batch) (*tensor.Tensor, map[string]float64, error) {
 		total := tensor.Zeros()
-		for _, d := range b.Datums {
+		for i := range b.Len() {
+			d := b.Datum(i)
 			ratio := d.Logprobs.Sub(d.SamplingLogprobs).Exp()
 			total = total.Sub(ratio.Mul(d.Mask).Sum().Mul(tensor.Scalar(d.Reward)))
 		}
-		return total, map[string]float64{"datums": float64(len(b.Datums))}, nil
+		return total, map[string]float64{"datums": float64(b.Len())}, nil
 	})(p, weights)
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +152,8 @@ func TestAsCustom(t *testing.T) {
 		}
 		want, err := loss.Custom(nil, func(b *loss.Batch) (*tensor.Tensor, map[string]float64, error) {
 			total := tensor.Scalar(0)
-			for _, d := range b.Datums {
+			for i := range b.Len() {
+				d := b.Datum(i)
 				x := forms[name](d.Logprobs, d.SamplingLogprobs, d.Advantage)
 				total = total.Add(tensor.Where(d.Mask, x, s(0)).Sum())
 			}
@@ -267,7 +269,7 @@ func TestCustomRefuses(t *testing.T) {
 	if err != nil || !equal(out.Touched, make([]bool, 4)) {
 		t.Errorf("a constant: got %v, %v, want nothing touched", out.Touched, err)
 	}
-	out, err = run(func(b *loss.Batch) *tensor.Tensor { return b.Datums[2].Logprobs.Mul(tensor.Scalar(0)).Sum() })
+	out, err = run(func(b *loss.Batch) *tensor.Tensor { return b.Datum(2).Logprobs.Mul(tensor.Scalar(0)).Sum() })
 	if err != nil || !equal(out.Touched, []bool{false, false, true, false}) {
 		t.Errorf("one datum: got %v, %v, want only the third touched", out.Touched, err)
 	}

@@ -44,10 +44,5 @@ func (b *Batch) Masked(keep []float64) (*Batch, error) {
 	out, p := *b, *b.Packed
 	p.Mask = mask
 	out.Packed, out.Mask = &p, tensor.From(mask, len(mask)).ReadOnly()
-	out.Datums = slices.Clone(b.Datums)
-	for d := range out.Datums {
-		lo, hi := p.Range(d)
-		out.Datums[d].Mask = out.Mask.Narrow(0, lo, hi-lo)
-	}
 	return &out, out.Mask.Err()
 }

@@ -198,7 +198,7 @@ func minimumBackSIMD(dst, grad, a, b *float32, n, sg, sa, sb uintptr)
 //go:noescape
 func maximumBackSIMD(dst, grad, a, b *float32, n, sg, sa, sb uintptr)
 
-// expSumSIMD is ExpSumTo; with a nil dst it only sums.
+// expSumSIMD is Σ exp(x[i]-shift).
 //
 //go:noescape
-func expSumSIMD(dst, x *float32, n uintptr, shift float32) (sum float64)
+func expSumSIMD(x *float32, n uintptr, shift float32) (sum float64)

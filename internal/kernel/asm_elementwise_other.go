@@ -116,6 +116,6 @@ func minimumBackSIMD(dst, grad, a, b *float32, n, sg, sa, sb uintptr) { panic("k
 
 func maximumBackSIMD(dst, grad, a, b *float32, n, sg, sa, sb uintptr) { panic("kernel: unreachable") }
 
-func expSumSIMD(dst, x *float32, n uintptr, shift float32) (sum float64) {
+func expSumSIMD(x *float32, n uintptr, shift float32) (sum float64) {
 	panic("kernel: unreachable")
 }

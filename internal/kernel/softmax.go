@@ -30,7 +30,16 @@ func ExpSumTo(dst, x []float32, shift float32) float32 {
 	if active == levelGo {
 		return ExpSumRef(dst, x, shift)
 	}
-	return float32(expSumSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), shift))
+	// In two passes over what stays in the first-level cache: sums that wait for exponentials would hold them up.
+	const tile = 2048
+	var sum float64
+	for len(x) > 0 {
+		n := min(len(x), tile)
+		expSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(n), shift, 0)
+		sum += Sum(dst[:n])
+		dst, x = dst[n:], x[n:]
+	}
+	return float32(sum)
 }
 
 // ExpSumRef is the plain Go [ExpSumTo].
@@ -143,7 +152,7 @@ func logSumExp(x []float32) (top float32, rest float64) {
 	if v := float64(top); math.IsInf(v, 0) || v != v {
 		return top, 0
 	}
-	return top, math.Log(expSumSIMD(nil, unsafe.SliceData(x), uintptr(len(x)), top))
+	return top, math.Log(expSumSIMD(unsafe.SliceData(x), uintptr(len(x)), top))
 }
 
 // rowTile is how many elements of a row go through memory of their own at a time.

@@ -8,6 +8,10 @@
 ---
 ---    local args = hud.args{ steps = 10, learning_rate = { 1e-5, "peak rate" } }
 ---    print(args.steps, args[1])  -- hudrl run x.lua --steps 3 data.jsonl
+---
+---    > args = hud.args{ steps = 10, learning_rate = { 1e-5, "peak rate" } }
+---    > args.steps, args.learning_rate
+---    10	1e-05
 ---@generic T: table
 ---@param defaults T
 ---@return T args  the same names with their values; what is no flag is at 1, 2, …

@@ -22,6 +22,10 @@ local Error = {}
 
 ---The error with more about where it happened before its message; what it was
 ---is kept. Raise it with error().
+---
+---    > ok, e = pcall(hud.models.resolve, "nope")
+---    > e:wrap("while looking").message, e.code
+---    "while looking: resolve: model \"nope\" not found"	"not_found"
 ---@param context string
 ---@return hud.Error
 function Error:wrap(context) end
@@ -117,18 +121,32 @@ function Error:wrap(context) end
 local Trainer = {}
 
 ---Makes a training client for a model's id, slug or display name.
+---
+---    > hud.TrainingClient("tiny").model
+---    "tiny"
 ---@param model string
 ---@param opts? { api_key: string?, base_url: string?, api_url: string? } another service over HTTP, or another key; an address needs --allow-net, and never sees the key of the user
 ---@return hud.Trainer
 function hud.TrainingClient(model, opts) end
 
 ---Accumulates the gradient of a built-in loss.
+---
+---    > trainer = hud.TrainingClient("tiny")
+---    > batch = { hud.sft{ { role = "user", content = "hi" }, { role = "assistant", content = "ho" } } }
+---    > trainer:forward_backward(batch, { loss_fn = "cross_entropy" }).num_datums
+---    1
 ---@param batch hud.Batch
 ---@param opts? { loss_fn: string?, loss_fn_config: table<string, number>?, group_size: integer?, reward_scale: number?, num_substeps: integer? } loss_fn defaults to "importance_sampling"
 ---@return hud.ForwardBackwardResult
 function Trainer:forward_backward(batch, opts) end
 
 ---Accumulates the gradient of a loss of your own.
+---
+---    > trainer = hud.TrainingClient("tiny")
+---    > batch = { hud.sft{ { role = "user", content = "hi" }, { role = "assistant", content = "ho" } } }
+---    > nll = function(data, logprobs) return -logprobs[1]:sum(), { tokens = #logprobs[1] } end
+---    > trainer:forward_backward_custom(batch, nll).metrics["tokens"]
+---    7
 ---@param batch hud.Batch
 ---@param loss hud.CustomLoss
 ---@param opts? { group_size: integer?, reward_scale: number?, reference: string? } reference is a model or checkpoint for ref_logprobs
@@ -136,12 +154,25 @@ function Trainer:forward_backward(batch, opts) end
 function Trainer:forward_backward_custom(batch, loss, opts) end
 
 ---Computes logprobs under the current policy.
+---
+---    > trainer = hud.TrainingClient("tiny")
+---    > batch = { hud.sft{ { role = "user", content = "hi" }, { role = "assistant", content = "ho" } } }
+---    > trainer:forward(batch).data[1].logprobs:shape()
+---    [7]
 ---@param batch hud.Batch
 ---@param opts? { group_size: integer?, reward_scale: number? }
 ---@return { forward_id: string, data: hud.DatumTensors[] }
 function Trainer:forward(batch, opts) end
 
 ---Accumulates a gradient of your own: weights[d][t] = −dC/dlogprobs of a pass.
+---
+---    > trainer = hud.TrainingClient("tiny")
+---    > batch = { hud.sft{ { role = "user", content = "hi" }, { role = "assistant", content = "ho" } } }
+---    > pass = trainer:forward(batch)
+---    > trainer:backward(pass.forward_id, { { 1, 1, 1 } })
+---    error: stdin:1: backward: weights: datum 1: got 3 positions, want 7 as forward returned
+---    > trainer:backward(pass.forward_id, { tensor.ones(7) }).num_datums
+---    1
 ---@param forward_id string usable once, and not after a step
 ---@param weights (number[]|tensor)[]|tensor one entry per datum, or one packed tensor
 ---@param opts? { metrics: table<string, number|tensor>? }
@@ -150,28 +181,63 @@ function Trainer:backward(forward_id, weights, opts) end
 
 ---One AdamW step on what has accumulated; saves a checkpoint and makes it the
 ---head. With nothing accumulated it raises code "no_gradient".
+---
+---    > trainer = hud.TrainingClient("tiny")
+---    > batch = { hud.sft{ { role = "user", content = "hi" }, { role = "assistant", content = "ho" } } }
+---    > trainer:optim_step{ learning_rate = 1e-3 }
+---    error: stdin:1: optim_step: no accumulated gradients: no pass since the last step
+---      hint: call forward_backward first
+---    > _ = trainer:forward_backward(batch, { loss_fn = "cross_entropy" })
+---    > trainer:optim_step{ learning_rate = 1e-3 }.step
+---    1
 ---@param opts { learning_rate: number, beta1: number?, beta2: number?, eps: number?, weight_decay: number? } defaults 0.9, 0.95, 1e-8, 0
 ---@return hud.OptimStepResult
 function Trainer:optim_step(opts) end
 
 ---forward_backward, then optim_step.
+---
+---    > trainer = hud.TrainingClient("tiny")
+---    > batch = { hud.sft{ { role = "user", content = "hi" }, { role = "assistant", content = "ho" } } }
+---    > trainer:step(batch, { learning_rate = 1e-3, loss_fn = "cross_entropy" }).step
+---    1
 ---@param batch hud.Batch
 ---@param opts { learning_rate: number, weight_decay: number?, loss_fn: string?, loss_fn_config: table<string, number>?, group_size: integer?, reward_scale: number?, num_substeps: integer? }
 ---@return hud.OptimStepResult
 function Trainer:step(batch, opts) end
 
+---The names that loss_fn may have.
+---
+---    > table.concat(hud.TrainingClient("tiny"):available_losses(), " ")
+---    "cross_entropy importance_sampling ppo cispo dro"
 ---@return string[]
 function Trainer:available_losses() end
 
 ---The checkpoint tree, oldest first.
+---
+---    > trainer = hud.TrainingClient("tiny")
+---    > batch = { hud.sft{ { role = "user", content = "hi" }, { role = "assistant", content = "ho" } } }
+---    > _ = trainer:step(batch, { learning_rate = 1e-3, loss_fn = "cross_entropy" })
+---    > #trainer:checkpoints(), trainer:checkpoints()[1].is_active
+---    1	true
 ---@return hud.Checkpoint[]
 function Trainer:checkpoints() end
 
 ---The active checkpoint, nil while the model serves its base weights.
+---
+---    > hud.TrainingClient("tiny"):head()
+---    nil
 ---@return hud.Checkpoint?
 function Trainer:head() end
 
 ---Rolls back or branches: the next step extends the tree from this checkpoint.
+---
+---    > trainer = hud.TrainingClient("tiny")
+---    > batch = { hud.sft{ { role = "user", content = "hi" }, { role = "assistant", content = "ho" } } }
+---    > first = trainer:step(batch, { learning_rate = 1e-3, loss_fn = "cross_entropy" })
+---    > second = trainer:step(batch, { learning_rate = 1e-3, loss_fn = "cross_entropy" })
+---    > trainer:set_head(first.checkpoint_id)
+---    > trainer:head().id == first.checkpoint_id
+---    true
 ---@param checkpoint_id string
 function Trainer:set_head(checkpoint_id) end
 
@@ -180,16 +246,29 @@ function Trainer:set_head(checkpoint_id) end
 hud.BuiltinLoss = {}
 
 ---Checks a sample; plain tables of the same shape are accepted wherever it is.
+---
+---    > hud.TrajectorySample{ prompt_token_ids = { 1 }, output_token_ids = { 2, 3 }, output_logprobs = { -0.5, -1 } }
+---    TrajectorySample: 1 prompt tokens, 2 output tokens
 ---@param fields hud.TrajectorySample
 ---@return hud.TrajectorySample
 function hud.TrajectorySample(fields) end
 
 ---Checks a payload; plain tables of the same shape are accepted wherever it is.
+---
+---    > sample = { prompt_token_ids = { 1 }, output_token_ids = { 2, 3 }, output_logprobs = { -0.5, -1 } }
+---    > hud.TrajectoryPayload{ samples = { sample }, reward = 1 }
+---    TrajectoryPayload: 1 samples, reward 1
+---    > hud.TrajectoryPayload{ reward = 1 }
+---    error: stdin:1: TrajectoryPayload: fields.samples: got nil, want table
 ---@param fields hud.TrajectoryPayload
 ---@return hud.TrajectoryPayload
 function hud.TrajectoryPayload(fields) end
 
 ---Makes a payload whose output is the last assistant turn, for cross_entropy.
+---
+---    > payload = hud.sft{ { role = "user", content = "hi" }, { role = "assistant", content = "ho" } }
+---    > #payload.samples, #payload.samples[1].output_token_ids
+---    1	3
 ---@param messages hud.Message[]
 ---@param opts? { model: string? } whose tokenizer; needed where a service has several
 ---@return hud.TrajectoryPayload
@@ -208,249 +287,57 @@ function hud.sft(messages, opts) end
 ---@class hud.models
 hud.models = {}
 
+---All models.
+---
+---    > for _, m in ipairs(hud.models.list()) do if m.name == "tiny" then print(m.is_trainable) end end
+---    true
 ---@return hud.Model[]
 function hud.models.list() end
 
 ---Makes a trainable model that starts at the source's head.
+---
+---    > hud.models.fork("tiny", "mine").name
+---    "mine"
 ---@param source string
 ---@param name string
 ---@return hud.Model
 function hud.models.fork(source, name) end
 
+---A model's checkpoint tree, oldest first.
+---
+---    > #hud.models.checkpoints("tiny")
+---    0
 ---@param model string
 ---@return hud.Checkpoint[]
 function hud.models.checkpoints(model) end
 
+---A model's active checkpoint, nil while it serves its base weights.
+---
+---    > hud.models.head("tiny")
+---    nil
 ---@param model string
 ---@return hud.Checkpoint?
 function hud.models.head(model) end
 
+---Makes a checkpoint a model's head.
+---
+---    > trainer = hud.TrainingClient("tiny")
+---    > batch = { hud.sft{ { role = "user", content = "hi" }, { role = "assistant", content = "ho" } } }
+---    > first = trainer:step(batch, { learning_rate = 1e-3, loss_fn = "cross_entropy" })
+---    > hud.models.set_head("tiny", first.checkpoint_id)
+---    > hud.models.head("tiny").is_active
+---    true
 ---@param model string
 ---@param checkpoint_id string
 function hud.models.set_head(model, checkpoint_id) end
 
 ---Finds a model by id, slug or display name.
+---
+---    > hud.models.resolve("tiny").is_trainable
+---    true
 ---@param model string
 ---@return hud.Model
 function hud.models.resolve(model) end
-
--- Rollouts -------------------------------------------------------------------
-
----@class hud.Message
----@field role "system"|"user"|"assistant"|"tool"
----@field content string
-
----@class hud.Agent
----@field model string
-local Agent = {}
-
----@class hud.AgentOptions
----@field system_prompt string?
----@field max_steps integer? turns a run may take; default 10
----@field max_tokens integer? per turn; default up to the model's context
----@field temperature number? default 1
----@field top_p number?
----@field top_k integer?
----@field min_p number?
----@field stop string|string[]?
----@field seed integer?
----@field checkpoint string? sample this checkpoint instead of the head
----@field completion_kwargs table? request fields by name
-
----Says which model answers, and how it is sampled. Token ids are always captured.
----@param model string
----@param opts? hud.AgentOptions
----@return hud.Agent
-function hud.Agent(model, opts) end
-
----The same function as hud.Agent.
----@param model string
----@param opts? hud.AgentOptions
----@return hud.Agent
-function hud.create_agent(model, opts) end
-
----A conversation. Continuation is token by token: a turn's prompt extends the
----turn before it.
----@class hud.Session
----@field samples hud.TrajectorySample[]
----@field messages hud.Message[]
-local Session = {}
-
----@class hud.Reply
----@field text string
----@field message hud.Message
----@field finish_reason string
----@field sample hud.TrajectorySample?
----@field usage { prompt_tokens: integer, completion_tokens: integer }
-
----Sends text, a message or messages, and returns the answer.
----@param messages string|hud.Message|hud.Message[]
----@return hud.Reply
-function Session:chat(messages) end
-
----What an episode knows of its run.
----@class hud.RunContext
----@field task string
----@field index integer position of the task
----@field repeat_index integer position in the group
----@field step integer
----@field seed integer for the episode's own randomness
----@field run hud.Run
-local RunContext = {}
-
----Opens another session, an opponent or a judge; its samples are not the run's.
----@param model_or_agent string|hud.Agent
----@param opts? hud.AgentOptions
----@return hud.Session
-function RunContext:agent(model_or_agent, opts) end
-
----The record of one rollout.
----@class hud.Run
----@field reward number
----@field group_id string
----@field trace_id string
----@field task string
----@field samples hud.TrajectorySample[]
----@field status "completed"|"error"|"cancelled"
----@field stop_reason "done"|"length"|"max_steps"|"timeout"|nil
----@field error string?
----@field messages hud.Message[]
----@field info any what the grader or the episode returned beside the reward
----@field extra table? carried to a custom loss
----@field tokens integer
----@field seconds number
-
----@class hud.Task
----@field name string?
----@field prompt string|hud.Message[]|nil with grade
----@field grade nil|fun(answer: string, run: hud.Run): number, any reward, and info
----@field run nil|fun(agent: hud.Session, ctx: hud.RunContext): number, any instead of prompt and grade
-
----@class hud.Taskset
----@field name string
----@field tasks hud.Task[]
-local Taskset = {}
-
----@param name string
----@param tasks hud.Task[]
----@return hud.Taskset
-function hud.Taskset(name, tasks) end
-
----Runs each task `group` times, concurrently. The order of the runs is by task,
----then by repeat. With `job` the runs are appended to it; the returned job
----holds those of this call. `train = false` is an evaluation.
----@param agent hud.Agent
----@param opts? { job: hud.Job?, group: integer?, max_concurrent: integer?, timeout: number?, seed: integer?, train: boolean?, temperature: number? }
----@return hud.Job
-function Taskset:run(agent, opts) end
-
----@class hud.Job
----@field id string
----@field name string
----@field group integer
----@field runs hud.Run[]
----@field reward number mean over the runs
----@field tokens integer sampled
----@field seconds number spent rolling out
-hud.Job = {}
-
----@param name string
----@param opts? { group: integer? } runs per task, default 1
----@return hud.Job
-function hud.Job.start(name, opts) end
-
----Whether some group's rewards differ; without that there is nothing to learn.
----@return boolean
-function hud.Job:has_spread() end
-
----The runs of the groups without a failed run; nil and the reason when none is left.
----@return hud.Run[]?
----@return string? reason
-function hud.Job:trainable() end
-
----The raw gateway call.
----@param request { model: string, messages: hud.Message[], max_tokens: integer?, temperature: number?, top_p: number?, top_k: integer?, min_p: number?, stop: string|string[]?, seed: integer?, n: integer?, logprobs_mode: "raw"|"processed"|nil, return_token_ids: boolean?, prompt_token_ids: integer[]?, continuation_from: integer?, checkpoint: string?, trace_id: string? }
----@return { text: string, sample: hud.TrajectorySample?, finish_reason: string, usage: table, model: string, choices: table[] }
-function hud.chat(request) end
-
----@class hud.Tokenizer
-local Tokenizer = {}
-
----@param model? string
----@return hud.Tokenizer
-function hud.tokenizer(model) end
-
----@param text string
----@return integer[] ids 0-based
-function Tokenizer:encode(text) end
-
----@param ids integer[]
----@return string
-function Tokenizer:decode(ids) end
-
----The prompt ids of messages, exactly as chat makes them.
----@param messages hud.Message[]
----@param opts? { add_generation_prompt: boolean? } default false
----@return integer[]
-function Tokenizer:render(messages, opts) end
-
--- Tasks, time and state ------------------------------------------------------
-
----@class task
-local task = {}
-
----Waits for the task and returns what its function returned; raises its error.
----@return any ...
-function task:wait() end
-
-function task:cancel() end
-
----Starts fn(...) as a task. Tasks take turns: others run whenever one waits.
----@param fn function
----@param ... any
----@return task
-function hud.spawn(fn, ...) end
-
----Runs functions (or waits for tasks) and returns their first results in order.
----@param list (function|task)[]
----@return any[]
-function hud.gather(list) end
-
----Calls fn(item, index) for each element, concurrently; results in order.
----@param list any[]
----@param fn function
----@param opts? { concurrency: integer? }
----@return any[]
-function hud.map(list, fn, opts) end
-
----@param seconds number
-function hud.sleep(seconds) end
-
----Calls fn(...) and returns its results, or raises code "timeout".
----@param seconds number
----@param fn function
----@param ... any
----@return any ...
-function hud.timeout(seconds, fn, ...) end
-
----Monotonic seconds.
----@return number
-function hud.now() end
-
----Counts training steps: `for step in hud.steps(n) do`. All randomness inside
----the loop follows from the run's --seed and the step's number: rollouts,
----graders, math.random. So a resumed run goes on as if it had never stopped.
----@param n integer
----@param opts? { after: integer? } start after this step, default 0
----@return fun(): integer?
-function hud.steps(n, opts) end
-
----A table of plain values that is saved with each acknowledged optimizer step,
----all or nothing, and found again by the next run.
----@param name string
----@param default? table
----@return table
-function hud.state(name, default) end
 
 ---The parts, which are also modules of their own.
 ---@type tensor

@@ -14,6 +14,9 @@ local json = {}
 ---gaps, mixed tables and strings that are not UTF-8 raise and name the place.
 ---
 ---    json.encode({ reward = 0.5, ids = { 1, 2 } })  --> {"reward":0.5,"ids":[1,2]}
+---
+---    > hud.json.encode({ reward = 0.5, ids = { 1, 2 } })
+---    "{\"reward\":0.5,\"ids\":[1,2]}"
 ---@param value any
 ---@param options? hud.json.EncodeOptions
 ---@return string
@@ -22,11 +25,19 @@ function json.encode(value, options) end
 ---Reads JSON text. Lists keep that they are lists, null becomes json.null.
 ---Raises with line and column on anything else than one JSON value, on a name
 ---given twice, and on a whole number that a Lua number cannot hold exactly.
+---
+---    > hud.json.decode('{"ids": [1, 2], "best": null}').ids
+---    {1, 2}
+---    > hud.json.decode('[1, 2')
+---    error: stdin:1: decode: line 1, column 6: got the end in a list, want , or ]
 ---@param text string
 ---@return any
 function json.decode(text) end
 
 ---Marks a table as a list and returns it, so that it is [] while empty.
+---
+---    > hud.json.encode(hud.json.list{})
+---    "[]"
 ---@generic T: table
 ---@param t T
 ---@return T

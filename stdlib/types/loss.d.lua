@@ -72,6 +72,14 @@ local M = {}
 ---spent. Losses that need more than a service's forward pass returns, whole
 ---distributions say, are refused, with what to use instead. The script's own losses
 ---(see register) are found as well.
+---
+---    > ppo = loss.as_custom("ppo", { epsilon = 0.1 })
+---    > trainer = hud.TrainingClient("tiny")
+---    > payload = hud.sft{ { role = "user", content = "hi" }, { role = "assistant", content = "ho" } }
+---    > trainer:forward_backward_custom({ payload }, ppo).num_datums
+---    1
+---    > loss.as_custom("ppo", { epsilom = 0.1 })
+---    error: stdin:1: as_custom: unknown option "epsilom" (did you mean "epsilon"?)
 ---@param name string
 ---@param opts? table the loss's options
 ---@return hud.CustomLoss

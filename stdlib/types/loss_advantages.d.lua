@@ -23,6 +23,9 @@ M.advantages = A
 ---@field length integer[] loss tokens of each
 
 ---R - mean of the group: what the HUD service uses.
+---
+---    > loss.advantages.mean_only({ 1, 0, 3, 1 }, { group_size = 2 })
+---    {0.5, -0.5, 1, -1}
 ---@generic V: number[]|tensor
 ---@param rewards V
 ---@param opts hud.AdvantageOptions?
@@ -31,6 +34,10 @@ function A.mean_only(rewards, opts) end
 
 ---(R - mean)/(std + eps) within the group, std divided by n-1, eps 1e-6; R in a
 ---group of one.
+---
+---    > loss.advantages.grpo(tensor{ 1, 0 })
+---      0.7071 -0.7071
+---    [float32 2]
 ---@generic V: number[]|tensor
 ---@param rewards V
 ---@param opts hud.ScaledAdvantageOptions?
@@ -38,6 +45,10 @@ function A.mean_only(rewards, opts) end
 function A.grpo(rewards, opts) end
 
 ---(R - mean of the group)/(std of the batch + eps), eps 1e-4.
+---
+---    > loss.advantages.batch_std(tensor{ 1, 0, 3, 1 }, { group_size = 2 })
+---      0.3973 -0.3973  0.7947 -0.7947
+---    [float32 4]
 ---@generic V: number[]|tensor
 ---@param rewards V
 ---@param opts hud.ScaledAdvantageOptions?
@@ -45,6 +56,9 @@ function A.grpo(rewards, opts) end
 function A.batch_std(rewards, opts) end
 
 ---R - mean of the others in the group; R in a group of one.
+---
+---    > loss.advantages.rloo({ 1, 0, 2 })
+---    {0, -1.5, 1.5}
 ---@generic V: number[]|tensor
 ---@param rewards V
 ---@param opts hud.AdvantageOptions?
@@ -52,6 +66,9 @@ function A.batch_std(rewards, opts) end
 function A.rloo(rewards, opts) end
 
 ---R - the mean of the group weighted by length; R in a group of one.
+---
+---    > loss.advantages.opo({ 1, 0 }, { length = { 3, 1 } })
+---    {0.25, -0.75}
 ---@generic V: number[]|tensor
 ---@param rewards V
 ---@param opts hud.OPOOptions
@@ -101,6 +118,9 @@ function A.maxrl(rewards, opts) end
 
 ---(R - mean)/(std + eps) within the group, eps 1e-4; scale = "batch" divides by the
 ---batch's std, "none" by nothing. 0 in a group of one. Source: TRL.
+---
+---    > loss.advantages.grpo_trl({ 3, 1 }, { scale = "none" })
+---    {1, -1}
 ---@generic V: number[]|tensor
 ---@param rewards V
 ---@param opts hud.GRPOTRLOptions?
@@ -109,6 +129,10 @@ function A.grpo_trl(rewards, opts) end
 
 ---(R - mean)/(std + eps) with mean and std, divided by n, of the others in the group,
 ---eps 1e-6; not divided where that std is 0; 0 in a group of one. Source: NeMo RL.
+---
+---    > loss.advantages.grpo_loo(tensor{ 1, 0, 0 })
+---      1.0000 -1.0000 -1.0000
+---    [float32 3]
 ---@generic V: number[]|tensor
 ---@param rewards V
 ---@param opts hud.ScaledAdvantageOptions?
@@ -117,6 +141,10 @@ function A.grpo_loo(rewards, opts) end
 
 ---R whitened over the batch's tokens: (R - mean)/sqrt(var + 1e-8), each reward counted
 ---length times. REINFORCE++ without discount. Source: verl.
+---
+---    > loss.advantages.reinforce_pp(tensor{ 1, 0 }, { length = { 3, 1 } })
+---      0.5000 -1.5000
+---    [float32 2]
 ---@generic V: number[]|tensor
 ---@param rewards V
 ---@param opts hud.OPOOptions
@@ -125,6 +153,10 @@ function A.reinforce_pp(rewards, opts) end
 
 ---R - mean of the group (R in a group of one), whitened as reinforce_pp does. Source:
 ---verl.
+---
+---    > loss.advantages.reinforce_pp_baseline(tensor{ 1, 0, 3, 1 }, { group_size = 2, length = { 1, 1, 1, 1 } })
+---      0.5477 -0.5477  1.0954 -1.0954
+---    [float32 4]
 ---@generic V: number[]|tensor
 ---@param rewards V
 ---@param opts hud.OPOOptions
@@ -132,6 +164,9 @@ function A.reinforce_pp(rewards, opts) end
 function A.reinforce_pp_baseline(rewards, opts) end
 
 ---R - the reward of the greedy answer. Source: verl.
+---
+---    > loss.advantages.remax({ 1, 0 }, { greedy = 0.5 })
+---    {0.5, -0.5}
 ---@generic V: number[]|tensor
 ---@param rewards V
 ---@param opts hud.ReMaxOptions
@@ -140,6 +175,9 @@ function A.remax(rewards, opts) end
 
 ---(R - mean of the group)*B/n, with n the rewards other than 0 among the batch's B; the
 ---mean of a group of one counts as 0. Source: verl.
+---
+---    > loss.advantages.gpg_adv({ 1, 0, 0, 0 })
+---    {3, -1, -1, -1}
 ---@generic V: number[]|tensor
 ---@param rewards V
 ---@param opts hud.AdvantageOptions?
@@ -148,6 +186,9 @@ function A.gpg_adv(rewards, opts) end
 
 ---The best of each group gets R - the second best, the others 0; scale = "group"
 ---divides by std + eps (1e-6). Groups of one are refused. Source: verl.
+---
+---    > loss.advantages.passk({ 1, 0.25, 0 })
+---    {0.75, 0, 0}
 ---@generic V: number[]|tensor
 ---@param rewards V
 ---@param opts hud.PassKOptions?
@@ -156,6 +197,12 @@ function A.passk(rewards, opts) end
 
 ---R - mean of the group, or with baseline = "logavgexp" R - tau*log mean exp(R/tau); R
 ---in a group of one. Source: Trinity-RFT.
+---
+---    > loss.advantages.opmd({ 1, 0 })
+---    {0.5, -0.5}
+---    > loss.advantages.opmd(tensor{ 1, 0 }, { baseline = "logavgexp" })
+---      0.3799 -0.6201
+---    [float32 2]
 ---@generic V: number[]|tensor
 ---@param rewards V
 ---@param opts hud.OPMDAdvantageOptions?
@@ -163,6 +210,10 @@ function A.passk(rewards, opts) end
 function A.opmd(rewards, opts) end
 
 ---R - (mean of the group + shift); R in a group of one. Source: Trinity-RFT.
+---
+---    > loss.advantages.asymre(tensor{ 1, 0 })
+---      0.6000 -0.4000
+---    [float32 2]
 ---@generic V: number[]|tensor
 ---@param rewards V
 ---@param opts hud.AsymREOptions?
@@ -170,6 +221,9 @@ function A.opmd(rewards, opts) end
 function A.asymre(rewards, opts) end
 
 ---R - beta*kl: rewards with a penalty of leaving the reference. Source: TRL (RLOO).
+---
+---    > loss.advantages.kl_in_reward({ 1, 0 }, { kl = { 2, 4 } })
+---    {0.9, -0.2}
 ---@generic V: number[]|tensor
 ---@param rewards V
 ---@param opts hud.KLInRewardOptions
@@ -178,6 +232,9 @@ function A.kl_in_reward(rewards, opts) end
 
 ---1 for rewards of groups whose rewards differ, 0 for the others: what to keep.
 ---Source: tinker-cookbook.
+---
+---    > loss.advantages.drop_constant_groups({ 1, 0, 1, 1 }, { group_size = 2 })
+---    {1, 1, 0, 0}
 ---@generic V: number[]|tensor
 ---@param rewards V
 ---@param opts hud.AdvantageOptions?
@@ -186,6 +243,9 @@ function A.drop_constant_groups(rewards, opts) end
 
 ---DAPO's penalty of long answers, to be added to their rewards: 0 up to
 ---max_length - buffer tokens, falling to -factor at max_length. Source: verl.
+---
+---    > loss.advantages.overlong_penalty({ 80, 95, 100 }, { max_length = 100, buffer = 10 })
+---    {0, -0.5, -1}
 ---@generic V: number[]|tensor
 ---@param lengths V
 ---@param opts hud.OverlongOptions
@@ -198,6 +258,10 @@ function A.overlong_penalty(lengths, opts) end
 ---Advantages from several rewards of each answer: the weighted sum of every component's
 ---(R - mean)/(std + eps) within its group, normalised in the same way over the batch;
 ---eps 1e-4. Source: TRL (normalize_then_sum).
+---
+---    > loss.advantages.gdpo({ tensor{ 1, 0 }, tensor{ 0, 0 } })
+---      0.7070 -0.7070
+---    [float32 2]
 ---@generic V: number[]|tensor
 ---@param components V[] one list of rewards for each component
 ---@param opts hud.GDPOOptions?

@@ -131,6 +131,9 @@ function K.exact(logits, reference, opts) end
 
 ---The next coefficient of a KL term: beta*(1 + clip(kl/target - 1, -0.2, 0.2)*n/horizon).
 ---Source: verl's AdaptiveKLController.
+---
+---    > loss.kl.controller_adaptive(0.1, 0.02, { target = 0.01, n = 100 })
+---    0.1002
 ---@param beta number the coefficient so far
 ---@param kl number the divergence measured
 ---@param opts hud.KLController

@@ -17,12 +17,22 @@ local schedule = {}
 ---@field warmup? integer  steps of linear warm-up; 0 by default
 
 ---The same rate for ever.
+---
+---    > rate = hud.schedule.constant(1e-4, { warmup = 2 })
+---    > rate(1), rate(2), rate(100)
+---    5e-05	0.0001	0.0001
 ---@param rate number
 ---@param options? hud.schedule.Options
 ---@return hud.Schedule
 function schedule.constant(rate, options) end
 
 ---From one rate towards another: to + (from - to) * (n - s + 1) / n at step s.
+---
+---    > rate = hud.schedule.linear(1, 0, 4)
+---    > rate(1), rate(2), rate(3), rate(4)
+---    1	0.75	0.5	0.25
+---    > rate(5)
+---    error: stdin:1: linear: step: got 5, want at most 4, the length of the schedule
 ---@param from number
 ---@param to number
 ---@param steps integer
@@ -31,6 +41,10 @@ function schedule.constant(rate, options) end
 function schedule.linear(from, to, steps, options) end
 
 ---Half a cosine: to + (from - to) * (1 + cos(pi * (s - 1) / n)) / 2 at step s.
+---
+---    > rate = hud.schedule.cosine(1, 0, 4)
+---    > rate(1), rate(3)
+---    1	0.5
 ---@param from number
 ---@param to number
 ---@param steps integer
@@ -43,6 +57,10 @@ function schedule.cosine(from, to, steps, options) end
 
 ---Warm-up, stable, decay: the peak until the last decay steps, which fall
 ---linearly towards to.
+---
+---    > rate = hud.schedule.wsd(1, 0, 6, { decay = 2 })
+---    > rate(1), rate(4), rate(5), rate(6)
+---    1	1	0.66666666666667	0.33333333333333
 ---@param peak number
 ---@param to number
 ---@param steps integer

@@ -2,7 +2,10 @@ package loss_test
 
 import (
 	"math"
+	"strings"
 	"testing"
+
+	"github.com/hudrl/hudrl/runtime/loss"
 )
 
 // three are three answers of one token each, that belong to two datums, with
@@ -50,6 +53,20 @@ func TestMasked(t *testing.T) {
 		return ce(loss.masked(data, keep)), ce(loss.masked(data, keep), { aggregate = "seq_mean_token_mean", denominator = kept }),
 			ce(loss.masked(data, loss.high_entropy_mask({ 1, 3, 2 }, { rho = 0.4 }))), (loss.kto(loss.masked(data, { 1, 1, 0 }))):item()`)
 	near(t, "masked", got, []float64{4, 2, 2, 1 / (1 + math.Exp(0.05))})
+}
+
+// TestCalls finds every row of the table where it says that it is.
+func TestCalls(t *testing.T) {
+	t.Parallel()
+	rt := vm(t)
+	for _, r := range loss.Table() {
+		if strings.Contains(r.Call(), "=") {
+			continue // an option
+		}
+		if got, err := run(t, rt, "return type("+r.Call()+")"); err != nil || got[0] != "function" {
+			t.Errorf("%s %s: %s is a %v (%v), want a function", r.Section, r.Name, r.Call(), got, err)
+		}
+	}
 }
 
 // TestTensorParts adds up what aggregate = "none" gives.

@@ -18,7 +18,7 @@ type Kind string
 
 // The kinds.
 const (
-	KindAdvantage   Kind = "advantage"   // makes advantages, rewards or masks: loss.advantages.NAME
+	KindAdvantage   Kind = "advantage"   // makes advantages, rewards or masks
 	KindTokens      Kind = "tokens"      // a TokenLoss of a batch
 	KindPairs       Kind = "pairs"       // a PairLoss of a batch
 	KindAnswers     Kind = "answers"     // an AnswerLoss of a batch
@@ -59,7 +59,9 @@ type Row struct {
 func (r Row) Call() string {
 	switch r.Kind {
 	case KindAdvantage:
-		return "loss.advantages." + r.Name
+		if r.Name != "high_entropy_mask" { // of entropies, not of rewards
+			return "loss.advantages." + r.Name
+		}
 	case KindCorrection:
 		if r.Name == "rejection" {
 			return "rejection = " + strconv.Quote(rejections[0])

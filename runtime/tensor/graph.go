@@ -28,8 +28,8 @@ type opDef struct {
 type node struct {
 	op   *opDef
 	in   [2]*Tensor
-	rest []*Tensor // inputs beyond two
-	y    *Tensor   // the result
+	rest *[]*Tensor // inputs beyond two
+	y    *Tensor    // the result
 	p    [2]float64
 	aux  any // what else the operation needs
 	mask *ref
@@ -135,13 +135,18 @@ func (s *storage) needed(tok *token) {
 		s.pending = tok.self
 		return
 	}
-	if k := len(s.others); k > 0 && s.others[k-1] == tok.self {
+	if s.others == nil {
+		s.others = &[]weak.Pointer[token]{tok.self}
 		return
 	}
-	if len(s.others) == cap(s.others) {
+	more := *s.others
+	if k := len(more); k > 0 && more[k-1] == tok.self {
+		return
+	}
+	if len(more) == cap(more) {
 		s.prune()
 	}
-	s.others = append(s.others, tok.self)
+	*s.others = append(*s.others, tok.self)
 }
 
 // prune forgets graphs that were run backwards or dropped, and reports whether
@@ -151,12 +156,18 @@ func (s *storage) prune() bool {
 		t := w.Value()
 		return t == nil || t.live.Load() == 0
 	}
-	s.others = slices.DeleteFunc(s.others, done)
+	var more []weak.Pointer[token]
+	if s.others != nil {
+		more = slices.DeleteFunc(*s.others, done)
+	}
 	if done(s.pending) {
 		s.pending = weak.Pointer[token]{}
-		if k := len(s.others); k > 0 {
-			s.pending, s.others = s.others[k-1], s.others[:k-1]
+		if k := len(more); k > 0 {
+			s.pending, more = more[k-1], more[:k-1]
 		}
+	}
+	if s.others != nil {
+		*s.others = more
 	}
 	return s.pending != weak.Pointer[token]{}
 }
@@ -187,7 +198,12 @@ func (n *node) input(i int) *Tensor {
 	if i < 2 {
 		return n.in[i]
 	}
-	return n.rest[i-2]
+	return (*n.rest)[i-2]
 }
 
-func (n *node) inputs() int { return 2 + len(n.rest) }
+func (n *node) inputs() int {
+	if n.rest == nil {
+		return 2
+	}
+	return 2 + len(*n.rest)
+}

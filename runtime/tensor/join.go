@@ -89,7 +89,8 @@ func Cat(parts []*Tensor, dim int) *Tensor {
 		nd.in[0] = first
 		if len(parts) > 1 {
 			nd.in[1] = parts[1]
-			nd.rest = slices.Clone(parts[2:])
+			rest := slices.Clone(parts[2:])
+			nd.rest = &rest
 		}
 	}
 	return out
@@ -180,6 +181,7 @@ func Fused(op string, value float64, inputs []*Tensor, grads [][]float32) *Tenso
 	out.st.cur.data[0] = float32(value)
 	if nd != nil {
 		nd.aux = &fused{d: grads}
+		var rest []*Tensor
 		put := func(i int, x *Tensor) {
 			if grads[i] == nil {
 				x = nil
@@ -187,11 +189,14 @@ func Fused(op string, value float64, inputs []*Tensor, grads [][]float32) *Tenso
 			if i < 2 {
 				nd.in[i] = x
 			} else {
-				nd.rest = append(nd.rest, x)
+				rest = append(rest, x)
 			}
 		}
 		for i, x := range inputs {
 			put(i, x)
+		}
+		if rest != nil {
+			nd.rest = &rest
 		}
 	}
 	return out

@@ -44,7 +44,7 @@ func (a *Allocator) compute(op string, c *cell, all bool) error {
 // reads is computed when they were too many.
 func (a *Allocator) bound(l *late) error {
 	for {
-		size, most := 1, (*cell)(nil)
+		size, most := int32(1), (*cell)(nil)
 		for _, r := range [...]*ref{&l.in[0], &l.in[1], l.mask} {
 			if r == nil || r.c == nil || r.c.late == nil {
 				continue

@@ -18,13 +18,16 @@ type program struct {
 	keeps bool // values that are dear are kept for others
 	all   bool // all are
 
-	late  []*late // in vals: to be unmarked
-	outs  []int32 // vals that are to be kept
-	from  []*cell // whose values are read
-	folds []fold
-	last  []int32
-	free  []int32
-	room  [16]float64
+	late    []*late // in vals: to be unmarked
+	outs    []int32 // vals that are to be kept
+	from    []*cell // whose values are read
+	folds   []fold
+	spreads []spread
+	last    []int32
+	free    []int32
+	room    [16]float64
+	sums    []float64
+	w       worker // where one is enough
 }
 
 // A val is what operations of a program read and write.
@@ -48,14 +51,18 @@ const (
 type instr struct {
 	do            action
 	slope         uint8 // which operand's gradient
-	op            *elem
-	p             [2]float64
+	over          bool  // writes dst, does not add to it
+	extra         int32 // the fold, or the spread
 	dst           int32
 	a, b, c, y, g int32
-	src           []float32 // a value for each segment
-	seg           *segments
-	over          bool // writes dst, does not add to it
-	fold          int32
+	op            *elem
+	p             [2]float64
+}
+
+// A spread is a value for each segment.
+type spread struct {
+	v   []float32
+	seg *segments
 }
 
 type action uint8
@@ -112,6 +119,7 @@ func newProgram(n int) *program {
 func (p *program) end() {
 	p.unmark()
 	p.vals, p.steps, p.outs, p.from, p.folds = emptied(p.vals), emptied(p.steps), emptied(p.outs), emptied(p.from), emptied(p.folds)
+	p.spreads = emptied(p.spreads)
 	p.regs, p.parts = 0, 0
 	programs.Put(p)
 }
@@ -174,8 +182,8 @@ func (p *program) cell(c *cell, off int) int32 {
 	if l.seg != nil {
 		r := l.in[0]
 		p.from = append(p.from, r.c)
-		in.do, in.seg, in.over = doSegments, l.seg, true
-		in.src = r.c.data[r.off : r.off+l.seg.count()]
+		in.do, in.over = doSegments, true
+		in.extra = p.spread(r.c.data[r.off:r.off+l.seg.count()], l.seg)
 	} else {
 		in.a, in.b, in.c = p.ref(&l.in[0], l.op.wide), p.ref(&l.in[1], l.op.wide), p.ref(l.mask, l.op.wide)
 	}
@@ -190,6 +198,11 @@ func (p *program) cell(c *cell, off int) int32 {
 	p.late = append(p.late, l)
 	p.steps = append(p.steps, in)
 	return in.dst
+}
+
+func (p *program) spread(v []float32, seg *segments) int32 {
+	p.spreads = append(p.spreads, spread{v, seg})
+	return int32(len(p.spreads) - 1)
 }
 
 // maxSwept is how many programs compute a cheap value again.
@@ -218,7 +231,7 @@ func (p *program) fold(v int32, part func(x []float32) float64, join func(a, b f
 	k := len(p.folds)
 	p.folds = append(p.folds, fold{part: part, join: join, seg: seg, at: p.parts})
 	p.parts += tiles + seg.count()
-	p.steps = append(p.steps, instr{do: doFold, a: v, fold: int32(k)})
+	p.steps = append(p.steps, instr{do: doFold, a: v, extra: int32(k)})
 	return k
 }
 
@@ -238,18 +251,12 @@ func (p *program) allot() {
 		}
 	}
 	for i := range p.steps {
-		s := &p.steps[i]
-		give := func(v int32) {
-			if x := &p.vals[v]; x.kind == inRegister && x.reg >= 0 && p.last[v] == int32(i) {
-				p.free = append(p.free, x.reg)
-				p.last[v] = -1
-			}
-		}
+		s, at := &p.steps[i], int32(i)
 		// An operation that computes may overwrite an operand it is the last to read.
 		if s.do == doCompute {
-			give(s.a)
-			give(s.b)
-			give(s.c)
+			p.give(s.a, at)
+			p.give(s.b, at)
+			p.give(s.c, at)
 		}
 		if x := &p.vals[s.dst]; s.dst != none && x.kind == inRegister && x.reg < 0 {
 			if k := len(p.free); k > 0 {
@@ -259,14 +266,27 @@ func (p *program) allot() {
 				p.regs++
 			}
 		}
-		if s.do != doCompute {
-			give(s.a)
-			give(s.b)
-			give(s.c)
+		if s.do == doCompute {
+			p.give(s.dst, at)
+			continue
 		}
-		give(s.y)
-		give(s.g)
-		give(s.dst)
+		p.give(s.a, at)
+		p.give(s.b, at)
+		p.give(s.c, at)
+		p.give(s.y, at)
+		p.give(s.g, at)
+		p.give(s.dst, at)
+	}
+}
+
+// give frees the register of v where step at is the last to use it.
+func (p *program) give(v, at int32) {
+	if v == none || p.last[v] != at {
+		return
+	}
+	if x := &p.vals[v]; x.kind == inRegister && x.reg >= 0 {
+		p.free = append(p.free, x.reg)
+		p.last[v] = -1
 	}
 }
 
@@ -277,9 +297,6 @@ type worker struct {
 }
 
 var workers = sync.Pool{New: func() any { return &worker{} }}
-
-// partsPool holds what sums need.
-var partsPool = sync.Pool{New: func() any { return new([]float64) }}
 
 // run computes the program for op. Where that takes long others may compute
 // meanwhile, if a says so.
@@ -297,24 +314,23 @@ func (p *program) run(op string, a *Allocator) error {
 }
 
 func (p *program) sweep() {
-	box := partsPool.Get().(*[]float64)
-	parts := slices.Grow((*box)[:0], p.parts)[:p.parts]
+	p.sums = slices.Grow(p.sums[:0], p.parts)[:p.parts]
 	if p.n < sharedLen {
-		p.tiles(parts, 0, p.n)
+		p.w.run(p, 0, p.n)
 	} else {
-		kernel.Parallel((p.n+shareLen-1)/shareLen, func(i int) { p.tiles(parts, i*shareLen, min((i+1)*shareLen, p.n)) })
+		kernel.Parallel((p.n+shareLen-1)/shareLen, func(i int) {
+			w := workers.Get().(*worker)
+			w.run(p, i*shareLen, min((i+1)*shareLen, p.n))
+			workers.Put(w)
+		})
 	}
 	for i := range p.folds {
-		p.folds[i].finish(parts)
+		p.folds[i].finish(p.sums)
 	}
-	*box = parts
-	partsPool.Put(box)
 }
 
-// tiles runs positions from to to.
-func (p *program) tiles(parts []float64, from, to int) {
-	w := workers.Get().(*worker)
-	defer workers.Put(w)
+// run computes positions from to to.
+func (w *worker) run(p *program, from, to int) {
 	w.regs = slices.Grow(w.regs[:0], p.regs*tileLen)[:p.regs*tileLen]
 	w.cur = slices.Grow(w.cur[:0], len(p.vals))[:len(p.vals)]
 	for i := range p.vals {
@@ -331,16 +347,14 @@ func (p *program) tiles(parts []float64, from, to int) {
 	for lo := from; lo < to; lo += tileLen {
 		hi := min(lo+tileLen, to)
 		for i := range p.vals {
-			switch v := &p.vals[i]; v.kind {
-			case inMemory:
+			switch v := &p.vals[i]; {
+			case v.kind == inMemory:
 				w.cur[i] = v.data[lo:hi]
-			case inRegister, constantRegister:
-				if v.reg >= 0 {
-					w.cur[i] = w.regs[int(v.reg)*tileLen:][:hi-lo]
-				}
+			case v.reg >= 0 && v.kind != oneValue:
+				w.cur[i] = w.regs[int(v.reg)*tileLen:][:hi-lo]
 			}
 		}
-		p.tile(w.cur, parts, lo, hi)
+		p.tile(w.cur, p.sums, lo, hi)
 	}
 	clear(w.cur)
 }
@@ -359,13 +373,12 @@ func (p *program) tile(cur [][]float32, parts []float64, lo, hi int) {
 		case doAdd:
 			kernel.AddTo(cur[s.dst], cur[s.dst], cur[s.g])
 		case doSegments:
-			s.seg.each(lo, hi, func(k, from, to int) {
-				put(cur[s.dst][from-lo:to-lo], s.src[k], s.over)
-			})
+			x, dst := &p.spreads[s.extra], cur[s.dst]
+			x.seg.each(lo, hi, func(k, from, to int) { put(dst[from-lo:to-lo], x.v[k], s.over) })
 		case doFold:
-			f := &p.folds[s.fold]
+			f, x := &p.folds[s.extra], cur[s.a]
 			at := f.at + lo/tileLen
-			f.seg.each(lo, hi, func(k, from, to int) { parts[at+k] = f.part(cur[s.a][from-lo : to-lo]) })
+			f.seg.each(lo, hi, func(k, from, to int) { parts[at+k] = f.part(x[from-lo : to-lo]) })
 		}
 	}
 }

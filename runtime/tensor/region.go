@@ -117,7 +117,7 @@ func (p *pass) gradient(b *program, i int32) int32 {
 		over := true
 		for k := v.src; k != 0; k = p.sources[k-1].next {
 			s := &p.sources[k-1]
-			b.steps = append(b.steps, instr{do: doSegments, dst: v.val, src: s.v, seg: s.seg, over: over})
+			b.steps = append(b.steps, instr{do: doSegments, dst: v.val, extra: b.spread(s.v, s.seg), over: over})
 			over = false
 		}
 		v.src = 0

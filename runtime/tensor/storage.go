@@ -11,7 +11,7 @@ type storage struct {
 	cur      *cell
 	alloc    *Allocator
 	pending  weak.Pointer[token] // graphs that need the values: the first,
-	others   []weak.Pointer[token]
+	others   *[]weak.Pointer[token]
 	readonly bool
 	first    cell
 }
@@ -36,8 +36,8 @@ type late struct {
 	p     [2]float64
 	seg   *segments // of segment_expand
 	n     int
-	size  int // operations that are late, this one and what it reads: at least
-	swept int // programs that computed it without keeping it
+	size  int32 // operations that are late, this one and what it reads: at least
+	swept int32 // programs that computed it without keeping it
 	prog  *program
 	val   int32 // of prog
 }

@@ -80,6 +80,9 @@ made["hud.OptimStepResult"] = trainer:step(made["hud.Job"].runs, { learning_rate
 made["hud.ForwardBackwardResult"] = made["hud.OptimStepResult"].forward_backward
 made["hud.Checkpoint"] = trainer:head()
 made["hud.Model"] = hud.models.resolve("tiny")
+made["hud.LossReport"] = require("hud.loss").check("dpo")
+made["hud.LossProperty"] = require("hud.loss").check(function() error("x") end).properties[1]
+made["hud.LossRow"] = require("hud.loss").list()[40]
 local ok, e = pcall(trainer.set_head, trainer, "nope")
 made["hud.Error"] = e
 `

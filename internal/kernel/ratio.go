@@ -60,18 +60,14 @@ type ratioCall struct {
 	lowValue          float32
 	highValue         float32
 	times             uint32
-	sums              [5]float64
-	tokens, lows      int
-	highs             int
-	maxRatio, maxLog  float32
+	sums              Ratios
 }
 
 func (c *ratioCall) result() Ratios {
-	if s := c.sums[4]; s != s {
-		c.maxLog = float32(s) // the maximum passes over NaN
+	if s := c.sums.LogSquares; s != s {
+		c.sums.MaxLog = float32(s) // the maximum passes over NaN
 	}
-	return Ratios{Loss: c.sums[0], Ratio: c.sums[1], Squares: c.sums[2], Log: c.sums[3], LogSquares: c.sums[4],
-		MaxRatio: c.maxRatio, MaxLog: c.maxLog, Tokens: c.tokens, Low: c.lows, High: c.highs}
+	return c.sums
 }
 
 // split is the float32 nearest to v and the rest.

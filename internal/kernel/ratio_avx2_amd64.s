@@ -89,7 +89,7 @@
 	VADDPD       X4, X3, X3;     \
 	VUNPCKHPD    X3, X3, X4;     \
 	VADDSD       X4, X3, X3;     \
-	VMOVSD       X3, (ratioCall_sums+8*i)(BX)
+	VMOVSD       X3, (ratioCall_sums+Ratios_Loss+8*i)(BX)
 
 // FOLD joins the lanes of y with op, into the lowest of X3.
 #define FOLD(op, x, y) \
@@ -106,11 +106,11 @@
 	FINISH(X11, Y11, 2);               \
 	FINISH(X12, Y12, 3);               \
 	FINISH(X13, Y13, 4);               \
-	MOVQ R11, ratioCall_tokens(BX);    \
+	MOVQ R11, (ratioCall_sums+Ratios_Tokens)(BX);    \
 	FOLD(VMAXPS, X14, Y14);            \
-	VMOVSS X3, ratioCall_maxRatio(BX); \
+	VMOVSS X3, (ratioCall_sums+Ratios_MaxRatio)(BX); \
 	FOLD(VPMAXUD, X15, Y15);           \
-	VMOVSS X3, ratioCall_maxLog(BX)
+	VMOVSS X3, (ratioCall_sums+Ratios_MaxLog)(BX)
 
 // PIECE gives the value in Y3 and the derivative in Y4; see the AVX-512 version for the comparisons.
 #define PIECE(label) \
@@ -207,8 +207,8 @@ tailvalue:
 done:
 	FINISH(X9, Y9, 0)
 	RESULTS
-	MOVQ R12, ratioCall_lows(BX)
-	MOVQ R13, ratioCall_highs(BX)
+	MOVQ R12, (ratioCall_sums+Ratios_Low)(BX)
+	MOVQ R13, (ratioCall_sums+Ratios_High)(BX)
 	VZEROUPPER
 	RET
 

@@ -104,7 +104,7 @@
 	VADDPD        X4, X3, X3;                        \
 	VUNPCKHPD     X3, X3, X4;                        \
 	VADDSD        X4, X3, X3;                        \
-	VMOVSD        X3, (ratioCall_sums+8*i)(BX)
+	VMOVSD        X3, (ratioCall_sums+Ratios_Loss+8*i)(BX)
 
 // FOLD joins the lanes of z with op, into the lowest of X3.
 #define FOLD(op, z, y) \
@@ -120,7 +120,7 @@
 #define COUNT(z, y, field) \
 	FOLD(VPADDD, z, y); \
 	VMOVD X3, AX;       \
-	MOVQ  AX, field(BX)
+	MOVQ  AX, (field)(BX)
 
 // RESULTS writes what both functions add up.
 #define RESULTS \
@@ -128,11 +128,11 @@
 	FINISH(Z11, Y11, 2);                    \
 	FINISH(Z12, Y12, 3);                    \
 	FINISH(Z13, Y13, 4);                    \
-	COUNT(Z25, Y25, ratioCall_tokens);      \
+	COUNT(Z25, Y25, ratioCall_sums+Ratios_Tokens);      \
 	FOLD(VMAXPS, Z14, Y14);                 \
-	VMOVSS X3, ratioCall_maxRatio(BX);      \
+	VMOVSS X3, (ratioCall_sums+Ratios_MaxRatio)(BX);      \
 	FOLD(VMAXPS, Z15, Y15);                \
-	VMOVSS X3, ratioCall_maxLog(BX)
+	VMOVSS X3, (ratioCall_sums+Ratios_MaxLog)(BX)
 
 // func piecewiseAVX512(c *ratioCall)
 TEXT ·piecewiseAVX512(SB), NOSPLIT, $320-8
@@ -198,8 +198,8 @@ next:
 done:
 	FINISH(Z9, Y9, 0)
 	RESULTS
-	COUNT(Z26, Y26, ratioCall_lows)
-	COUNT(Z27, Y27, ratioCall_highs)
+	COUNT(Z26, Y26, ratioCall_sums+Ratios_Low)
+	COUNT(Z27, Y27, ratioCall_sums+Ratios_High)
 	VZEROUPPER
 	RET
 

@@ -134,6 +134,11 @@ type pieceFunc = func(s *Span) kernel.Piecewise
 func onePass(t traits, piece pieceFunc) fastFunc {
 	return func(s *Span, dlogprobs []float32, sums *Sums) bool {
 		p := piece(s)
+		if s.Weight == nil {
+			r := kernel.PiecewiseTo(dlogprobs, s.Logprobs, s.against(), s.Mask, s.Mask, &p)
+			sums.of(&r, &t)
+			return r.MaxLog < kernel.MaxLogRatio
+		}
 		r, ok := s.piecewise(dlogprobs, &p)
 		sums.of(&r, &t)
 		return ok

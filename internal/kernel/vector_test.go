@@ -352,6 +352,11 @@ func TestGradients(t *testing.T) {
 			DivRef(out, d, x)
 			return SumRef(out)
 		}, func(dx, _ []float64) { DivBackRef(dx, []float64{1}, d, x) }},
+		{"power", func() float64 {
+			out := make([]float64, n)
+			PowRef(out, x, []float64{2, 3, 1, -1, 0, -2, 5})
+			return SumRef(out)
+		}, func(dx, _ []float64) { PowBackRef(dx, []float64{1}, x, []float64{2, 3, 1, -1, 0, -2, 5}) }},
 		{"variance", func() float64 { return CenteredSumSquaresRef(x, SumRef(x)/n) },
 			func(dx, _ []float64) { AddCenteredRef(dx, x, SumRef(x)/n, 2) }},
 		{"rmsnorm", norm, func(dx, dy []float64) {

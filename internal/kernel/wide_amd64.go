@@ -25,7 +25,7 @@ var wideTable = wideRows(
 	1,
 	2/math.Ln2/15, 2/math.Ln2/13, 2/math.Ln2/11, 2/math.Ln2/9, 2/math.Ln2/7, 2/math.Ln2/5, 2/math.Ln2/3, 2/math.Ln2,
 	math.Inf(1), math.Inf(-1),
-	200, -200, // beyond the exponents of float32
+	1024, -1023, // the exponents of float64 that are +Inf and 0
 	math.Ln2,
 	1./3628800, 1./362880, 1./40320, 1./5040, 1./720, 1./120, 1./24, 1./6, 1./2,
 	math.Float64frombits(1<<63), // the sign
@@ -67,6 +67,11 @@ func divBackSIMD(dst, x, y, z *float32, n, sx, sy, sz uintptr, c, d float64)
 //
 //go:noescape
 func powSIMD(dst, x, y, z *float32, n, sx, sy, sz uintptr, c, d float64)
+
+// powBackSIMD is dst[i] += z[i]·y[i]·x[i] to the power of y[i]-1 where neither y[i] nor z[i] is 0.
+//
+//go:noescape
+func powBackSIMD(dst, x, y, z *float32, n, sx, sy, sz uintptr, c, d float64)
 
 //go:noescape
 func accumulateSIMD(dst *float64, x *float32, n uintptr)

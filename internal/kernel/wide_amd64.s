@@ -269,7 +269,9 @@ tail8:                              \
 	VFMADD213PD.BCST W(28), Z4, Z6;      \
 	VFMADD213PD.BCST W(6), Z4, Z6;       \
 	VFMADD213PD.BCST W(6), Z4, Z6;       \
-	VSCALEFPD        Z5, Z6, Z6;         \
+	VADDPD.BCST      W(3), Z5, Z5;       \
+	VPSLLQ           $52, Z5, Z5;        \
+	VMULPD           Z5, Z6, Z6;         \
 	VRNDSCALEPD      $8, Z1, Z5;         \
 	VCMPPD           $4, Z5, Z1, K4;     \
 	VMULPD.BCST      W(28), Z1, Z3;      \
@@ -283,11 +285,41 @@ tail8:                              \
 	VPTERNLOGQ       $255, Z6, Z6, K4, Z6; \
 	VMOVAPD          Z6, Z0
 
+// POWERSLOPE is z·y·x to the power of y-1, and 0 where y is.
+#define POWERSLOPE \
+	VMOVAPD Y1, Y10;       \
+	VMOVAPD Y2, Y11;       \
+	VSUBPD  W(6), Y1, Y1;  \
+	POWER;                 \
+	VMULPD  Y10, Y0, Y0;   \
+	VMULPD  Y11, Y0, Y0;   \
+	VXORPD  Y8, Y8, Y8;    \
+	VCMPPD  $4, Y8, Y10, Y8; \
+	VANDPD  Y8, Y0, Y0
+
+#define POWERSLOPEZ \
+	VMOVAPD     Z1, Z10;         \
+	VMOVAPD     Z2, Z11;         \
+	VSUBPD.BCST W(6), Z1, Z1;    \
+	POWERZ;                      \
+	VMULPD      Z10, Z0, Z0;     \
+	VMULPD      Z11, Z0, Z0;     \
+	VCMPPD      $4, Z8, Z10, K2; \
+	VMOVAPD.Z   Z0, K2, Z0
+
+// INCREASEWHERE leaves dst where z is 0.
+#define INCREASEWHERE \
+	VXORPS Y2, Y2, Y2;       \
+	VCMPPS $4, (R8), Y2, Y2; \
+	VANDPS Y2, Y0, Y0;       \
+	VADDPS Y0, Y1, Y0
+
 WIDE(·addScaledSIMD, SCALED, SCALEDZ, INCREASE)
 WIDE(·lessSIMD, LESS, LESSZ, STORE)
 WIDE(·addLessSIMD, LESS, LESSZ, INCREASE)
 WIDE(·divBackSIMD, QUOTIENT, QUOTIENTZ, DECREASE)
 WIDE(·powSIMD, POWER, POWERZ, STORE)
+WIDE(·powBackSIMD, POWERSLOPE, POWERSLOPEZ, INCREASEWHERE)
 
 // func accumulateSIMD(dst *float64, x *float32, n uintptr)
 TEXT ·accumulateSIMD(SB), NOSPLIT, $0-24

@@ -20,6 +20,10 @@ func divBackSIMD(dst, x, y, z *float32, n, sx, sy, sz uintptr, c, d float64) {
 	panic("kernel: unreachable")
 }
 
+func powBackSIMD(dst, x, y, z *float32, n, sx, sy, sz uintptr, c, d float64) {
+	panic("kernel: unreachable")
+}
+
 func powSIMD(dst, x, y, z *float32, n, sx, sy, sz uintptr, c, d float64) {
 	panic("kernel: unreachable")
 }

@@ -69,7 +69,7 @@ func (r *Remote) Chat(ctx context.Context, req *ChatRequest) (*ChatResponse, err
 }
 
 func readChat(r *httpjson.Reader) (*ChatResponse, error) {
-	res := &ChatResponse{}
+	res := &ChatResponse{CheckpointID: CheckpointUnknown}
 	err := members(r, map[string]func() error{
 		"id":            text(r, &res.ID),
 		"model":         text(r, &res.Model),

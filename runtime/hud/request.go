@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -127,6 +128,7 @@ type watch struct {
 	timer *time.Timer
 	phase atomic.Pointer[string]
 	sent  atomic.Bool // something of the request may have been sent
+	over  atomic.Bool // the attempt has ended: a late note means nothing
 }
 
 // silence is the cause of an attempt that a watch ended.
@@ -140,21 +142,61 @@ func (s *silence) Error() string {
 }
 
 func (w *watch) touch(phase string) {
-	w.phase.Store(&phase)
-	w.timer.Reset(w.limit)
+	if !w.over.Load() {
+		w.phase.Store(&phase)
+		w.timer.Reset(w.limit)
+	}
 }
 
-// reading touches a watch at every read.
-type reading struct {
+func (w *watch) end() {
+	w.over.Store(true)
+	w.timer.Stop()
+}
+
+// An incoming body touches the watch at every read.
+type incoming struct {
 	io.Reader
 	watch *watch
-	phase string
 }
 
-func (r *reading) Read(p []byte) (int, error) {
-	n, err := r.Reader.Read(p)
-	r.watch.touch(r.phase)
+func (b *incoming) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	b.watch.touch(phaseReading)
 	return n, err
+}
+
+// An outgoing body touches the watch at every read. It is made of the
+// caller's slices, so an attempt ends only when it has been closed and is read
+// no more: net/http may still be sending it when the answer is there. It is
+// of no type that net/http could read again, so a request with it is never
+// replayed.
+type outgoing struct {
+	watch  *watch
+	closed chan struct{}
+
+	mu   sync.Mutex
+	body *httpjson.Stream // nil when closed
+}
+
+func (b *outgoing) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.body == nil {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	n, err := b.body.Read(p)
+	b.watch.touch(phaseSending)
+	return n, err
+}
+
+func (b *outgoing) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.body != nil {
+		b.body = nil
+		close(b.closed)
+	}
+	return nil
 }
 
 const (
@@ -171,7 +213,7 @@ func (r *Remote) attempt(ctx context.Context, q *request) *outcome {
 	defer cancel(nil)
 	w.phase.Store(new(phaseConnecting))
 	w.timer = time.AfterFunc(w.limit, func() { cancel(&silence{w.limit, *w.phase.Load()}) })
-	defer w.timer.Stop()
+	defer w.end()
 
 	req, failed := r.newRequest(httptrace.WithClientTrace(inner, &httptrace.ClientTrace{
 		GotConn:              func(httptrace.GotConnInfo) { w.sent.Store(true); w.touch(phaseSending) },
@@ -180,6 +222,12 @@ func (r *Remote) attempt(ctx context.Context, q *request) *outcome {
 	}), q, w)
 	if failed != nil {
 		return &outcome{err: failed}
+	}
+	if body, ok := req.Body.(*outgoing); ok {
+		defer func() {
+			cancel(nil)
+			<-body.closed // net/http closes it, whatever happens
+		}()
 	}
 	client := r.pool
 	if r.training(q) {
@@ -190,7 +238,7 @@ func (r *Remote) attempt(ctx context.Context, q *request) *outcome {
 		return r.broken(ctx, inner, q, w, err)
 	}
 	defer res.Body.Close()
-	limited := &io.LimitedReader{R: &reading{res.Body, w, phaseReading}, N: r.config.MaxResponse}
+	limited := &io.LimitedReader{R: &incoming{res.Body, w}, N: r.config.MaxResponse}
 	if res.StatusCode/100 != 2 {
 		limited.N = maxErrorBody
 		body, _ := io.ReadAll(limited) // the status counts, whatever can be read
@@ -229,9 +277,7 @@ func (r *Remote) newRequest(ctx context.Context, q *request, w *watch) (*http.Re
 		if size, err = stream.Size(); err != nil {
 			return nil, invalid(q.op, "%v", err)
 		}
-		// Of this type net/http knows no way to read it again: a request with
-		// it is never replayed.
-		body = &reading{stream, w, phaseSending}
+		body = &outgoing{watch: w, closed: make(chan struct{}), body: stream}
 	}
 	req, err := http.NewRequestWithContext(ctx, q.method, q.url, body)
 	if err != nil {

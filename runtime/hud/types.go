@@ -63,7 +63,7 @@ type SamplingInfo struct {
 	TopK         int     // 0 when off
 	MinP         float64 // 0 when off
 	FinishReason string  // "stop", "length", …
-	CheckpointID string  // the checkpoint that was sampled, "" for base weights
+	CheckpointID string  // the checkpoint that was sampled: "" for base weights, or CheckpointUnknown
 }
 
 // A TrajectoryPayload is one trajectory with its reward.
@@ -194,11 +194,15 @@ type ChatRequest struct {
 	Stream func(delta string) `json:"-"`
 }
 
+// CheckpointUnknown is the checkpoint of an answer whose service does not say
+// which one it came from, as HUD's does not.
+const CheckpointUnknown = "unknown"
+
 // A ChatResponse is the gateway's answer.
 type ChatResponse struct {
 	ID           string
 	Model        string
-	CheckpointID string // "" for base weights
+	CheckpointID string // "" for base weights, or CheckpointUnknown
 	Choices      []Choice
 	Usage        Usage
 }

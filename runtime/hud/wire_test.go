@@ -243,7 +243,7 @@ func TestAnswersAreReadLeniently(t *testing.T) {
 		"choices":[{"index":0,"finish_reason":"tool_calls","prompt_token_ids":[1,2,3],"token_ids":[4,5],"message":{"role":"assistant","content":null,"tool_calls":[{"id":"x"}]},
 		"logprobs":{"content":[{"token":"a","logprob":-0.5,"bytes":null,"top_logprobs":[]},{"token":"b","logprob":-0.25}],"refusal":null}}]}`)
 	chat, err := remote.Chat(ctx, &hud.ChatRequest{Model: "m", ReturnTokenIDs: true})
-	if err != nil || !reflect.DeepEqual(*chat, hud.ChatResponse{ID: "r", Model: "served", Usage: hud.Usage{PromptTokens: 3, CompletionTokens: 2}, Choices: []hud.Choice{{
+	if err != nil || !reflect.DeepEqual(*chat, hud.ChatResponse{ID: "r", Model: "served", CheckpointID: hud.CheckpointUnknown, Usage: hud.Usage{PromptTokens: 3, CompletionTokens: 2}, Choices: []hud.Choice{{
 		Message: hud.Message{Role: "assistant"}, FinishReason: "tool_calls", PromptTokenIDs: []int{1, 2, 3}, TokenIDs: []int{4, 5}, Logprobs: []float32{-0.5, -0.25}}}}) {
 		t.Errorf("got %+v, %v", chat, err)
 	}
@@ -419,12 +419,88 @@ func TestLargeBodiesStream(t *testing.T) {
 	}
 }
 
+// A service may answer before it has read the request. The caller's weights
+// are its own again as soon as the call returns (the race detector looks).
+func TestAnswersBeforeTheRequestIsRead(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "close")
+		w.WriteHeader(401)
+		http.NewResponseController(w).Flush()
+	}))
+	defer server.Close()
+	remote, err := hud.Dial(hud.Config{Settings: hud.Settings{APIURL: server.URL, RLURL: server.URL, GatewayURL: server.URL}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer remote.Close()
+	weights := make([][]float32, 100)
+	for d := range weights {
+		weights[d] = make([]float32, 20000)
+	}
+	for n := range 5 {
+		_, err := remote.Backward(t.Context(), "m", &hud.BackwardRequest{ForwardID: "f", Weights: weights})
+		if err == nil {
+			t.Fatal("got success, want 401 or a cut connection")
+		}
+		for d := range weights {
+			for i := range weights[d] {
+				weights[d][i] = float32(n) / 3
+			}
+		}
+	}
+}
+
 // An answer without an end is cut.
 func TestAnswersHaveALimit(t *testing.T) {
 	t.Parallel()
 	remote, _ := cannedRemote(t, `{"items":[`+strings.Repeat(`{"id":"a"},`, 1000)+`{}]}`, func(c *hud.Config) { c.MaxResponse = 1000 })
 	if _, err := remote.Models(t.Context()); err == nil || !strings.Contains(err.Error(), "more than 1000 bytes") {
 		t.Errorf("got %v, want a limit of 1000 bytes", err)
+	}
+}
+
+// Samples of a service that does not say which checkpoint it sampled have no
+// lag, not that of the base weights.
+func TestLagOfUnknownCheckpoints(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.step()
+	c := hud.NewTrainingClient(r.remote, hudtest.FakeModel, hud.TrainingClientOptions{})
+	for id, want := range map[string]bool{"": true, hud.CheckpointUnknown: false} {
+		in := inputs()
+		batch := make([]hud.Item, len(in))
+		for i := range in {
+			in[i].Payload.Samples[0].Sampling = &hud.SamplingInfo{Temperature: 1, CheckpointID: id}
+			batch[i] = in[i].Payload
+		}
+		res, err := c.ForwardBackward(t.Context(), batch, hud.ForwardBackwardOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lag, ok := res.Metrics["policy_lag:max"]; ok != want || ok && lag != 1 {
+			t.Errorf("checkpoint %q: got lag %v, %v, want one: %v", id, lag, ok, want)
+		}
+	}
+}
+
+// Headers have a limit too.
+func TestHeadersHaveALimit(t *testing.T) {
+	t.Parallel()
+	large := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Large", strings.Repeat("x", 1<<20))
+		io.WriteString(w, `{"step":1,"checkpoint_id":"c"}`)
+	})
+	server := hudtest.NewServer(t, large)
+	remote, err := hud.Dial(hud.Config{Settings: hud.Settings{APIKey: testKey, RLURL: server.URL}, DialContext: server.DialContext})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer remote.Close()
+	_, err = remote.OptimStep(t.Context(), "m", &hud.OptimStepRequest{LearningRate: 1})
+	var e *hud.Error
+	if !errors.As(err, &e) || e.Code != hud.CodeNetwork || !e.Unknown || server.Seen("optim-step") != 1 {
+		t.Errorf("got %v after %d calls, want a network error after one, in doubt", err, server.Seen("optim-step"))
 	}
 }
 

@@ -122,7 +122,7 @@ type completion struct {
 	Model        string             `json:"model"`
 	Choices      []completionChoice `json:"choices"`
 	Usage        usage              `json:"usage"`
-	CheckpointID string             `json:"checkpoint_id,omitempty"` // hudrl's own
+	CheckpointID string             `json:"checkpoint_id"` // hudrl's own; "" for base weights
 }
 
 type usage struct {

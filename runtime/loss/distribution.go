@@ -204,6 +204,21 @@ func logSoftmax(op, name string, at int, z []float32, temperature float64, p, ou
 	return top/temperature + rest, nil
 }
 
+// gradientOf is room for the gradient of t, of 0, which counts as t's memory
+// does; nil where t needs none.
+func gradientOf(t *tensor.Tensor) ([]float32, error) {
+	if !t.RequiresGrad() {
+		return nil, nil
+	}
+	g := t.Detach().Clone()
+	if err := g.Err(); err != nil {
+		return nil, err
+	}
+	data := g.Data()
+	clear(data)
+	return data, nil
+}
+
 // rowsPerPart is the rows that one core takes at a time.
 const rowsPerPart = 16
 
@@ -223,7 +238,11 @@ func (t *DistributionLoss) Loss(x Distributions, s Settings) (*tensor.Tensor, ma
 	if t.spec.scaled {
 		temperature = t.config[keyTemperature]
 	}
-	logits, grad := x.Logits.Data(), make([]float32, n*vocab)
+	logits := x.Logits.Data()
+	grad, err := gradientOf(x.Logits)
+	if err != nil {
+		return nil, nil, err
+	}
 	var teacher []float32
 	if t.spec.teacher {
 		teacher = x.Teacher.Data()
@@ -254,7 +273,9 @@ func (t *DistributionLoss) Loss(x Distributions, s Settings) (*tensor.Tensor, ma
 			if !math.IsNaN(r.stat) {
 				means[i] = r.stat
 			}
-			r.intoLogits(scale[i]/temperature, grad[i*vocab:(i+1)*vocab])
+			if grad != nil {
+				r.intoLogits(scale[i]/temperature, grad[i*vocab:(i+1)*vocab])
+			}
 		}
 	})
 	if first != nil {

@@ -389,3 +389,28 @@ func TestDistributionRefuses(t *testing.T) {
 	}
 	near(t, "sum_pi_squared", sq, []float64{1. / 4, 1. / 3})
 }
+
+// TestDistributionMemory counts the gradient of logits against a limit, and
+// makes none where none is wanted.
+func TestDistributionMemory(t *testing.T) {
+	t.Parallel()
+	const n, vocab = 8, 1024 // 32 KiB
+	f, err := loss.NewDistribution("entropy_bonus", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		grad  bool
+		bytes int64
+		fits  bool
+	}{{false, 40 << 10, true}, {true, 40 << 10, false}, {true, 80 << 10, true}} {
+		z := tensor.NewAllocator(tensor.NewLimit(c.bytes)).Zeros(n, vocab)
+		if c.grad {
+			z.RequireGrad()
+		}
+		out, _, err := f.Loss(loss.Distributions{Logits: z}, loss.Settings{})
+		if (err == nil) != c.fits {
+			t.Errorf("%v: got %v, %v", c, out, err)
+		}
+	}
+}

@@ -68,8 +68,8 @@ func (x *Drift) of(r *kernel.Ratios) {
 
 // phi is (e^d − 1 − d)/(½d²), 1 at 0.
 func phi(d float64) float64 {
-	if math.Abs(d) < 1e-2 {
-		return 1 + d/3 + d*d/12 + d*d*d/60
+	if math.Abs(d) < 0.5 {
+		return 1 + d*(1./3+d*(1./12+d*(1./60+d*(1./360+d*(1./2520+d/20160)))))
 	}
 	return 2 * (math.Expm1(d) - d) / (d * d)
 }

@@ -129,7 +129,11 @@ func BenchmarkPacked(b *testing.B) {
 
 // BenchmarkFused is losses of runtime/loss, value and gradient: that of the
 // others, a clipped one, one of whole sequences and one of pairs. Peer: torch's
-// loop, and torch on a padded batch. Floor: 12 bytes in and 4 out a token.
+// loop, and torch on a padded batch. Floor of the first two: 12 bytes in and 4
+// out a token, 1 ns at 16 GB/s, and in AVX-512 47 instructions on two ports for
+// 16 of them with the drift's sums, 0.55 ns a token at 2.7 GHz; 0.6 is reached
+// within a datum, 0.8 with the pass that divides by what is left of the tokens,
+// and each datum costs 0.1 µs beside. gspo writes its gradient in another pass.
 func BenchmarkFused(b *testing.B) {
 	for _, name := range []string{"glm_double_sided", "ppo", "gspo", "dpo"} {
 		each(b, name+"-", func(b *testing.B, datums, tokens int) {

@@ -69,18 +69,32 @@ type buffer struct {
 // runs numbers the graphs that are run backwards.
 var graphs atomic.Uint64
 
-// passes keeps idle ones until the garbage collector finds them idle. Their
-// buffers are not counted against a budget meanwhile, hence heldLen.
+// passes keeps idle ones of no allocator until the garbage collector finds them
+// idle; an Allocator keeps one. Their buffers are not counted against a budget
+// meanwhile, hence heldLen.
 var passes = sync.Pool{New: func() any { return &pass{} }}
 
 const heldLen = 4 << 20 // elements an idle pass may hold
+
+// newPass is an idle pass; done gives it back.
+func (a *Allocator) newPass() *pass {
+	if a != nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if p := a.pass; p != nil {
+			a.pass = nil
+			return p
+		}
+	}
+	return passes.Get().(*pass)
+}
 
 // weight is a buffer's elements and what holds it.
 func weight(g []float32) int { return cap(g) + 16 }
 
 // emptied is s without elements, to be filled again unless it is long.
 func emptied[E any](s []E) []E {
-	if cap(s) > 1<<14 {
+	if cap(s) > 1<<16 {
 		return nil
 	}
 	clear(s)
@@ -91,12 +105,21 @@ func emptied[E any](s []E) []E {
 func (p *pass) done() {
 	p.nodes, p.ready, p.parts, p.list = emptied(p.nodes), emptied(p.ready), emptied(p.parts), emptied(p.list)
 	p.sources, p.ends, p.leafs, p.room = emptied(p.sources), emptied(p.ends), emptied(p.leafs), nil
+	a := p.alloc
 	p.alloc, p.err = nil, nil
 	for k := len(p.pool) - 1; p.held > heldLen; k-- {
 		for _, b := range p.pool[k] {
 			p.held -= weight(b.g)
 		}
 		p.pool[k] = nil
+	}
+	if a != nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.pass == nil {
+			a.pass = p
+			return
+		}
 	}
 	passes.Put(p)
 }
@@ -165,7 +188,7 @@ func runBackward(t *Tensor, retain bool) (*pass, error) {
 		return nil, &Error{Op: "backward", Detail: "the tensor does not depend on anything that requires grad",
 			Hint: "comparisons, logic, detach and no_grad give constants"}
 	}
-	p := passes.Get().(*pass)
+	p := t.st.alloc.newPass()
 	p.alloc, p.retain, p.run = t.st.alloc, retain, graphs.Add(1)
 	err := p.visit(t)
 	if err == nil {

@@ -114,6 +114,7 @@ type Allocator struct {
 	slab     []float32
 	lot      weak.Pointer[lot]
 	idle     idle
+	pass     *pass               // not in use
 	recent   weak.Pointer[token] // what graphs that begin now share
 	run      Runner
 	eager    bool // for tests: operations run at once, one by one

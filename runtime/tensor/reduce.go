@@ -187,7 +187,12 @@ func (t *Tensor) reduce(op *laneOp, dims []int) *Tensor {
 	if d[1] == 0 && !op.empty {
 		return failf(op.name, "shape %s has nothing to reduce", shapeString(t.shape))
 	}
-	seg := &segments{num: d[0], size: d[1], inner: d[2]}
+	var seg *segments
+	if d[0] == 1 && d[2] == 1 {
+		seg = whole(d[1])
+	} else {
+		seg = &segments{num: d[0], size: d[1], inner: d[2]}
+	}
 	var out *Tensor
 	if op.d == nil {
 		out, err = t.st.alloc.make(op.name, shape, d[0]*d[2])

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"sync/atomic"
 
 	"github.com/hudrl/hudrl/internal/kernel"
 )
@@ -42,7 +43,17 @@ type segments struct {
 }
 
 // whole is one segment of n.
-func whole(n int) *segments { return &segments{size: n, num: 1, inner: 1} }
+func whole(n int) *segments {
+	s := lastWhole.Load()
+	if s == nil || s.size != n {
+		s = &segments{size: n, num: 1, inner: 1}
+		lastWhole.Store(s)
+	}
+	return s
+}
+
+// lastWhole is the latest: one datum is as long as the next, often.
+var lastWhole atomic.Pointer[segments]
 
 func (s *segments) count() int {
 	if s.offsets == nil {

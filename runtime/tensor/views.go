@@ -2,6 +2,7 @@ package tensor
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"github.com/hudrl/hudrl/internal/kernel"
 )
@@ -286,7 +287,7 @@ func (t *Tensor) Narrow(d, start, length int) *Tensor {
 		return failf("narrow", "start %d and length %d out of range in dimension %d of shape %s", start, length, d, shapeString(t.shape))
 	}
 	if len(t.shape) == 1 && t.strides == nil {
-		return t.view([]int{length}, nil, t.off+start, length)
+		return t.view(vector(length), nil, t.off+start, length)
 	}
 	shape, strides := t.layout()
 	off := t.off + start*strides[d]
@@ -294,6 +295,18 @@ func (t *Tensor) Narrow(d, start, length int) *Tensor {
 	n, _ := product("narrow", shape)
 	return t.view(shape, strides, off, n)
 }
+
+// vector is the shape of a vector: the latest again if it can be.
+func vector(n int) []int {
+	s := lastVector.Load()
+	if s == nil || s[0] != n {
+		s = &[1]int{n}
+		lastVector.Store(s)
+	}
+	return s[:]
+}
+
+var lastVector atomic.Pointer[[1]int]
 
 // Select is position i of dimension d, which goes; negative i counts from the
 // end.

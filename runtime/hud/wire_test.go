@@ -423,10 +423,13 @@ func TestLargeBodiesStream(t *testing.T) {
 // are its own again as soon as the call returns (the race detector looks).
 func TestAnswersBeforeTheRequestIsRead(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Connection", "close")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := http.NewResponseController(w)
+		c.EnableFullDuplex()
+		w.Header().Set("Content-Length", "0")
 		w.WriteHeader(401)
-		http.NewResponseController(w).Flush()
+		c.Flush()
+		io.Copy(io.Discard, r.Body)
 	}))
 	defer server.Close()
 	remote, err := hud.Dial(hud.Config{Settings: hud.Settings{APIURL: server.URL, RLURL: server.URL, GatewayURL: server.URL}})

@@ -68,10 +68,8 @@ func checkName(a *luax.Args, name string, options *lua.LTable, c loss.CheckOptio
 	}
 	l := configured(&read, name, false)
 	read.End()
-	for _, v := range []lua.LValue{l.advantage, l.old, l.expert, l.observation} {
-		if given(v) {
-			a.Fail("options: advantage, old_logprobs, expert and observation_mask are of a batch's size, and the check makes its own batch")
-		}
+	if l.sized != (sized{}) {
+		a.Fail("options: advantage, old_logprobs, expert and observation_mask are of a batch's size, and the check makes its own batch")
 	}
 	report, err := loss.CheckNamed(name, l.loss.Config(), l.settings, c)
 	if err != nil {

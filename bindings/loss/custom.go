@@ -21,6 +21,9 @@ const op = "forward_backward_custom"
 // under the interpreter lock. batch is the caller's batch, for datum.input, or
 // nil. An error that fn raises comes back as it was raised.
 func Custom(vm *runtime.VM, L *lua.LState, fn lua.LValue, batch *lua.LTable) hud.CustomLoss {
+	if n := carried(fn); n.custom != nil {
+		return n.custom
+	}
 	return loss.Custom(tensors.Of(vm).Allocator(), tensorLoss(vm, L, fn, batch))
 }
 

@@ -196,7 +196,14 @@ func asCustom(L *lua.LState) int {
 	}
 	c := configured(&a, name, false)
 	a.End()
-	L.Push(carrying(a.VM(), needs{name: name, reference: c.loss.UsesReference()}, func(L *lua.LState) int {
+	n := needs{name: name, reference: c.loss.UsesReference()}
+	if _, tokens := c.loss.(*loss.TokenLoss); tokens && !c.extra && c.sized == (sized{}) {
+		var err error
+		if n.custom, err = loss.AsCustom(name, c.loss.Config(), c.settings); err != nil {
+			a.VM().Raise(L, err)
+		}
+	}
+	L.Push(carrying(a.VM(), n, func(L *lua.LState) int {
 		a := luax.Read(L, name)
 		return c.compute(&a, a.Table("data"))
 	}))
@@ -207,6 +214,7 @@ func asCustom(L *lua.LState) int {
 type needs struct {
 	name      string
 	reference bool
+	custom    hud.CustomLoss // what it does, where that needs no Lua; nil elsewhere
 }
 
 // carrying is a function that Require finds n in.
@@ -219,17 +227,21 @@ func carrying(vm *runtime.VM, n needs, f lua.LGFunction) *lua.LFunction {
 	return fn
 }
 
+// carried is what carrying put into fn, or what a function without it needs:
+// nothing.
+func carried(fn lua.LValue) (n needs) {
+	if fn, ok := fn.(*lua.LFunction); ok && fn.IsG && len(fn.Upvalues) == 1 {
+		if held, ok := fn.Upvalues[0].Value().(*lua.LUserData); ok {
+			n, _ = held.Value.(needs)
+		}
+	}
+	return n
+}
+
 // Require raises when fn came from loss.as_custom and needs a reference that
 // there is not: before anything is spent on the loss.
 func Require(a *luax.Args, fn *lua.LFunction, reference bool) {
-	if !fn.IsG || len(fn.Upvalues) != 1 {
-		return
-	}
-	held, ok := fn.Upvalues[0].Value().(*lua.LUserData)
-	if !ok {
-		return
-	}
-	if n, ok := held.Value.(needs); ok && n.reference && !reference {
+	if n := carried(fn); n.reference && !reference {
 		a.VM().Raise(a.L, &hud.Error{Op: a.Name(), Code: hud.CodeValidation, Detail: "reference: got nil: " + n.name + " compares with a reference's logprobs",
 			Hint: "name a model or a checkpoint as the reference"})
 	}

@@ -31,12 +31,18 @@ func settingsOf(name string, keys []string) []string {
 	return out
 }
 
-// sized are the options that are of the data's size.
+// sized are the options that are of the data's size; nil where not given.
 type sized struct{ advantage, old, expert, observation lua.LValue }
 
 // read reads the settings of the loss of that name.
 func (c *configuration) read(a *luax.Args, name string, o luax.Options) {
-	c.advantage, c.old = o.Value("advantage"), o.Value("old_logprobs")
+	value := func(name string) lua.LValue {
+		if v := o.Value(name); v != lua.LNil {
+			return v
+		}
+		return nil
+	}
+	c.advantage, c.old = value("advantage"), value("old_logprobs")
 	s := &c.settings
 	s.MaxLength = o.Number("max_length", 0)
 	s.Correction = correction(a, o).With(rejection(a, o))
@@ -46,15 +52,15 @@ func (c *configuration) read(a *luax.Args, name string, o luax.Options) {
 	}
 	switch name {
 	case "chord":
-		c.extra, c.expert, s.ExpertDenominator = true, o.Value("expert"), o.Number("expert_denominator", 0)
+		c.extra, c.expert, s.ExpertDenominator = true, value("expert"), o.Number("expert_denominator", 0)
 	case "echo":
-		c.extra, c.observation = true, o.Value("observation_mask")
+		c.extra, c.observation = true, value("observation_mask")
 	}
 }
 
 // fit reads what is of the size of b.
 func (c *configuration) fit(a *luax.Args, b *loss.Batch, s *loss.Settings) {
-	if given(c.advantage) {
+	if c.advantage != nil {
 		if n, number := c.advantage.(lua.LNumber); number {
 			s.Advantage = perDatum(a, "advantage", n, b.Len())
 		} else if s.Advantage = values(a, "advantage", c.advantage); len(s.Advantage) != b.Len() && len(s.Advantage) != b.Tokens() {
@@ -62,7 +68,7 @@ func (c *configuration) fit(a *luax.Args, b *loss.Batch, s *loss.Settings) {
 		}
 	}
 	s.Old, s.Observation = positions(a, "old_logprobs", c.old), positions(a, "observation_mask", c.observation)
-	if given(c.expert) {
+	if c.expert != nil {
 		list := a.AsTable("expert", c.expert)
 		s.Expert = make([]bool, list.Len())
 		for i := range s.Expert {
@@ -78,12 +84,9 @@ func (c *configuration) fit(a *luax.Args, b *loss.Batch, s *loss.Settings) {
 	}
 }
 
-// given reports whether an option was given.
-func given(v lua.LValue) bool { return v != nil && v != lua.LNil }
-
 // positions reads one number for each position, nil where there is none.
 func positions(a *luax.Args, name string, v lua.LValue) []float32 {
-	if !given(v) {
+	if v == nil {
 		return nil
 	}
 	if t, ok := v.(*lua.LTable); ok {

@@ -4,8 +4,9 @@
 // Three parties meet here:
 //
 //   - A Service trains and samples models: the embedded one of runtime/local,
-//     or one behind a network. Optional interfaces say what else it can do:
-//     TokenizerSource, StateKeeper, Tracer.
+//     or a Remote, HUD's or any other behind the same HTTP API. Optional
+//     interfaces say what else it can do: TokenizerSource, StateKeeper, Tracer,
+//     Relocator.
 //   - A TrainingClient wraps a Service and one model, with every method,
 //     default, check and warning of HUD's Python client.
 //   - A batch is a list of Items: TraceIDs, *TrajectoryPayloads and *Runs, as
@@ -18,6 +19,13 @@
 //		LearningRate:           5e-4,
 //		ForwardBackwardOptions: hud.ForwardBackwardOptions{GroupSize: new(8)},
 //	})
+//
+// Over HTTP the service is
+//
+//	settings, err := hud.LoadSettings() // HUD_API_KEY and the rest, as HUD's client finds them
+//	svc, err := hud.Dial(hud.Config{Settings: settings})
+//
+// and everything else stays the same; runtime/serve is the other end.
 //
 // A loss of one's own is a plain function over a Packed batch, flat slices
 // with offsets (TrainingClient.ForwardBackwardCustom); package loss makes one

@@ -141,16 +141,10 @@ func transpose8AVX2(dst *float32, dstStride uintptr, src *float32, srcStride, de
 func pause()
 
 //go:noescape
-func siluMulAVX512(dst, gate, up *float32, n uintptr)
+func siluMulSIMD(dst, gate, up *float32, n uintptr)
 
 //go:noescape
-func siluMulAVX2(dst, gate, up *float32, n uintptr)
-
-//go:noescape
-func siluMulBackAVX512(dgate, dup, dout, gate, up *float32, n uintptr)
-
-//go:noescape
-func siluMulBackAVX2(dgate, dup, dout, gate, up *float32, n uintptr)
+func siluMulBackSIMD(dgate, dup, dout, gate, up *float32, n uintptr)
 
 //go:noescape
 func dotAVX2(x, y *float32, n uintptr) float32

@@ -4,13 +4,9 @@ package kernel
 
 // The assembly, for the compiler's sake: active is constant here and no call remains.
 
-func siluMulAVX512(dst, gate, up *float32, n uintptr) { panic("kernel: unreachable") }
+func siluMulSIMD(dst, gate, up *float32, n uintptr) { panic("kernel: unreachable") }
 
-func siluMulAVX2(dst, gate, up *float32, n uintptr) { panic("kernel: unreachable") }
-
-func siluMulBackAVX512(dgate, dup, dout, gate, up *float32, n uintptr) { panic("kernel: unreachable") }
-
-func siluMulBackAVX2(dgate, dup, dout, gate, up *float32, n uintptr) { panic("kernel: unreachable") }
+func siluMulBackSIMD(dgate, dup, dout, gate, up *float32, n uintptr) { panic("kernel: unreachable") }
 
 func dotAVX2(x, y *float32, n uintptr) float32 { panic("kernel: unreachable") }
 

@@ -11,14 +11,11 @@ import (
 func SiluMulTo(dst, gate, up []float32) {
 	checkLen("SiluMulTo", "gate", len(gate), len(dst))
 	checkLen("SiluMulTo", "up", len(up), len(dst))
-	switch active {
-	case levelAVX512:
-		siluMulAVX512(unsafe.SliceData(dst), unsafe.SliceData(gate), unsafe.SliceData(up), uintptr(len(dst)))
-	case levelAVX2:
-		siluMulAVX2(unsafe.SliceData(dst), unsafe.SliceData(gate), unsafe.SliceData(up), uintptr(len(dst)))
-	default:
-		SiluMulRef(dst, gate, up)
+	if active >= levelAVX2 {
+		siluMulSIMD(unsafe.SliceData(dst), unsafe.SliceData(gate), unsafe.SliceData(up), uintptr(len(dst)))
+		return
 	}
+	SiluMulRef(dst, gate, up)
 }
 
 // SiluMulRef is the plain Go [SiluMulTo].
@@ -35,16 +32,12 @@ func SiluMulBackTo(dgate, dup, dout, gate, up []float32) {
 	checkLen("SiluMulBackTo", "dout", len(dout), len(dgate))
 	checkLen("SiluMulBackTo", "gate", len(gate), len(dgate))
 	checkLen("SiluMulBackTo", "up", len(up), len(dgate))
-	switch active {
-	case levelAVX512:
-		siluMulBackAVX512(unsafe.SliceData(dgate), unsafe.SliceData(dup), unsafe.SliceData(dout), unsafe.SliceData(gate), unsafe.SliceData(up),
+	if active >= levelAVX2 {
+		siluMulBackSIMD(unsafe.SliceData(dgate), unsafe.SliceData(dup), unsafe.SliceData(dout), unsafe.SliceData(gate), unsafe.SliceData(up),
 			uintptr(len(dgate)))
-	case levelAVX2:
-		siluMulBackAVX2(unsafe.SliceData(dgate), unsafe.SliceData(dup), unsafe.SliceData(dout), unsafe.SliceData(gate), unsafe.SliceData(up),
-			uintptr(len(dgate)))
-	default:
-		SiluMulBackRef(dgate, dup, dout, gate, up)
+		return
 	}
+	SiluMulBackRef(dgate, dup, dout, gate, up)
 }
 
 // SiluMulBackRef is the plain Go [SiluMulBackTo].

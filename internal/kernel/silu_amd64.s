@@ -1,7 +1,9 @@
 //go:build !purego
 
+#include "go_asm.h"
 #include "textflag.h"
 #include "avx2_amd64.h"
+#include "avx512_amd64.h"
 
 // SILU is the gated activation of the gate Y4 and the factor Y5, into Y0.
 #define SILU \
@@ -12,12 +14,20 @@
 	VDIVPS Y0, Y4, Y0;                \
 	VMULPS Y5, Y0, Y0
 
-// func siluMulAVX2(dst, gate, up *float32, n uintptr)
-TEXT ·siluMulAVX2(SB), NOSPLIT, $0-32
+#define SILUZ \
+	VSUBPS Z4, Z6, Z0;  \
+	EXPZ(Z0, Z1, Z2);   \
+	VADDPS Z26, Z0, Z0; \
+	VDIVPS Z0, Z4, Z0;  \
+	VMULPS Z5, Z0, Z0
+
+// func siluMulSIMD(dst, gate, up *float32, n uintptr)
+TEXT ·siluMulSIMD(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
 	MOVQ gate+8(FP), SI
 	MOVQ up+16(FP), DX
 	MOVQ n+24(FP), CX
+	IFAVX512(avx512)
 	SUBQ $8, CX
 	JLT  tail
 
@@ -45,6 +55,33 @@ done:
 	VZEROUPPER
 	RET
 
+avx512:
+	EXPCONSTANTS
+	VPXORD Z6, Z6, Z6
+	SUBQ   $16, CX
+	JLT    tail16
+
+loop16:
+	VMOVUPS (SI), Z4
+	VMOVUPS (DX), Z5
+	SILUZ
+	VMOVUPS Z0, (DI)
+	ADDQ    $64, DI
+	ADDQ    $64, SI
+	ADDQ    $64, DX
+	SUBQ    $16, CX
+	JGE     loop16
+
+tail16:
+	ADDQ      $16, CX
+	JZ        done
+	LEFT(K1)
+	VMOVUPS.Z (SI), K1, Z4
+	VMOVUPS.Z (DX), K1, Z5
+	SILUZ
+	VMOVUPS   Z0, K1, (DI)
+	JMP       done
+
 // SILUBACK gives the gradients of the gate Y4 (into Y3) and of the factor Y5 (into Y2) for the gradient Y7.
 #define SILUBACK \
 	VXORPS      Y0, Y0, Y0;                \
@@ -60,14 +97,27 @@ done:
 	VMULPS      Y1, Y3, Y3;                \
 	VMULPS      Y4, Y2, Y2
 
-// func siluMulBackAVX2(dgate, dup, dout, gate, up *float32, n uintptr)
-TEXT ·siluMulBackAVX2(SB), NOSPLIT, $0-48
+#define SILUBACKZ \
+	VSUBPS      Z4, Z6, Z0;   \
+	EXPZ(Z0, Z1, Z2);         \
+	VADDPS      Z26, Z0, Z0;  \
+	VDIVPS      Z0, Z26, Z0;  \
+	VSUBPS      Z0, Z26, Z1;  \
+	VFMADD213PS Z26, Z4, Z1;  \
+	VMULPS      Z0, Z7, Z2;   \
+	VMULPS      Z5, Z2, Z3;   \
+	VMULPS      Z1, Z3, Z3;   \
+	VMULPS      Z4, Z2, Z2
+
+// func siluMulBackSIMD(dgate, dup, dout, gate, up *float32, n uintptr)
+TEXT ·siluMulBackSIMD(SB), NOSPLIT, $0-48
 	MOVQ dgate+0(FP), DI
 	MOVQ dup+8(FP), R8
 	MOVQ dout+16(FP), R9
 	MOVQ gate+24(FP), SI
 	MOVQ up+32(FP), DX
 	MOVQ n+40(FP), CX
+	IFAVX512(avx512)
 	SUBQ $8, CX
 	JLT  tail
 
@@ -100,3 +150,36 @@ tail:
 done:
 	VZEROUPPER
 	RET
+
+avx512:
+	EXPCONSTANTS
+	VPXORD Z6, Z6, Z6
+	SUBQ   $16, CX
+	JLT    tail16
+
+loop16:
+	VMOVUPS (SI), Z4
+	VMOVUPS (DX), Z5
+	VMOVUPS (R9), Z7
+	SILUBACKZ
+	VMOVUPS Z3, (DI)
+	VMOVUPS Z2, (R8)
+	ADDQ    $64, DI
+	ADDQ    $64, R8
+	ADDQ    $64, R9
+	ADDQ    $64, SI
+	ADDQ    $64, DX
+	SUBQ    $16, CX
+	JGE     loop16
+
+tail16:
+	ADDQ      $16, CX
+	JZ        done
+	LEFT(K1)
+	VMOVUPS.Z (SI), K1, Z4
+	VMOVUPS.Z (DX), K1, Z5
+	VMOVUPS.Z (R9), K1, Z7
+	SILUBACKZ
+	VMOVUPS   Z3, K1, (DI)
+	VMOVUPS   Z2, K1, (R8)
+	JMP       done

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/hudrl/hudrl/runtime/loss"
+	"github.com/hudrl/hudrl/stdlib"
 )
 
 const soundLoss = `
@@ -137,4 +138,28 @@ func TestLossCompletion(t *testing.T) {
 	program{}.run(t, "__complete", "loss", "check", "").want(t, 0, []string{"\ncispo\n", "\nkl.k3\n", "\ndpo\n"}, nil)
 	program{}.run(t, "__complete", "loss", "").want(t, 0, []string{"check\t", "list\t"}, nil)
 	program{}.run(t, "__complete", "loss", "list", "--kind", "").want(t, 0, []string{"pairs\n"}, nil)
+}
+
+// TestLossEntries: what hudrl doc says of a loss has a transcript, which is run
+// elsewhere, and names whose formula it is.
+func TestLossEntries(t *testing.T) {
+	t.Parallel()
+	entries := map[string]string{}
+	for _, e := range stdlib.Entries() {
+		if e.Function {
+			entries[e.Name] = e.Text
+		}
+	}
+	for _, r := range loss.Table() {
+		if r.Kind == loss.KindCorrection || r.Kind == loss.KindAggregation {
+			continue // options
+		}
+		text, ok := entries["hud."+r.Call()]
+		switch {
+		case !ok:
+			t.Errorf("%s is not described", r.Call())
+		case !strings.Contains(text, "    > ") || !strings.Contains(text, "Source"):
+			t.Errorf("%s: got %q, want a transcript and a source", r.Call(), text)
+		}
+	}
 }

@@ -22,7 +22,7 @@ M.advantages = A
 ---@class hud.OPOOptions: hud.AdvantageOptions
 ---@field length integer[] loss tokens of each
 
----R - mean of the group: what the HUD service uses.
+---R - mean of the group: what the HUD service uses. Sources: tinker-cookbook, prime-rl.
 ---
 ---    > loss.advantages.mean_only({ 1, 0, 3, 1 }, { group_size = 2 })
 ---    {0.5, -0.5, 1, -1}
@@ -33,7 +33,7 @@ M.advantages = A
 function A.mean_only(rewards, opts) end
 
 ---(R - mean)/(std + eps) within the group, std divided by n-1, eps 1e-6; R in a
----group of one.
+---group of one. Source: verl; TRL's is grpo_trl.
 ---
 ---    > loss.advantages.grpo(tensor{ 1, 0 })
 ---      0.7071 -0.7071
@@ -45,6 +45,7 @@ function A.mean_only(rewards, opts) end
 function A.grpo(rewards, opts) end
 
 ---(R - mean of the group)/(std of the batch + eps), eps 1e-4.
+---Source: TRL (scale_rewards = "batch").
 ---
 ---    > loss.advantages.batch_std(tensor{ 1, 0, 3, 1 }, { group_size = 2 })
 ---      0.3973 -0.3973  0.7947 -0.7947
@@ -55,7 +56,7 @@ function A.grpo(rewards, opts) end
 ---@return V
 function A.batch_std(rewards, opts) end
 
----R - mean of the others in the group; R in a group of one.
+---R - mean of the others in the group; R in a group of one. Sources: verl, TRL.
 ---
 ---    > loss.advantages.rloo({ 1, 0, 2 })
 ---    {0, -1.5, 1.5}
@@ -65,7 +66,7 @@ function A.batch_std(rewards, opts) end
 ---@return V
 function A.rloo(rewards, opts) end
 
----R - the mean of the group weighted by length; R in a group of one.
+---R - the mean of the group weighted by length; R in a group of one. Source: verl.
 ---
 ---    > loss.advantages.opo({ 1, 0 }, { length = { 3, 1 } })
 ---    {0.25, -0.75}

@@ -18,7 +18,7 @@ M.kl = K
 ---@class hud.KLCapOptions: hud.KLOptions
 ---@field ratio_cap number? default 0, which caps nothing
 
----Per token l - l_ref. As a loss its gradient is 0 in the mean.
+---Per token l - l_ref. As a loss its gradient is 0 in the mean. Source: verl.
 ---
 ---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
 ---    >>   mask = tensor{1, 1, 0}, advantage = 2, ref_logprobs = tensor{-1.5, -0.25, -2} }
@@ -30,7 +30,7 @@ M.kl = K
 ---@return tensor loss, table<string, number> metrics
 function K.k1(data, opts) end
 
----Per token |l - l_ref|.
+---Per token |l - l_ref|. Source: verl.
 ---
 ---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
 ---    >>   mask = tensor{1, 1, 0}, advantage = 2, ref_logprobs = tensor{-1.5, -0.25, -2} }
@@ -42,7 +42,7 @@ function K.k1(data, opts) end
 ---@return tensor loss, table<string, number> metrics
 function K.abs(data, opts) end
 
----Per token (l - l_ref)^2/2: its gradient is the divergence's.
+---Per token (l - l_ref)^2/2: its gradient is the divergence's. Source: verl.
 ---
 ---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
 ---    >>   mask = tensor{1, 1, 0}, advantage = 2, ref_logprobs = tensor{-1.5, -0.25, -2} }
@@ -55,7 +55,8 @@ function K.abs(data, opts) end
 function K.k2(data, opts) end
 
 ---Per token e^x - x - 1 with x = l_ref - l, at most 10: the value is the divergence's, in
----the mean; the gradient is that of the opposite direction.
+---the mean; the gradient is that of the opposite direction. verl, SkyRL and NeMo RL
+---hold x and the value, TRL neither. Source: verl.
 ---
 ---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
 ---    >>   mask = tensor{1, 1, 0}, advantage = 2, ref_logprobs = tensor{-1.5, -0.25, -2} }
@@ -67,7 +68,7 @@ function K.k2(data, opts) end
 ---@return tensor loss, table<string, number> metrics
 function K.k3(data, opts) end
 
----k3's value with k2's gradient.
+---k3's value with k2's gradient. Source: verl ("k3+").
 ---
 ---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
 ---    >>   mask = tensor{1, 1, 0}, advantage = 2, ref_logprobs = tensor{-1.5, -0.25, -2} }
@@ -80,7 +81,8 @@ function K.k3(data, opts) end
 function K.k3_st(data, opts) end
 
 ---k3*r for tokens of another policy, r at most ratio_cap where that is above 0; the
----gradient goes through both.
+---gradient goes through both. Sources: TRL (use_bias_correction_kl); with ratio_cap = 2
+---Trinity-RFT.
 ---
 ---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
 ---    >>   mask = tensor{1, 1, 0}, advantage = 2, ref_logprobs = tensor{-1.5, -0.25, -2} }
@@ -93,7 +95,7 @@ function K.k3_st(data, opts) end
 function K.k3_is(data, opts) end
 
 ---k3 with the gradient of having sampled the token added: value and gradient are the
----divergence's.
+---divergence's. Source: NeMo RL (arXiv 2506.09477).
 ---
 ---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
 ---    >>   mask = tensor{1, 1, 0}, advantage = 2, ref_logprobs = tensor{-1.5, -0.25, -2} }
@@ -108,7 +110,7 @@ function K.k3_score(data, opts) end
 ---The divergence KL(policy || reference) itself, sum of p*(log p - log p_ref) over the
 ---vocabulary, from logits [N, V] of both; the reference is held constant. -inf is
 ---probability 0. Where only the policy allows a token the divergence is infinite, which
----raises. Metric: kl.
+---raises. Metric: kl. Source: the definition.
 ---
 ---    > policy = tensor({ { 0, 0 } }):requires_grad_()
 ---    > kl = loss.kl.exact(policy, tensor({ { 0, 1.0986123 } }))

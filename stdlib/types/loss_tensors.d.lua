@@ -253,6 +253,7 @@ function M.value_mse(values, opts) end
 function M.bt_rm(chosen, rejected, opts) end
 
 ---The mean of log(1 + exp(rejected - chosen)): bt_rm without margins, as OpenRLHF names it.
+---Source: OpenRLHF (LogExpLoss).
 ---
 ---    > loss.bt_rm_logexp(tensor{1}, tensor{1}):item()
 ---    0.6931471824646

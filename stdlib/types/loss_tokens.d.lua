@@ -63,7 +63,8 @@ local M = {}
 ---@class hud.OPMDOptions: hud.LossOptions
 ---@field tau number? default 0
 
----Per token -l. Advantages are not used.
+---Per token -l. Advantages are not used. Source: Tinker and HUD
+---services.
 ---
 ---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
 ---    >>   mask = tensor{1, 1, 0}, advantage = 2 }
@@ -75,7 +76,8 @@ local M = {}
 ---@return tensor loss, table<string, number> metrics
 function M.cross_entropy(data, opts) end
 
----Per token -r*A.
+---Per token -r*A. Summed over tokens, the ratio not held. Source: Tinker and HUD
+---services.
 ---
 ---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
 ---    >>   mask = tensor{1, 1, 0}, advantage = 2 }
@@ -87,7 +89,9 @@ function M.cross_entropy(data, opts) end
 ---@return tensor loss, table<string, number> metrics
 function M.importance_sampling(data, opts) end
 
----Per token -min(r*A, clip(r, low, high)*A); thresholds 0.8 and 1.2.
+---Per token -min(r*A, clip(r, low, high)*A); thresholds 0.8 and 1.2. Summed
+---over tokens. The thresholds are bounds on the ratio, where most libraries give offsets
+---from 1 (as = "offset"). Source: Tinker and HUD services.
 ---
 ---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
 ---    >>   mask = tensor{1, 1, 0}, advantage = 2 }
@@ -100,6 +104,8 @@ function M.importance_sampling(data, opts) end
 function M.ppo(data, opts) end
 
 ---Per token -clip(r, low, high)*A*l with the clipped ratio held constant; thresholds 0 and 4.
+---Summed over tokens. Bounds on the ratio, as Tinker has them; verl, SkyRL and NeMo RL give
+---offsets from 1, TRL an upper bound only. Source: Tinker and HUD services.
 ---
 ---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
 ---    >>   mask = tensor{1, 1, 0}, advantage = 2 }
@@ -111,7 +117,8 @@ function M.ppo(data, opts) end
 ---@return tensor loss, table<string, number> metrics
 function M.cispo(data, opts) end
 
----Per token -(l*A - beta/2*(l - q)^2).
+---Per token -(l*A - beta/2*(l - q)^2). Direct reward optimisation, not the
+---distributionally robust one. Source: Tinker and HUD services.
 ---
 ---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
 ---    >>   mask = tensor{1, 1, 0}, advantage = 2 }
@@ -123,7 +130,7 @@ function M.cispo(data, opts) end
 ---@return tensor loss, table<string, number> metrics
 function M.dro(data, opts) end
 
----Per token -A*l.
+---Per token -A*l. Source: verl (compute_policy_loss_reinforce).
 ---
 ---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
 ---    >>   mask = tensor{1, 1, 0}, advantage = 2 }
@@ -138,7 +145,7 @@ function M.reinforce(data, opts) end
 ---Per token -r*A where low <= r <= high (0.8 and 1.28), nothing elsewhere, divided by the
 ---number of tokens inside: double-sided importance sampling. Metrics:
 ---trained_tokens, masked_tokens. The default aggregation is "token_mean", whose
----tokens are the trained ones.
+---tokens are the trained ones. Source: HUD's cookbook.
 ---
 ---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
 ---    >>   mask = tensor{1, 1, 0}, advantage = 2 }
@@ -371,7 +378,8 @@ function M.prime_ipo(data, opts) end
 function M.ref_kl_pg(data, opts) end
 
 ---ppo with s = exp(mean of l - q over the sequence) in place of r; thresholds 0.9997
----and 1.0004, "seq_mean_token_mean". Source: TRL.
+---and 1.0004, "seq_mean_token_mean". verl's, which differentiates each token's own ratio, is
+---gspo_token; with one advantage for each sequence the gradients agree. Source: TRL.
 ---
 ---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
 ---    >>   mask = tensor{1, 1, 0}, advantage = 2 }

@@ -269,7 +269,7 @@ var byBatch = map[string]bool{"clip_cov": true, "kl_cov": true, "kto": true, "bc
 var third = map[string]string{"tpo": "gold", "tpo_l": "gold", "kto": "mismatched"}
 
 func (x *trial) answers() {
-	x.not("float64", "SIMD", "threads")
+	x.not("golden", "SIMD")
 	if byBatch[x.row.Name] {
 		x.not("batch", "chunks")
 	}
@@ -286,6 +286,31 @@ func (x *trial) answers() {
 		})
 		x.same("composed", p, got, want)
 	}
+	x.threadsOf(longAnswers(third[x.row.Name]), func(b *loss.Batch) (*tensor.Tensor, error) {
+		out, _, err := x.whole().Loss(b, loss.Settings{})
+		return out, err
+	})
+}
+
+// longAnswers is long in groups of two answers, or of three with the flag third.
+func longAnswers(third string) *hud.Packed {
+	p := long()
+	size := 2
+	if third != "" {
+		size = 3
+	}
+	p = slice(p, 0, p.Len()/size*size)
+	p.Reward, p.GroupIdx = slices.Clone(p.Reward), slices.Clone(p.GroupIdx)
+	for d := range p.Len() {
+		k := d % size
+		p.Reward[d], p.GroupIdx[d] = float64(k), d/size
+		extra := map[string]any{"p_win": 0.75, "v_star": 0.5, "from_reference": k == 0}
+		if k == 2 {
+			extra[third] = true
+		}
+		p.Extra = append(p.Extra, extra)
+	}
+	return p
 }
 
 // An outcome is a value and its gradient.
@@ -333,8 +358,9 @@ func (x *trial) same(column string, p *hud.Packed, got, want outcome) {
 }
 
 // threads compares the bits of a long batch on one core and on two.
-func (x *trial) threads(f func(b *loss.Batch) (*tensor.Tensor, error)) {
-	p := long()
+func (x *trial) threads(f func(b *loss.Batch) (*tensor.Tensor, error)) { x.threadsOf(long(), f) }
+
+func (x *trial) threadsOf(p *hud.Packed, f func(b *loss.Batch) (*tensor.Tensor, error)) {
 	before := runtime.GOMAXPROCS(1)
 	defer runtime.GOMAXPROCS(before)
 	one := x.outcome(p, f)

@@ -281,23 +281,29 @@ func onlyDenominator(op, over string, s Settings) error {
 // margin, how much likelier than the reference the policy finds an answer in
 // the mean. A denominator in s takes the place of the number of answers.
 func (t *AnswerLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float64, error) {
+	return asTensor(t.name, b, s, t.evaluate)
+}
+
+// evaluate is the loss and its metrics, with sign times the gradient into grad,
+// which is 0.
+func (t *AnswerLoss) evaluate(b *Batch, s Settings, grad []float32, sign float64) (float64, map[string]float64, error) {
 	if err := t.Check(s); err != nil {
-		return nil, nil, err
+		return 0, nil, err
 	}
 	if t.reference && b.Packed.RefLogprobs == nil {
-		return nil, nil, noReference(t.name)
+		return 0, nil, noReference(t.name)
 	}
 	all, err := b.answers(t.name)
 	if err != nil {
-		return nil, nil, err
+		return 0, nil, err
 	}
+	b.sums(all)
 	x := &answerSet{op: t.name, b: b, running: &t.running, metrics: map[string]float64{}}
 	for _, a := range all {
-		b.sum(a)
 		apart, _, err := a.flag(t.name, extraMismatched)
 		switch {
 		case err != nil:
-			return nil, nil, err
+			return 0, nil, err
 		case apart:
 			x.mismatched = append(x.mismatched, a)
 		default:
@@ -306,38 +312,40 @@ func (t *AnswerLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]floa
 	}
 	x.value, x.slope = make([]float64, len(x.answers)), make([]float64, len(x.answers))
 	if err := t.f(x); err != nil {
-		return nil, nil, err
+		return 0, nil, err
 	}
 	n := max(1, float64(len(x.answers)))
 	whole := n
 	if s.Denominator > 0 {
 		whole = s.Denominator
 	}
-	grad := make([]float32, b.Logprobs.Len())
 	var value, margin float64
 	for i, a := range x.answers {
 		value += x.value[i] / whole
 		margin += a.x() / n
-		if x.token == nil {
-			b.spread(grad, a, x.slope[i]/whole)
-			continue
+		if x.token != nil {
+			x.perToken(grad, i, sign/whole)
 		}
-		x.perToken(grad, i, whole)
+	}
+	if x.token == nil {
+		for i := range x.slope {
+			x.slope[i] *= sign / whole
+		}
+		b.spread(grad, x.answers, x.slope)
 	}
 	x.metrics["answers"], x.metrics["margin"] = float64(len(x.answers)), margin
-	out := tensor.Fused(t.name, value, []*tensor.Tensor{b.Logprobs}, [][]float32{grad})
-	return out, x.metrics, out.Err()
+	return value, x.metrics, nil
 }
 
-// perToken is spread with slopes that differ from token to token.
-func (x *answerSet) perToken(grad []float32, i int, whole float64) {
+// perToken is spread with slopes that differ from token to token, times factor.
+func (x *answerSet) perToken(grad []float32, i int, factor float64) {
 	logprobs := x.b.Logprobs.Data()
 	for _, d := range x.answers[i].datums {
 		lo, hi := x.b.Range(d)
 		for k := lo; k < hi; k++ {
 			if m := x.b.Packed.Mask[k]; m != 0 {
 				slope := x.slope[i] + x.token(i, float64(logprobs[k]), float64(x.b.Packed.RefLogprobs[k]))
-				grad[k] = float32(float64(m) * slope / whole)
+				grad[k] = float32(float64(m) * slope * factor)
 			}
 		}
 	}

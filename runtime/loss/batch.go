@@ -61,6 +61,20 @@ func (b *Batch) span(d int, advantage float64) Span {
 	return s
 }
 
+// asTensor is a loss with a gradient of its own as a tensor.
+func asTensor(name string, b *Batch, s Settings, evaluate func(b *Batch, s Settings, grad []float32, sign float64) (float64, map[string]float64, error)) (*tensor.Tensor, map[string]float64, error) {
+	if err := b.Logprobs.Err(); err != nil {
+		return nil, nil, err
+	}
+	grad := make([]float32, b.Logprobs.Len())
+	value, metrics, err := evaluate(b, s, grad, 1)
+	if err != nil {
+		return nil, nil, err
+	}
+	out := tensor.Fused(name, value, []*tensor.Tensor{b.Logprobs}, [][]float32{grad})
+	return out, metrics, out.Err()
+}
+
 // Loss is the loss of the batch as a tensor, with its metrics: loss_tokens and
 // masked_tokens, the positions the mask leaves out; for losses with bounds
 // clip_fraction, of the loss tokens, and its parts clip_fraction_low and

@@ -23,8 +23,8 @@ import (
 //   - icepop: w where low ≤ w ≤ high, else 0; 0.5 and 5. Source: NeMo RL;
 //   - seq_mask_tis: w where the sequence's exp(mean(p − q)) lies within low
 //     and high, else 0; 0.999 and 1.002. Source: NeMo RL;
-//   - off_policy_seq_mask: 1 where A ≥ 0 or the sequence's mean(q − ℓ) ≤ high,
-//     else 0; high has no default. Source: TRL, after DeepSeek-V3.2.
+//   - off_policy_seq_mask: 1 where the token's A ≥ 0 or the sequence's
+//     mean(q − ℓ) ≤ high, else 0; high has no default. Source: TRL, after DeepSeek-V3.2.
 //
 // Weights are constants to the gradient. A token of weight 0 is still one of
 // the tokens that an aggregation divides by; one that [NewRejection] rejects is
@@ -162,10 +162,22 @@ func (c *Correction) weigh(t *tile, s *Span, old, sampling, weights []float32) (
 		w := math.Exp(limit(difference(t, s.Mask, old, sampling)))
 		return all(min(w, c.high), w > c.high)
 	case "off_policy_seq_mask":
-		if behind := difference(t, s.Mask, sampling, s.Logprobs); !(s.Advantage >= 0 || behind/tokens <= c.high) {
+		if behind := difference(t, s.Mask, sampling, s.Logprobs); behind/tokens <= c.high {
+			return 0
+		}
+		if s.Advantages == nil {
+			if s.Advantage >= 0 {
+				return 0
+			}
 			return all(0, true)
 		}
-		return 0
+		for i, m := range s.Mask {
+			if m != 0 && !(s.Advantages[i] >= 0) {
+				weights[i] = 0
+				limited++
+			}
+		}
+		return limited
 	case "seq_mask_tis":
 		if mean := math.Exp(sum / tokens); !(mean >= c.low && mean <= c.high) {
 			return all(0, true)

@@ -128,3 +128,18 @@ func TestCorrectionRefuses(t *testing.T) {
 		refused(t, err, c.want)
 	}
 }
+
+// TestOffPolicyPerToken: q − ℓ is 1 in the mean, above the bound, so that of
+// three tokens the one with A < 0 is dropped.
+func TestOffPolicyPerToken(t *testing.T) {
+	t.Parallel()
+	c, err := loss.NewCorrection("off_policy_seq_mask", map[string]float64{"correction_high": 0.5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &loss.Span{Logprobs: []float32{-2, -2, -2}, Sampling: []float32{-1, -1, -1}, Mask: []float32{1, 1, 1}, Advantages: []float32{1, -1, 0}}
+	got := make([]float32, 3)
+	if n := c.Weights(s, s.Logprobs, s.Sampling, got); n != 1 || got[0] != 1 || got[1] != 0 || got[2] != 1 {
+		t.Errorf("got %v and %d limited, want the second dropped", got, n)
+	}
+}

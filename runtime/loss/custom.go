@@ -149,6 +149,26 @@ func (t *TokenLoss) custom(s Settings) hud.CustomLoss {
 	}
 }
 
+// ofAnswers is a loss of pairs or answers without a graph. Every datum that has
+// positions is touched.
+func ofAnswers(s Settings, evaluate func(b *Batch, s Settings, grad []float32, sign float64) (float64, map[string]float64, error)) hud.CustomLoss {
+	return func(p *hud.Packed, weights []float32) (hud.CustomResult, error) {
+		b, err := NewBatch(nil, p, false)
+		if err != nil {
+			return hud.CustomResult{}, err
+		}
+		out := hud.CustomResult{Touched: make([]bool, p.Len())}
+		if out.Loss, out.Metrics, err = evaluate(b, s, weights, -1); err != nil {
+			return hud.CustomResult{}, err
+		}
+		for d := range out.Touched {
+			lo, hi := p.Range(d)
+			out.Touched[d] = hi > lo
+		}
+		return out, refuse("forward_backward_custom", p, out.Loss, weights)
+	}
+}
+
 // AsCustom is a loss of this package as what ForwardBackwardCustom takes, so
 // that AsCustom("ppo", …) does what the service's own ppo does.
 func AsCustom(name string, config map[string]float64, s Settings) (hud.CustomLoss, error) {
@@ -159,8 +179,13 @@ func AsCustom(name string, config map[string]float64, s Settings) (hud.CustomLos
 	if err := t.Check(s); err != nil {
 		return nil, err
 	}
-	if t, ok := t.(*TokenLoss); ok {
+	switch t := t.(type) {
+	case *TokenLoss:
 		return t.custom(s), nil
+	case *PairLoss:
+		return ofAnswers(s, t.evaluate), nil
+	case *AnswerLoss:
+		return ofAnswers(s, t.evaluate), nil
 	}
 	return Custom(nil, func(b *Batch) (*tensor.Tensor, map[string]float64, error) { return t.Loss(b, s) }), nil
 }

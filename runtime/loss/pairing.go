@@ -2,7 +2,9 @@ package loss
 
 import (
 	"fmt"
+	"strconv"
 
+	"github.com/hudrl/hudrl/internal/kernel"
 	"github.com/hudrl/hudrl/runtime/hud"
 )
 
@@ -50,11 +52,15 @@ type pairing struct {
 	referenceChosen  bool    // the chosen answer is the reference's
 }
 
-func (p *pairing) answers() []*answer {
-	if p.gold == nil {
-		return []*answer{p.chosen, p.rejected}
+func (p *pairing) answers() []*answer { return p.append(nil) }
+
+// append adds the pair's answers to x.
+func (p *pairing) append(x []*answer) []*answer {
+	x = append(x, p.chosen, p.rejected)
+	if p.gold != nil {
+		x = append(x, p.gold)
 	}
-	return []*answer{p.chosen, p.rejected, p.gold}
+	return x
 }
 
 // answers are the batch's trajectories, in order of appearance. Without
@@ -66,16 +72,18 @@ func (b *Batch) answers(op string) ([]*answer, error) {
 	if b.Reward != nil && len(b.Reward) != b.Len() {
 		return nil, invalid(op, "reward: got %d values for %d datums", len(b.Reward), b.Len())
 	}
-	var order []*answer
-	seen := map[int]*answer{}
-	for d := range b.Len() {
+	n := b.Len()
+	order, seen := make([]*answer, 0, n), make(map[int]*answer, n)
+	space, ids := make([]answer, n), make([]int, n) // of the answers and their first datums
+	for d := range n {
 		k := d
 		if b.TrajIdx != nil {
 			k = b.TrajIdx[d]
 		}
 		x := seen[k]
 		if x == nil {
-			x = &answer{traj: k}
+			x = &space[len(order)]
+			x.traj, x.datums = k, ids[d:d:d+1]
 			if b.Reward != nil {
 				x.reward = b.Reward[d]
 			}
@@ -124,7 +132,7 @@ func (b *Batch) pairs(op string, want members) (pairs []pairing, ties int, err e
 		return nil, 0, err
 	}
 	type group struct {
-		label   string
+		label   groupLabel
 		members []*answer
 	}
 	byID := false
@@ -135,18 +143,20 @@ func (b *Batch) pairs(op string, want members) (pairs []pairing, ties int, err e
 		return nil, 0, &hud.Error{Op: op, Code: hud.CodeValidation, Detail: "want a batch in groups, with group_idx, traj_idx and reward for each datum",
 			Hint: "or name the pair of each answer in extra.pair"}
 	}
-	var order []*group
-	groups := map[string]*group{}
+	order, groups := make([]*group, 0, len(all)), make(map[groupLabel]int, len(all))
+	space, two := make([]group, len(all)), make([]*answer, 2*len(all))
 	for _, x := range all {
-		var label string
+		var label groupLabel
 		if byID {
 			switch v := x.extra[extraPair].(type) {
 			case nil:
 				return nil, 0, invalid(op, "trajectory %d: extra.pair: got none, want one as others have", x.traj+1)
 			case string:
-				label = fmt.Sprintf("pair %q", v)
-			case float64, int:
-				label = fmt.Sprintf("pair %v", v)
+				label = groupLabel{kind: "pair", named: true, name: v}
+			case float64:
+				label = groupLabel{kind: "pair", number: v}
+			case int:
+				label = groupLabel{kind: "pair", number: float64(v)}
 			default:
 				return nil, 0, invalid(op, "trajectory %d: extra.pair: got %v, want a number or a string", x.traj+1, v)
 			}
@@ -156,13 +166,16 @@ func (b *Batch) pairs(op string, want members) (pairs []pairing, ties int, err e
 				return nil, 0, &hud.Error{Op: op, Code: hud.CodeValidation, Detail: "the batch has no groups",
 					Hint: "pass group_size = 2: a pair is a group; or name the pair of each answer in extra.pair"}
 			}
-			label = fmt.Sprintf("group %d", g)
+			label = groupLabel{kind: "group", number: float64(g)}
 		}
-		if groups[label] == nil {
-			groups[label] = &group{label: label}
-			order = append(order, groups[label])
+		k, ok := groups[label]
+		if !ok {
+			k = len(order)
+			groups[label] = k
+			space[k] = group{label: label, members: two[2*k : 2*k : 2*k+2]}
+			order = append(order, &space[k])
 		}
-		groups[label].members = append(groups[label].members, x)
+		order[k].members = append(order[k].members, x)
 	}
 	for _, g := range order {
 		p, tie, err := match(op, g.label, g.members, want)
@@ -178,8 +191,23 @@ func (b *Batch) pairs(op string, want members) (pairs []pairing, ties int, err e
 	return pairs, ties, nil
 }
 
+// groupLabel says in errors which answers are meant.
+type groupLabel struct {
+	kind   string
+	named  bool
+	name   string // or
+	number float64
+}
+
+func (l groupLabel) String() string {
+	if l.named {
+		return fmt.Sprintf("%s %q", l.kind, l.name)
+	}
+	return l.kind + " " + strconv.FormatFloat(l.number, 'f', -1, 64)
+}
+
 // match makes a pair of the answers to one prompt.
-func match(op, label string, answers []*answer, want members) (p pairing, tie bool, err error) {
+func match(op string, label groupLabel, answers []*answer, want members) (p pairing, tie bool, err error) {
 	two := answers
 	if want.gold {
 		two = nil
@@ -251,35 +279,61 @@ func match(op, label string, answers []*answer, want members) (p pairing, tie bo
 	return p, false, nil
 }
 
-// sum fills in the sums of an answer.
-func (b *Batch) sum(x *answer) {
+// sums fills in the sums of answers, each on one core.
+func (b *Batch) sums(answers []*answer) {
 	logprobs := b.Logprobs.Data()
-	x.side = side{}
-	for _, d := range x.datums {
-		lo, hi := b.Range(d)
-		for i := lo; i < hi; i++ {
-			m := float64(b.Packed.Mask[i])
-			if m == 0 {
-				continue
-			}
-			x.n++
-			x.l += m * float64(logprobs[i])
+	b.each(len(answers), func(k int) {
+		x := answers[k]
+		x.side = side{}
+		for _, d := range x.datums {
+			lo, hi := b.Range(d)
+			mask := b.Packed.Mask[lo:hi]
+			x.n += float64(countOf(mask))
+			x.l += weightedSum(mask, logprobs[lo:hi])
 			if b.Packed.RefLogprobs != nil {
-				x.ref += m * float64(b.Packed.RefLogprobs[i])
+				x.ref += weightedSum(mask, b.Packed.RefLogprobs[lo:hi])
 			}
 		}
-	}
-	x.n = max(1, x.n)
+		x.n = max(1, x.n)
+	})
 }
 
-// spread sets the gradient of an answer's tokens, whose sum has that slope.
-func (b *Batch) spread(grad []float32, x *answer, slope float64) {
-	for _, d := range x.datums {
-		lo, hi := b.Range(d)
-		for i := lo; i < hi; i++ {
-			if m := b.Packed.Mask[i]; m != 0 {
-				grad[i] = float32(float64(m) * slope)
-			}
+// each calls f with 0 to n-1, on both cores if the batch is worth it.
+func (b *Batch) each(n int, f func(k int)) {
+	const at = 16 // a time
+	if b.Logprobs.Len() < manyTokens {
+		for k := range n {
+			f(k)
 		}
+		return
 	}
+	kernel.Parallel((n+at-1)/at, func(i int) {
+		for k := i * at; k < min(n, (i+1)*at); k++ {
+			f(k)
+		}
+	})
+}
+
+// weightedSum is Σ mask·x where the mask is not 0.
+func weightedSum(mask, x []float32) (sum float64) {
+	t := tiles.Get().(*tile)
+	defer tiles.Put(t)
+	for lo := 0; lo < len(mask); lo += tileLen {
+		m := mask[lo:min(lo+tileLen, len(mask))]
+		u := t.buffers[0][:len(m)]
+		kernel.MulTo(u, m, x[lo:lo+len(m)])
+		unmasked(u, m, u)
+		sum += kernel.Sum(u)
+	}
+	return sum
+}
+
+// spread sets the gradient of the answers' tokens, whose sums have those slopes.
+func (b *Batch) spread(grad []float32, answers []*answer, slopes []float64) {
+	b.each(len(answers), func(k int) {
+		for _, d := range answers[k].datums {
+			lo, hi := b.Range(d)
+			timesTo(grad[lo:hi], b.Packed.Mask[lo:hi], slopes[k])
+		}
+	})
 }

@@ -324,32 +324,39 @@ func (t *PairLoss) Check(s Settings) error { return onlyDenominator(t.name, "pai
 // it is ahead in the mean: Δ, or without a reference the difference of mean
 // logprobs. A denominator in s takes the place of the number of pairs.
 func (t *PairLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float64, error) {
+	return asTensor(t.name, b, s, t.evaluate)
+}
+
+// evaluate is the loss and its metrics, with sign times the gradient into grad,
+// which is 0.
+func (t *PairLoss) evaluate(b *Batch, s Settings, grad []float32, sign float64) (float64, map[string]float64, error) {
 	if err := t.Check(s); err != nil {
-		return nil, nil, err
+		return 0, nil, err
 	}
 	if t.reference && b.Packed.RefLogprobs == nil {
-		return nil, nil, noReference(t.name)
+		return 0, nil, noReference(t.name)
 	}
 	pairs, ties, err := b.pairs(t.name, t.want)
 	if err != nil {
-		return nil, nil, err
+		return 0, nil, err
 	}
-	for _, p := range pairs {
-		for _, x := range p.answers() {
-			b.sum(x)
-		}
+	answers := make([]*answer, 0, 3*len(pairs))
+	for i := range pairs {
+		answers = pairs[i].append(answers)
 	}
-	grad := make([]float32, b.Logprobs.Len())
+	b.sums(answers)
 	whole := max(1, float64(len(pairs)))
 	if s.Denominator > 0 {
 		whole = s.Denominator
 	}
 	var value, ahead, margin float64
+	slopes := make([]float64, 0, len(answers))
 	for i, term := range t.all(pairs) {
 		p := pairs[i]
 		value += term.value / whole
-		for k, x := range p.answers() {
-			b.spread(grad, x, [...]float64{term.chosen, term.rejected, term.gold}[k]/whole)
+		slopes = append(slopes, sign*term.chosen/whole, sign*term.rejected/whole)
+		if p.gold != nil {
+			slopes = append(slopes, sign*term.gold/whole)
 		}
 		delta := p.chosen.l/p.chosen.n - p.rejected.l/p.rejected.n
 		if t.reference {
@@ -360,8 +367,7 @@ func (t *PairLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float6
 			ahead++
 		}
 	}
+	b.spread(grad, answers, slopes)
 	n := max(1, float64(len(pairs)))
-	metrics := map[string]float64{"pairs": float64(len(pairs)), "ties": float64(ties), "accuracy": ahead / n, "margin": margin / n}
-	out := tensor.Fused(t.name, value, []*tensor.Tensor{b.Logprobs}, [][]float32{grad})
-	return out, metrics, out.Err()
+	return value, map[string]float64{"pairs": float64(len(pairs)), "ties": float64(ties), "accuracy": ahead / n, "margin": margin / n}, nil
 }

@@ -242,6 +242,10 @@ func (t *TokenLoss) prepare(b *hud.Packed, s *Settings, metrics map[string]float
 		return nil, invalid(t.name, "advantage: got one for each token, want one for each datum: the loss has one ratio per sequence")
 	case t.reference && b.RefLogprobs == nil:
 		return nil, noReference(t.name)
+	case b.RefLogprobs != nil && len(b.RefLogprobs) != tokens:
+		return nil, invalid(t.name, "ref_logprobs: got %d positions, want %d as logprobs has", len(b.RefLogprobs), tokens)
+	case b.GroupIdx != nil && len(b.GroupIdx) != n:
+		return nil, invalid(t.name, "group_idx: got %d values for %d datums", len(b.GroupIdx), n)
 	case t.reward && len(b.Reward) != n:
 		return nil, invalid(t.name, "reward: got %d values for %d datums", len(b.Reward), n)
 	case s.Old != nil && len(s.Old) != tokens:

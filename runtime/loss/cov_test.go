@@ -382,3 +382,74 @@ func TestCorrectionsJoined(t *testing.T) {
 		}
 	}
 }
+
+// TestChordChunks: chunks with both kinds' denominators add up to the batch.
+func TestChordChunks(t *testing.T) {
+	t.Parallel()
+	full := batch()
+	expert := []bool{false, false, true, false}
+	run := func(p *hud.Packed, s loss.Settings) ([]float32, float64) {
+		f, err := loss.AsCustom("chord", map[string]float64{"mu": 0.3}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		weights := make([]float32, p.Tokens())
+		out, err := f(p, weights)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return weights, out.Loss
+	}
+	count := func(want bool) (n float64) {
+		for d, is := range expert {
+			for i := full.Offsets[d]; i < full.Offsets[d+1]; i++ {
+				if is == want && full.Mask[i] != 0 {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	want, value := run(full, loss.Settings{Expert: expert})
+	sum, got := 0.0, []float32{}
+	for d := range full.Len() {
+		lo, hi := full.Range(d)
+		one := &hud.Packed{Offsets: []int{0, hi - lo}, Logprobs: full.Logprobs[lo:hi], SamplingLogprobs: full.SamplingLogprobs[lo:hi], Mask: full.Mask[lo:hi],
+			Reward: full.Reward[d : d+1], Advantage: full.Advantage[d : d+1], TrajIdx: []int{0}}
+		w, v := run(one, loss.Settings{Expert: expert[d : d+1], Denominator: count(false), ExpertDenominator: count(true)})
+		got, sum = append(got, w...), sum+v
+	}
+	if !close1(sum, value, 1) {
+		t.Errorf("got %v, want %v", sum, value)
+	}
+	for i := range want {
+		if !close1(float64(got[i]), float64(want[i]), 1) {
+			t.Errorf("weight %d: got %v, want %v", i, got[i], want[i])
+		}
+	}
+}
+
+func TestMalformedBatch(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		change func(p *hud.Packed)
+		want   string
+	}{
+		{"kl.k3", func(p *hud.Packed) { p.RefLogprobs = []float32{1} }, "kl.k3: ref_logprobs: got 1 positions, want 9 as logprobs has"},
+		{"ppo", func(p *hud.Packed) { p.GroupIdx = []int{1} }, "ppo: group_idx: got 1 values for 4 datums"},
+		{"ppo", func(p *hud.Packed) { p.Advantage = []float64{1, 2} }, "ppo: advantage: got 2 values for 4 datums"},
+		{"topr", func(p *hud.Packed) { p.Reward = nil }, "topr: reward: got 0 values for 4 datums"},
+		{"ppo", func(p *hud.Packed) { p.Mask = p.Mask[1:] },
+			"forward: the service's batch is malformed: got 9 logprobs, 9 sampling logprobs and a mask of 8 for 9 positions"},
+	} {
+		p := batch()
+		c.change(p)
+		f, err := loss.AsCustom(c.name, nil, loss.Settings{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = f(p, make([]float32, 9))
+		refused(t, err, c.want)
+	}
+}

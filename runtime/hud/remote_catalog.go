@@ -3,6 +3,7 @@ package hud
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -25,23 +26,51 @@ func object(v any) func() *httpjson.Stream {
 	}
 }
 
-// Models implements Catalog.
+// Models implements Catalog. A service may answer with the first of several
+// pages: it says how many models there are in all, and the rest are asked for.
 func (r *Remote) Models(ctx context.Context) ([]Model, error) {
+	const op = "models"
 	var models []Model
-	err := r.do(ctx, &request{
-		op: "models", method: http.MethodGet, url: r.config.APIURL + "/v2/models", policy: patiently,
-		read: func(j *httpjson.Reader) error {
-			models = nil
-			return member(j, "items", func() error {
-				return j.List(func(int) error {
-					m, err := readModel(j)
-					models = append(models, m)
-					return err
+	for {
+		address := r.config.APIURL + "/v2/models"
+		if len(models) > 0 {
+			address += fmt.Sprintf("?limit=100&offset=%d", len(models))
+		}
+		var page []Model
+		total := 0
+		err := r.do(ctx, &request{
+			op: op, method: http.MethodGet, url: address, policy: patiently,
+			read: func(j *httpjson.Reader) error {
+				page, total = []Model{}, 0
+				listed := false
+				err := members(j, map[string]func() error{
+					"total": whole(j, &total),
+					"items": func() error {
+						listed = true
+						return j.List(func(int) error {
+							m, err := readModel(j)
+							page = append(page, m)
+							return err
+						})
+					},
 				})
-			})
-		},
-	})
-	return models, err
+				if err == nil && !listed {
+					err = lack("items")
+				}
+				return err
+			},
+		})
+		if err != nil {
+			return nil, err
+		}
+		models = append(models, page...)
+		switch {
+		case len(models) >= total:
+			return models, nil
+		case len(page) == 0:
+			return nil, &Error{Op: op, Code: CodeServer, Detail: fmt.Sprintf("the service listed %d models of %d and then none", len(models), total)}
+		}
+	}
 }
 
 func readModel(r *httpjson.Reader) (m Model, err error) {

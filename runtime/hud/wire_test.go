@@ -258,6 +258,40 @@ func TestAnswersAreReadLeniently(t *testing.T) {
 	}
 }
 
+// A catalog of several pages is read to its end.
+func TestModelsComeInPages(t *testing.T) {
+	t.Parallel()
+	const total = 250
+	for _, lost := range []bool{false, true} {
+		var asked []string
+		server := hudtest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked = append(asked, r.URL.RawQuery)
+			offset := 0
+			fmt.Sscanf(r.URL.RawQuery, "limit=100&offset=%d", &offset)
+			var items []string
+			for i := offset; i < min(offset+100, total) && !(lost && offset == 200); i++ {
+				items = append(items, fmt.Sprintf(`{"id":"%d"}`, i))
+			}
+			fmt.Fprintf(w, `{"total":%d,"items":[%s]}`, total, strings.Join(items, ","))
+		}))
+		remote, err := hud.Dial(hud.Config{Settings: hud.Settings{APIKey: testKey, APIURL: server.URL}, DialContext: server.DialContext})
+		if err != nil {
+			t.Fatal(err)
+		}
+		models, err := remote.Models(t.Context())
+		remote.Close()
+		if lost {
+			if err == nil || !strings.Contains(err.Error(), "200 models of 250") {
+				t.Errorf("got %d models, %v, want an error about the empty page", len(models), err)
+			}
+			continue
+		}
+		if want := []string{"", "limit=100&offset=100", "limit=100&offset=200"}; err != nil || len(models) != total || models[249].ID != "249" || !slices.Equal(asked, want) {
+			t.Errorf("got %d models by %v, %v, want %d by %v", len(models), asked, err, total, want)
+		}
+	}
+}
+
 // What cannot be understood is an error that says where.
 func TestAnswersThatCannotBeUnderstood(t *testing.T) {
 	t.Parallel()

@@ -1,8 +1,11 @@
 package serve
 
 import (
+	"cmp"
 	"maps"
+	"math"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -14,30 +17,49 @@ import (
 type modelJSON struct {
 	ID           string        `json:"id"`
 	Name         string        `json:"name,omitempty"`
-	ModelName    string        `json:"model_name,omitempty"`
+	ModelName    string        `json:"model_name"`
 	SDKAgentType string        `json:"sdk_agent_type,omitempty"`
 	IsTrainable  bool          `json:"is_trainable"`
 	Provider     *hud.Provider `json:"provider,omitempty"`
 }
 
 func modelOf(m hud.Model) modelJSON {
-	out := modelJSON{ID: m.ID, Name: m.Name, ModelName: m.ModelName, SDKAgentType: m.SDKAgentType, IsTrainable: m.IsTrainable}
+	out := modelJSON{ID: m.ID, Name: m.Name, ModelName: cmp.Or(m.ModelName, m.ID), SDKAgentType: m.SDKAgentType, IsTrainable: m.IsTrainable}
 	if m.Provider.Name != "" {
 		out.Provider = &m.Provider
 	}
 	return out
 }
 
+// models answers with every model, or with the page that limit and offset
+// ask for.
 func (h *handler) models(w http.ResponseWriter, r *http.Request) error {
+	limit, offset := math.MaxInt, 0
+	for name, dst := range map[string]*int{"limit": &limit, "offset": &offset} {
+		text := r.URL.Query().Get(name)
+		if text == "" {
+			continue
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 {
+			return refuse("models", http.StatusUnprocessableEntity, "%s: got %q, want a whole number of 0 or more", name, text)
+		}
+		*dst = n
+	}
 	models, err := h.svc.Models(r.Context())
 	if err != nil {
 		return err
 	}
-	items := make([]modelJSON, len(models))
-	for i, m := range models {
+	page := models[min(offset, len(models)):]
+	page = page[:min(limit, len(page))]
+	items := make([]modelJSON, len(page))
+	for i, m := range page {
 		items[i] = modelOf(m)
 	}
-	return answer(w, http.StatusOK, map[string]any{"items": items})
+	return answer(w, http.StatusOK, struct {
+		Items []modelJSON `json:"items"`
+		Total int         `json:"total"`
+	}{items, len(models)})
 }
 
 func (h *handler) resolve(w http.ResponseWriter, r *http.Request) error {

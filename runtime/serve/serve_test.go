@@ -106,6 +106,7 @@ func TestStrictRequests(t *testing.T) {
 		{"POST", chat, `{"model":"m","messages":[],"stream":true}`, 422, "stream: got true, want false"},
 		{"POST", chat, `{"model":"m","messages":[],"max_tokens":0}`, 422, "max_tokens: got 0, want at least 1"},
 		{"POST", "/v2/trace/abc/exit", `{"reward":1}`, 422, "status: missing"},
+		{"GET", "/v2/models?limit=-1", ``, 422, `limit: got "-1", want a whole number`},
 		{"GET", "/v3/models", ``, 404, "no such path: /v3/models"},
 		{"GET", "/v2/models/", ``, 200, ""}, // what is on the way is one place
 		{"GET", "//v2//models", ``, 200, ""},
@@ -230,6 +231,12 @@ func TestAnswersOnTheWire(t *testing.T) {
 	model := members("model", get("GET", "/v2/models", "").(map[string]any)["items"].([]any)[0], "id", "name", "model_name", "sdk_agent_type", "is_trainable", "provider")
 	if model["sdk_agent_type"] != "openai_compatible" || model["is_trainable"] != true || model["provider"].(map[string]any)["name"] == nil {
 		t.Errorf("got model %v", model)
+	}
+	for query, want := range map[string]int{"": 1, "?limit=100&offset=0": 1, "?limit=0": 0, "?offset=1": 0, "?offset=9&limit=1": 0} {
+		page := members("models"+query, get("GET", "/v2/models"+query, ""), "items", "total")
+		if len(page["items"].([]any)) != want || page["total"] != 1.0 {
+			t.Errorf("models%s: got %v, want %d of 1", query, page, want)
+		}
 	}
 	members("resolve", get("GET", "/v2/models/resolve?model=fake%2Fbigram", ""), "id", "name", "model_name", "sdk_agent_type", "is_trainable", "provider")
 	members("fork", get("POST", "/v2/models/fork", fmt.Sprintf(`{"source_model_id":%q,"name":"f"}`, d.model)), "id", "name", "model_name", "sdk_agent_type", "is_trainable", "provider")

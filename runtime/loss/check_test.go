@@ -152,7 +152,7 @@ func TestCheckKinks(t *testing.T) {
 func TestCheckNamed(t *testing.T) {
 	t.Parallel()
 	for _, name := range slices.Concat(loss.Names(), loss.PairNames(), loss.AnswerNames()) {
-		for seed := range uint64(3) {
+		for seed := range uint64(2) {
 			var settings loss.Settings
 			if l, err := loss.New(name, nil); err == nil && l.Aggregation() == loss.SeqMeanTokenSumNorm {
 				settings.MaxLength = 10

@@ -82,7 +82,7 @@ func TestComposed(t *testing.T) {
 	for _, name := range loss.Names() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for seed := range uint64(40) {
+			for seed := range uint64(24) {
 				config := variants[seed%uint64(len(variants))]
 				l, err := loss.New(name, config)
 				if err != nil {
@@ -243,7 +243,7 @@ func TestComposedPairs(t *testing.T) {
 	for _, name := range append(loss.PairNames(), loss.AnswerNames()...) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for seed := range uint64(60) {
+			for seed := range uint64(48) {
 				config := variants[seed%uint64(len(variants))]
 				l, err := loss.NewBatchLoss(name, config)
 				if err != nil {

@@ -50,17 +50,6 @@ func (t *TokenLoss) Check(s Settings) error {
 	return err
 }
 
-// span is datum d.
-func (b *Batch) span(d int, advantage float64) Span {
-	lo, hi := b.Range(d)
-	s := Span{Logprobs: b.Logprobs.Data()[lo:hi], Sampling: b.Packed.SamplingLogprobs[lo:hi], Mask: b.Packed.Mask[lo:hi],
-		Reference: part(b.Packed.RefLogprobs, lo, hi), Advantage: advantage}
-	if b.Reward != nil {
-		s.Reward = b.Reward[d]
-	}
-	return s
-}
-
 // asTensor is a loss with a gradient of its own as a tensor.
 func asTensor(name string, b *Batch, s Settings, evaluate func(b *Batch, s Settings, grad []float32, sign float64) (float64, map[string]float64, error)) (*tensor.Tensor, map[string]float64, error) {
 	if err := b.Logprobs.Err(); err != nil {

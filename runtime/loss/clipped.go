@@ -7,7 +7,7 @@ import (
 )
 
 // maxLogRatio limits a log-ratio before it is exponentiated, as verl does.
-const maxLogRatio = 20
+const maxLogRatio = kernel.MaxLogRatio
 
 // limited is exp(d) with d held within ±20, and whether d is inside, so that
 // the ratio has a gradient.

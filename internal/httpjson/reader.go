@@ -63,9 +63,13 @@ type Reader struct {
 	seen  []string          // keys of the objects being read
 }
 
+// Buffers are short until the text proves to be long: many answers are, and
+// many are read at once.
+const short, long = 4 << 10, 64 << 10
+
 // NewReader reads from src.
 func NewReader(src io.Reader) *Reader {
-	return &Reader{src: src, buf: make([]byte, 64<<10), mark: -1, names: map[string]string{}}
+	return &Reader{src: src, buf: make([]byte, short), mark: -1, names: map[string]string{}}
 }
 
 // Bytes reads from text.
@@ -88,12 +92,12 @@ func (r *Reader) fill() bool {
 	}
 	copy(r.buf, r.buf[keep:r.end])
 	r.pos, r.end = r.pos-keep, r.end-keep
-	if r.end > len(r.buf)/2 {
+	if r.end > len(r.buf)/2 || r.read >= short && len(r.buf) < long {
 		if r.end > MaxToken {
 			r.err = &Error{Detail: fmt.Sprintf("a value of more than %d MiB", MaxToken>>20)}
 			return false
 		}
-		r.buf = slices.Grow(r.buf[:r.end], len(r.buf))
+		r.buf = slices.Grow(r.buf[:r.end], max(len(r.buf), long-r.end))
 		r.buf = r.buf[:cap(r.buf)]
 	}
 	for range 100 {

@@ -17,7 +17,7 @@ type Stream struct {
 // NewStream makes a body of pieces: next appends one to b, and returns io.EOF
 // with the last.
 func NewStream(next func(b []byte) ([]byte, error)) *Stream {
-	return &Stream{next: next, buf: make([]byte, 0, chunk+chunk/4)}
+	return &Stream{next: next}
 }
 
 // Size is how long the whole body is, or -1 when it is not small enough to be

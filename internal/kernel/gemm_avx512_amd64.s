@@ -176,7 +176,7 @@ TEXT ·strip1AVX512(SB), NOSPLIT, $0-8
 	JLT  rest
 
 	// One row has too few sums to hide the latency of an addition: take four panels at a time,
-	// or three where a small model has no more.
+	// or three or two where a small model or a core's part has no more.
 wide:
 	MOVQ strip_a(DI), R8
 	MOVQ strip_bpanel(DI), AX
@@ -236,6 +236,8 @@ widestore:
 	RET
 
 rest:
+	CMPQ R15, $2
+	JEQ  two
 	CMPQ R15, $3
 	JNE  panel
 	MOVQ strip_a(DI), R8
@@ -272,6 +274,38 @@ threestore:
 	VMOVUPS Z5, 192(DX)
 	VMOVUPS Z6, K1, 256(DX)
 	VMOVUPS Z7, K2, 320(DX)
+	VZEROUPPER
+	RET
+
+two:
+	MOVQ strip_a(DI), R8
+	MOVQ strip_bpanel(DI), AX
+	MOVQ strip_depth(DI), CX
+	ZERO2
+
+twostep:
+	VBROADCASTSS (R8), Z31
+	VFMADD231PS  (SI), Z31, Z2
+	VFMADD231PS  64(SI), Z31, Z3
+	VFMADD231PS  (SI)(AX*1), Z31, Z4
+	VFMADD231PS  64(SI)(AX*1), Z31, Z5
+	ADDQ         R11, SI
+	ADDQ         R10, R8
+	DECQ         CX
+	JNZ          twostep
+	LASTMASK
+	CMPQ         strip_add(DI), $0
+	JEQ          twostore
+	VADDPS       (DX), Z2, Z2
+	VADDPS       64(DX), Z3, Z3
+	VADDPS       128(DX), Z4, K1, Z4
+	VADDPS       192(DX), Z5, K2, Z5
+
+twostore:
+	VMOVUPS Z2, (DX)
+	VMOVUPS Z3, 64(DX)
+	VMOVUPS Z4, K1, 128(DX)
+	VMOVUPS Z5, K2, 192(DX)
 	VZEROUPPER
 	RET
 

@@ -109,7 +109,7 @@ func (j *job) wait() {
 		if j.done.Load() == j.n {
 			return
 		}
-		pause()
+		yieldCore()
 		runtime.Gosched()
 	}
 	j.woken = make(chan struct{})
@@ -134,6 +134,7 @@ func work(first *job) {
 			if time.Since(idle) > spinTime {
 				return
 			}
+			yieldCore()
 			runtime.Gosched()
 		}
 	}

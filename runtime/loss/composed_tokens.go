@@ -58,25 +58,23 @@ func (t *TokenLoss) terms(b *Batch, s Settings) (*terms, *tensor.Tensor, error) 
 	if p.chosen != nil {
 		x.chosen = over(p.chosen)
 	}
-	each := make([]float32, len(p.mask))
 	first, counts, expert := make([]float64, b.Len()), make([]float64, b.Len()), make([]float64, b.Len())
 	for d := range b.Len() {
 		lo, hi := b.Range(d)
-		for i := lo; i < hi; i++ {
-			each[i] = float32(p.advantage(i, d))
-			if p.mask[i] != 0 {
-				counts[d]++
-			}
-		}
 		if lo < hi {
 			first[d] = p.advantage(lo, d)
 		}
 		if p.expert != nil && p.expert[d] {
 			expert[d] = 1
 		}
-		counts[d] = max(1, counts[d])
+		counts[d] = max(1, float64(countOf(p.mask[lo:hi])))
 	}
-	x.advantage, x.a, x.tokens = over(each), column(first), column(counts)
+	x.a, x.tokens = column(first), column(counts)
+	if p.tokenA != nil {
+		x.advantage = over(p.tokenA)
+	} else {
+		x.advantage = x.each(x.a)
+	}
 	if p.expert != nil {
 		x.expert = column(expert)
 	}

@@ -392,7 +392,7 @@ func (p *pass) gradAt(t *Tensor) []float32 {
 	case t.leaf != nil:
 		l := t.leaf
 		if l.acc == nil {
-			acc, err := t.st.alloc.gradient("backward", t.shape, t.n)
+			acc, err := t.st.alloc.make("backward", t.shape, t.n)
 			if err != nil {
 				p.err = err
 				return nil

@@ -11,8 +11,8 @@ import (
 // An operand is as long as the stretch, or one value for all of it.
 type elem struct {
 	opDef
-	// dear: computing a value costs more than storing it.
-	dear bool
+	// again is how often values are computed again rather than kept.
+	again int32
 	// wide: operands are never one value.
 	wide bool
 	// same[i]: the gradient of operand i is the result's.
@@ -27,6 +27,10 @@ const (
 	tileLen = 1024 // positions computed together; sums are of so many, added up
 	lateLen = 128  // elements from which an operation waits until values are asked for
 	maxLate = 24   // operations that wait for one result
+
+	// How many programs compute values before one keeps them. Memory nobody
+	// touched yet costs as much a value as two exponentials.
+	againCheap, againExp, againDear = 4, 2, 0
 )
 
 // number is the operand that stands for a value.
@@ -38,6 +42,7 @@ type number struct {
 // init makes op's gradient; every elem goes through it.
 func (op *elem) init() *elem {
 	op.elem = op
+	op.again = againCheap
 	if op.d[0] != nil {
 		op.back = op.backward
 	}

@@ -65,7 +65,7 @@ func newToken() *token {
 
 // token is the one for a graph that begins.
 func (a *Allocator) token() *token {
-	if a == nil || a.eager {
+	if a == nil || a.own {
 		return newToken()
 	}
 	a.mu.Lock()

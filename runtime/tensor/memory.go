@@ -113,11 +113,12 @@ type Allocator struct {
 	mu       sync.Mutex
 	slab     []float32
 	lot      weak.Pointer[lot]
-	idle     idle
+	waiting  []*cell             // the latest reductions that are late
 	pass     *pass               // not in use
 	recent   weak.Pointer[token] // what graphs that begin now share
 	run      Runner
 	eager    bool // for tests: operations run at once, one by one
+	own      bool // for tests: each graph has a token
 }
 
 // A Runner runs work, which takes milliseconds, and returns when it is done; it
@@ -126,7 +127,9 @@ type Allocator struct {
 type Runner func(work func()) error
 
 // SetRunner makes evaluations that take long run through f: the operands are
-// pinned meanwhile. It must be set before the Allocator is used.
+// pinned meanwhile. It must be set before the Allocator is used, and all its
+// tensors belong to one goroutine at a time then: reductions wait for each
+// other, to be computed in one sweep.
 func (a *Allocator) SetRunner(f Runner) { a.run = f }
 
 // NewAllocator makes an Allocator; a nil budget is no limit.
@@ -146,8 +149,11 @@ func NewAllocator(b Budget) *Allocator {
 
 // reserve counts n elements, op being who asks.
 func (a *Allocator) reserve(op string, n int) error {
-	if a == nil || a.budget == nil {
+	if a == nil || a.budget == nil || a.try != nil && a.try(4*int64(n)) {
 		return nil
+	}
+	if err := a.waitNoMore(op); err != nil {
+		return err
 	}
 	if err := a.budget.Reserve(4 * int64(n)); err != nil {
 		return &Error{Op: op, Detail: err.Error(), Err: err,
@@ -168,20 +174,31 @@ func (a *Allocator) floats(op string, n int) ([]float32, error) {
 		return make([]float32, n), nil
 	}
 	if n <= slabItem {
+		if s := a.cut(n); s != nil {
+			return s, nil
+		}
+		s, err := a.counted(op, slabLen)
+		if err != nil {
+			return a.counted(op, n)
+		}
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if len(a.slab) < n {
-			s, err := a.counted(op, slabLen)
-			if err != nil {
-				return a.counted(op, n)
-			}
-			a.slab = s
-		}
-		s := a.slab[:n:n]
-		a.slab = a.slab[n:]
-		return s, nil
+		a.slab = s[n:]
+		return s[:n:n], nil
 	}
 	return a.counted(op, n)
+}
+
+// cut is n elements of the slab, nil where it has fewer.
+func (a *Allocator) cut(n int) []float32 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.slab) < n {
+		return nil
+	}
+	s := a.slab[:n:n]
+	a.slab = a.slab[n:]
+	return s
 }
 
 func (a *Allocator) counted(op string, n int) ([]float32, error) {

@@ -25,7 +25,8 @@ type program struct {
 	spreads []spread
 	last    []int32
 	free    []int32
-	room    [16]float64
+	room    []float64
+	group   []*cell // the reductions
 	sums    []float64
 	w       worker // where one is enough
 }
@@ -100,12 +101,14 @@ const longWork = 1 << 24
 
 var programs = sync.Pool{New: func() any { return &program{} }}
 
-// results is room for the results of n folds or segments.
+// results is room for the results of a fold of n segments.
 func (p *program) results(n int) []float64 {
-	if n > len(p.room) {
-		return make([]float64, n)
+	if len(p.room)+n > cap(p.room) {
+		p.room = make([]float64, 0, max(64, 2*n))
 	}
-	return p.room[:n]
+	k := len(p.room)
+	p.room = p.room[:k+n]
+	return p.room[k : k+n : k+n]
 }
 
 // newProgram is a program on n positions; end gives it back.
@@ -119,7 +122,7 @@ func newProgram(n int) *program {
 func (p *program) end() {
 	p.unmark()
 	p.vals, p.steps, p.outs, p.from, p.folds = emptied(p.vals), emptied(p.steps), emptied(p.outs), emptied(p.from), emptied(p.folds)
-	p.spreads = emptied(p.spreads)
+	p.spreads, p.room, p.group = emptied(p.spreads), emptied(p.room), emptied(p.group)
 	p.regs, p.parts = 0, 0
 	programs.Put(p)
 }
@@ -188,8 +191,8 @@ func (p *program) cell(c *cell, off int) int32 {
 		in.a, in.b, in.c = p.ref(&l.in[0], l.op.wide), p.ref(&l.in[1], l.op.wide), p.ref(l.mask, l.op.wide)
 	}
 	l.swept++
-	if p.all || p.keeps && (l.op.dear || l.swept > maxSwept) {
-		in.dst = p.add(val{kind: inMemory, data: c.lot.memory(p.n), c: c})
+	if p.all || p.keeps && l.swept > l.op.again {
+		in.dst = p.add(val{kind: inMemory, data: make([]float32, p.n), c: c})
 		p.outs = append(p.outs, in.dst)
 	} else {
 		in.dst = p.register()
@@ -205,13 +208,10 @@ func (p *program) spread(v []float32, seg *segments) int32 {
 	return int32(len(p.spreads) - 1)
 }
 
-// maxSwept is how many programs compute a cheap value again.
-const maxSwept = 3
-
 // store makes a late value of the program one that is kept.
 func (p *program) store(v int32, c *cell) {
 	if p.vals[v].kind == inRegister {
-		p.vals[v] = val{kind: inMemory, data: c.lot.memory(p.n), c: c}
+		p.vals[v] = val{kind: inMemory, data: make([]float32, p.n), c: c}
 		p.outs = append(p.outs, v)
 	}
 }

@@ -79,41 +79,35 @@ func evenly(op *laneOp, even func(g float32, n int) float32) *laneOp {
 
 func itself(v float64, _ int) float64 { return v }
 
-// fold computes op on the segments of t, element by element in dst. What
-// becomes of an empty one is in dst already.
-func (t *Tensor) fold(op *laneOp, dst []float32, seg *segments) error {
+// fold computes op on the segments of t, element by element in out's storage.
+// What becomes of an empty one is there already. Where t is late, so is the
+// result.
+func (t *Tensor) fold(op *laneOp, out *Tensor, seg *segments) error {
 	if t.n == 0 {
 		return nil
 	}
-	c := t.st.cur
-	if op.part == nil || c.late == nil || c.late.n != t.n || t.strides != nil {
-		x, err := t.values(op.name)
-		if err != nil {
-			return err
+	c, dst := t.st.cur, out.st.cur.data
+	if op.part != nil && c.late != nil && c.late.n == t.n && c.late.fold == nil && t.strides == nil {
+		if !t.st.readonly {
+			c.captured = true
 		}
-		for k := range dst {
-			lo, hi := seg.at(k), seg.at(k+1)
-			switch {
-			case lo == hi:
-			case op.part == nil:
-				dst[k] = float32(op.f(x[lo:hi]))
-			default:
-				dst[k] = float32(op.end(stretch(x, lo, hi, op.part, op.join), hi-lo))
-			}
-		}
-		return nil
+		l := &late{fold: op, seg: seg, n: len(dst)}
+		l.in[0] = ref{c: c, used: true}
+		out.st.cur.late = l
+		return t.st.alloc.wait(out.st.cur)
 	}
-	p := newProgram(t.n)
-	defer p.end()
-	out := p.results(len(dst))
-	p.folds[p.fold(p.cell(c, 0), op.part, op.join, seg)].out = out
-	if err := p.run(op.name, t.st.alloc); err != nil {
+	x, err := t.values(op.name)
+	if err != nil {
 		return err
 	}
-	p.keep()
 	for k := range dst {
-		if n := seg.at(k+1) - seg.at(k); n > 0 {
-			dst[k] = float32(op.end(out[k], n))
+		lo, hi := seg.at(k), seg.at(k+1)
+		switch {
+		case lo == hi:
+		case op.part == nil:
+			dst[k] = float32(op.f(x[lo:hi]))
+		default:
+			dst[k] = float32(op.end(stretch(x, lo, hi, op.part, op.join), hi-lo))
 		}
 	}
 	return nil
@@ -207,7 +201,7 @@ func (t *Tensor) reduce(op *laneOp, dims []int) *Tensor {
 	}
 	dst := out.st.cur.data
 	if d[1] > 0 && d[2] == 1 {
-		if err := t.fold(op, dst, seg); err != nil {
+		if err := t.fold(op, out, seg); err != nil {
 			return failure(err)
 		}
 		return out

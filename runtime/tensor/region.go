@@ -84,7 +84,7 @@ func (p *pass) tiled(n int) {
 	}
 	for i := range p.ends {
 		f := &b.folds[p.ends[i].fold]
-		f.out = make([]float64, f.seg.count())
+		f.out = b.results(f.seg.count())
 	}
 	if err := b.run("backward", nil); err != nil {
 		p.err = err
@@ -236,7 +236,7 @@ func (p *pass) unview(b *program, n *node, number, g int32) {
 // value is the values of an operand or a result.
 func (p *pass) value(b *program, t *Tensor) int32 {
 	c := t.st.cur
-	if c.late != nil && c.late.n != t.n {
+	if c.late != nil && (c.late.n != t.n || c.late.fold != nil) {
 		if err := t.st.settled("backward"); err != nil {
 			p.err = err
 			return none

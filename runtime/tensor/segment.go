@@ -156,7 +156,7 @@ func (t *Tensor) segment(op *segmentOp, offsets []int) *Tensor {
 		dst[k] = op.nothing
 	}
 	if inner == 1 {
-		if err := t.fold(&op.laneOp, dst, s); err != nil {
+		if err := t.fold(&op.laneOp, out, s); err != nil {
 			return failure(err)
 		}
 		return out
@@ -197,7 +197,7 @@ func (t *Tensor) SegmentMax(offsets []int) *Tensor { return t.segment(opSegmentM
 var opExpand = &elem{}
 
 func init() {
-	opExpand.name = "segment_expand"
+	opExpand.name, opExpand.again = "segment_expand", math.MaxInt32
 	opExpand.back = func(p *pass, n *node, g []float32) {
 		into := p.grad(n.in[0])
 		if into == nil {

@@ -28,16 +28,18 @@ type cell struct {
 	captured bool
 }
 
-// A late is an operation on elements whose result nobody asked for yet.
+// A late is an operation on elements, or a reduction of what one makes, whose
+// result nobody asked for yet.
 type late struct {
 	op    *elem
+	fold  *laneOp // in place of op
 	in    [2]ref
 	mask  *ref // the third operand
 	p     [2]float64
-	seg   *segments // of segment_expand
-	n     int
-	size  int32 // operations that are late, this one and what it reads: at least
-	swept int32 // programs that computed it without keeping it
+	seg   *segments // of segment_expand, or of fold
+	n     int       // elements of the result
+	size  int32     // operations that are late, this one and what it reads: at least
+	swept int32     // programs that computed it without keeping it
 	prog  *program
 	val   int32 // of prog
 }
@@ -87,14 +89,10 @@ func (s *storage) settled(op string) error {
 	return nil
 }
 
-// full returns the values, computed if need be. Nobody knows how long the
-// caller keeps them, so their memory is never used again.
+// full returns the values, computed if need be.
 func (s *storage) full(op string) ([]float32, error) {
 	if err := s.settled(op); err != nil {
 		return nil, err
-	}
-	if l := s.cur.lot; l != nil && l.tank != nil {
-		l.tank.shown.Store(true)
 	}
 	return s.cur.data, nil
 }
@@ -103,9 +101,6 @@ func (s *storage) full(op string) ([]float32, error) {
 func (c *cell) done(data []float32) {
 	l := c.late
 	c.data, c.late = data, nil
-	if c.lot != nil && c.lot.tank != nil {
-		c.lot.tank.buf = data
-	}
 	*l = late{}
 }
 
@@ -114,7 +109,7 @@ func (c *cell) done(data []float32) {
 func (t *Tensor) ref(op string, n int) (ref, error) {
 	s := t.st
 	c := s.cur
-	if c.late != nil && (t.n == 1 || t.n != c.late.n) {
+	if c.late != nil && (t.n == 1 || t.n != c.late.n || c.late.fold != nil) {
 		if err := s.settled(op); err != nil {
 			return ref{}, err
 		}

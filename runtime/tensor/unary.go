@@ -17,7 +17,13 @@ func direct(name string, reads uint8, f func(dst, x []float32), d func(into, g, 
 
 // dear marks op as one that is computed once.
 func dear(op *elem) *elem {
-	op.dear = true
+	op.again = againDear
+	return op
+}
+
+// twice marks op as one that may be computed again.
+func twice(op *elem) *elem {
+	op.again = againExp
 	return op
 }
 
@@ -78,9 +84,9 @@ func zeroSlope(x, y float64) float64 { return 0 }
 
 var (
 	opNeg = direct("neg", 0, kernel.NegTo, func(into, g, _, _ []float32) { kernel.SubTo(into, into, g) })
-	opExp = dear(direct("exp", readsY, kernel.ExpTo, func(into, g, _, y []float32) { kernel.MulAdd(into, g, y) }))
+	opExp = twice(direct("exp", readsY, kernel.ExpTo, func(into, g, _, y []float32) { kernel.MulAdd(into, g, y) }))
 	opAbs = direct("abs", readsA, kernel.AbsTo, func(into, g, x, _ []float32) { kernel.AddSigned(into, g, x) })
-	opLog = dear(direct("log", readsA, kernel.LogTo, func(into, g, x, _ []float32) { kernel.DivAdd(into, g, x) }))
+	opLog = twice(direct("log", readsA, kernel.LogTo, func(into, g, x, _ []float32) { kernel.DivAdd(into, g, x) }))
 	// What is above 0 is at least the smallest number there is.
 	opReLU = direct("relu", readsA, func(dst, x []float32) { kernel.MaximumTo(dst, x, zero) },
 		func(into, g, x, _ []float32) {

@@ -6,11 +6,14 @@
 // minimised. Masking is by selection: a position whose mask is 0 is not looked
 // at, whatever it holds.
 //
-// Three ways to use one:
+// Four ways to use one:
 //
 //   - [Builtin] and [TokenLoss.Eval] over slices, as a training service does;
 //     [TokenLoss.EvalSpan] where a loss needs more than a service has;
 //   - [TokenLoss.Loss] on a [Batch], as a tensor that joins a graph;
+//   - [TokenLoss.Tokens], [PairLoss.Pairs] and [AnswerLoss.Answers], the same
+//     written with tensor operations: what the loss adds up, for arithmetic of
+//     one's own, and [Batch.Aggregate] to add it up;
 //   - [Custom] turns any loss written with tensors into what
 //     hud.TrainingClient.ForwardBackwardCustom takes, and [AsCustom] does so
 //     with a loss of this package.
@@ -20,7 +23,7 @@
 // model's predictions. [Estimate] makes advantages of rewards, [GAE] and others
 // one for each token; a [Correction] weighs the tokens of any loss; an
 // [Aggregation] says what they are divided by. [Table] is all there is, with
-// formulas and sources.
+// formulas and sources, and [Check] tries a loss of one's own.
 //
 // # Accuracy
 //
@@ -58,9 +61,24 @@
 //     group of one has A = R in verl and 0 in TRL.
 //   - rollout_is: SkyRL describes its gradient as cispo's; it drops tokens
 //     outside, which cispo bounds.
+//   - rloo is R minus the mean of the others everywhere; grpo_loo also divides by
+//     the others' deviation, where that is not 0.
+//   - maxrl: prime-rl gives 0 where the mean is not above 0, SkyRL adds an eps
+//     and keeps R in a group of one (form "skyrl").
 //   - gspo: TRL, and this package, differentiate through the sequence's ratio;
 //     verl's form is gspo_token. With one advantage per sequence they agree.
+//   - luspo and gspo: the mean over sequences of one ratio each, times the
+//     sequence's tokens and not; dapo divides by the batch's tokens, grpo by
+//     each sequence's, bnpo by those of the local batch in TRL and of whatever
+//     denominator is given here.
 //   - ipo is the preference loss, prime_ipo prime-rl's symmetric trust region.
+//     TRL, and this package, take means over tokens in ipo; its paper has sums.
+//   - cdpo and dpo_robust both smooth labels: the first mixes the two losses,
+//     the second also divides by 1−2ε, so that it is unbiased.
+//   - orpo and cpo add the mean over a chosen answer's tokens; TRL that over all
+//     chosen answers of a batch.
+//   - kto: the divergence is over answers of other prompts, as in TRL and the
+//     paper; simpler copies take the batch's own answers.
 //   - dro is the services' direct reward optimisation, not the distributionally
 //     robust one.
 //   - kl_cov's share of tokens is 2e-4 in verl, and here, and 0.2 in SkyRL.

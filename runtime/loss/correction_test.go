@@ -3,17 +3,17 @@ package loss_test
 import (
 	"encoding/json"
 	"math"
-	"os"
 	"testing"
 
 	"github.com/hudrl/hudrl/runtime/loss"
+	"github.com/hudrl/hudrl/tests/golden"
 )
 
 // TestCorrectionsGolden compares with the formulas written in torch 1.13, in
-// float64, by testdata/golden_corrections.py.
+// float64, by tests/golden/loss_corrections.py.
 func TestCorrectionsGolden(t *testing.T) {
 	t.Parallel()
-	data, err := os.ReadFile("testdata/golden_corrections.json")
+	data, err := golden.File("loss_corrections.json")
 	if err != nil {
 		t.Fatal(err)
 	}

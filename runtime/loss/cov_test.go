@@ -3,15 +3,15 @@ package loss_test
 import (
 	"encoding/json"
 	"math"
-	"os"
 	"slices"
 	"testing"
 
 	"github.com/hudrl/hudrl/runtime/hud"
 	"github.com/hudrl/hudrl/runtime/loss"
+	"github.com/hudrl/hudrl/tests/golden"
 )
 
-// batchCases is testdata/golden_batch.json: formulas written in torch 1.13, in
+// batchCases is tests/golden/loss_batch.json: formulas written in torch 1.13, in
 // float64, by golden_batch.py.
 type batchCases struct {
 	Cases []struct {
@@ -32,7 +32,7 @@ type batchCases struct {
 
 func readBatchCases(t *testing.T) (c batchCases) {
 	t.Helper()
-	data, err := os.ReadFile("testdata/golden_batch.json")
+	data, err := golden.File("loss_batch.json")
 	if err == nil {
 		err = json.Unmarshal(data, &c)
 	}

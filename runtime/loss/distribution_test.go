@@ -3,13 +3,13 @@ package loss_test
 import (
 	"encoding/json"
 	"math"
-	"os"
 	"slices"
 	"testing"
 
 	"github.com/hudrl/hudrl/runtime/hud"
 	"github.com/hudrl/hudrl/runtime/loss"
 	"github.com/hudrl/hudrl/runtime/tensor"
+	"github.com/hudrl/hudrl/tests/golden"
 )
 
 // distributionCase is one case of golden_distribution.json; each loss has some
@@ -51,10 +51,10 @@ func (c *distributionCase) offsets() []int {
 }
 
 // TestDistributionGolden compares with the formulas written in torch 1.13, in
-// float64, by testdata/golden_distribution.py, rounded to float32.
+// float64, by tests/golden/loss_distribution.py, rounded to float32.
 func TestDistributionGolden(t *testing.T) {
 	t.Parallel()
-	data, err := os.ReadFile("testdata/golden_distribution.json")
+	data, err := golden.File("loss_distribution.json")
 	if err != nil {
 		t.Fatal(err)
 	}

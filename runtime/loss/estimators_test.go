@@ -3,18 +3,18 @@ package loss_test
 import (
 	"encoding/json"
 	"math"
-	"os"
 	"testing"
 
 	"github.com/hudrl/hudrl/runtime/loss"
+	"github.com/hudrl/hudrl/tests/golden"
 )
 
 // TestEstimatorsGolden compares with the formulas written in torch 1.13, in
-// float64, by testdata/golden_advantages.py. Rewards near 1e4 that differ by
+// float64, by tests/golden/loss_advantages.py. Rewards near 1e4 that differ by
 // less than 1 leave 1e-11 of the differences to rounding.
 func TestEstimatorsGolden(t *testing.T) {
 	t.Parallel()
-	data, err := os.ReadFile("testdata/golden_advantages.json")
+	data, err := golden.File("loss_advantages.json")
 	if err != nil {
 		t.Fatal(err)
 	}

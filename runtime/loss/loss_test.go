@@ -4,19 +4,19 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
-	"os"
 	"slices"
 	"testing"
 
 	"github.com/hudrl/hudrl/runtime/hud"
 	"github.com/hudrl/hudrl/runtime/loss"
+	"github.com/hudrl/hudrl/tests/golden"
 )
 
 // TestGolden compares with the formulas written in torch 1.13, in float64, by
-// testdata/golden.py.
+// tests/golden/loss.py.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	data, err := os.ReadFile("testdata/golden.json")
+	data, err := golden.File("loss.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,7 +50,7 @@ func (x *trial) not(reason string, columns ...string) {
 
 // legend is what the cells mean that say neither yes nor a number.
 const legend = `
-numbers: golden cases made by torch (testdata/*.py). Otherwise:
+numbers: golden cases made by torch (tests/golden/*.py). Otherwise:
 
 - arithmetic: worked out by hand in a test.
 - constant: has no gradient: advantages, weights and coefficients are constants of a loss.
@@ -142,11 +142,11 @@ func testExists(t *testing.T, name string) bool {
 	})
 }
 
-// goldenCases counts the cases of each name in testdata, advantages and
+// goldenCases counts the cases of each name in tests/golden, advantages and
 // corrections with their kind before it: grpo is a loss too.
 func goldenCases(t *testing.T) map[string]int {
 	t.Helper()
-	files, err := filepath.Glob("testdata/golden*.json")
+	files, err := filepath.Glob("../../tests/golden/loss*.json")
 	if err != nil {
 		t.Fatal(err)
 	}

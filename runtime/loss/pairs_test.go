@@ -3,11 +3,11 @@ package loss_test
 import (
 	"encoding/json"
 	"math"
-	"os"
 	"testing"
 
 	"github.com/hudrl/hudrl/runtime/hud"
 	"github.com/hudrl/hudrl/runtime/loss"
+	"github.com/hudrl/hudrl/tests/golden"
 )
 
 // pair is a group of two datums, the first of them chosen.
@@ -17,11 +17,11 @@ func pair(logprobs, ref, mask []float32, chosen int) *hud.Packed {
 }
 
 // TestPairsGolden compares with the formulas written in torch 1.13, in
-// float64, by testdata/golden_pairs.py, rounded to float32. A custom loss hands over minus the
+// float64, by tests/golden/loss_pairs.py, rounded to float32. A custom loss hands over minus the
 // gradient.
 func TestPairsGolden(t *testing.T) {
 	t.Parallel()
-	data, err := os.ReadFile("testdata/golden_pairs.json")
+	data, err := golden.File("loss_pairs.json")
 	if err != nil {
 		t.Fatal(err)
 	}

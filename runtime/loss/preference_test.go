@@ -3,12 +3,12 @@ package loss_test
 import (
 	"encoding/json"
 	"math"
-	"os"
 	"slices"
 	"testing"
 
 	"github.com/hudrl/hudrl/runtime/hud"
 	"github.com/hudrl/hudrl/runtime/loss"
+	"github.com/hudrl/hudrl/tests/golden"
 )
 
 // goldenDatum is one datum of golden_preference.json.
@@ -36,10 +36,10 @@ func packed(datums []goldenDatum) *hud.Packed {
 }
 
 // TestPreferenceGolden compares with the formulas written in torch 1.13, in
-// float64, by testdata/golden_preference.py, rounded to float32.
+// float64, by tests/golden/loss_preference.py, rounded to float32.
 func TestPreferenceGolden(t *testing.T) {
 	t.Parallel()
-	data, err := os.ReadFile("testdata/golden_preference.json")
+	data, err := golden.File("loss_preference.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"maps"
 	"math"
-	"os"
 	"testing"
 
 	"github.com/hudrl/hudrl/runtime/loss"
+	"github.com/hudrl/hudrl/tests/golden"
 )
 
 // tokenwiseCase is one case of golden_tokenwise.json; each estimator has some
@@ -41,10 +41,10 @@ func (c *tokenwiseCase) layout() loss.Layout {
 }
 
 // TestTokenwiseGolden compares with the formulas written in torch 1.13, in
-// float64, by testdata/golden_tokenwise.py.
+// float64, by tests/golden/loss_tokenwise.py.
 func TestTokenwiseGolden(t *testing.T) {
 	t.Parallel()
-	data, err := os.ReadFile("testdata/golden_tokenwise.json")
+	data, err := golden.File("loss_tokenwise.json")
 	if err != nil {
 		t.Fatal(err)
 	}

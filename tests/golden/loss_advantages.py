@@ -1,6 +1,6 @@
-"""Writes golden_advantages.json: the advantage estimators written plainly in torch, in float64.
+"""Writes loss_advantages.json: the advantage estimators written plainly in torch, in float64.
 
-Run with Debian's python3-torch: /usr/bin/python3 golden_advantages.py > golden_advantages.json
+Run with Debian's python3-torch: /usr/bin/python3 loss_advantages.py > loss_advantages.json
 
 x holds r (rewards), g (group numbers), len (loss tokens), values; c the options.
 """

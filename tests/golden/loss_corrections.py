@@ -1,6 +1,6 @@
-"""Writes golden_corrections.json: the token weights of the corrections written plainly in torch, in float64.
+"""Writes loss_corrections.json: the token weights of the corrections written plainly in torch, in float64.
 
-Run with Debian's python3-torch: /usr/bin/python3 golden_corrections.py > golden_corrections.json
+Run with Debian's python3-torch: /usr/bin/python3 loss_corrections.py > loss_corrections.json
 """
 import json, random, torch
 

@@ -1,6 +1,6 @@
-"""Writes golden_tokenwise.json: estimators with a value for each token, and those with a state, written plainly in torch, in float64.
+"""Writes loss_tokenwise.json: estimators with a value for each token, and those with a state, written plainly in torch, in float64.
 
-Run with Debian's python3-torch: /usr/bin/python3 golden_tokenwise.py > golden_tokenwise.json
+Run with Debian's python3-torch: /usr/bin/python3 loss_tokenwise.py > loss_tokenwise.json
 
 gae, vapo_gae and otb are written over padded [B, T] batches as verl's core_algos.py and NeMo RL's advantage_estimator.py
 have them; rae, hierarchical_grpo and length_shaped_grpo as prime-rl's algo has them; kl_in_advantage as

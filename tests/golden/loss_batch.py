@@ -1,7 +1,7 @@
-"""Writes golden_batch.json: the losses that look at a whole batch written plainly in torch, in float64, with autograd's
+"""Writes loss_batch.json: the losses that look at a whole batch written plainly in torch, in float64, with autograd's
 gradients, and the criteria of rejection sampling.
 
-Run with Debian's python3-torch: /usr/bin/python3 golden_batch.py > golden_batch.json
+Run with Debian's python3-torch: /usr/bin/python3 loss_batch.py > loss_batch.json
 
 A batch is padded: l, q, obs and m are [B, T], a [B]. clip_cov's random draw is not repeated: its cases say which tokens
 are candidates, and have all of them drawn.

@@ -1,6 +1,6 @@
-"""Writes golden_preference.json: losses of batches of answers written plainly in torch, in float64, with autograd's gradients.
+"""Writes loss_preference.json: losses of batches of answers written plainly in torch, in float64, with autograd's gradients.
 
-Run with Debian's python3-torch: /usr/bin/python3 golden_preference.py > golden_preference.json
+Run with Debian's python3-torch: /usr/bin/python3 loss_preference.py > loss_preference.json
 
 The formulas are those of TRL's trainers (dpo_trainer.py, kto_trainer.py, experimental/bco, experimental/tpo,
 experimental/xpo, experimental/nash_md, experimental/a2po), with a mean over an answer's own tokens where TRL takes an

@@ -1,6 +1,6 @@
-"""Writes golden_pairs.json: the preference losses written plainly in torch, in float64, with autograd's gradients.
+"""Writes loss_pairs.json: the preference losses written plainly in torch, in float64, with autograd's gradients.
 
-Run with Debian's python3-torch: /usr/bin/python3 golden_pairs.py > golden_pairs.json
+Run with Debian's python3-torch: /usr/bin/python3 loss_pairs.py > loss_pairs.json
 
 Each formula gets c (config) and the token logprobs lc, lr of the chosen and rejected answer and rc, rr of the reference,
 all without masked positions.

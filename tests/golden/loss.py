@@ -1,6 +1,6 @@
-"""Writes golden.json: the losses written plainly in torch, in float64, with autograd's gradients.
+"""Writes loss.json: the losses written plainly in torch, in float64, with autograd's gradients.
 
-Run with Debian's python3-torch: /usr/bin/python3 golden.py > golden.json
+Run with Debian's python3-torch: /usr/bin/python3 loss.py > loss.json
 
 Each formula gets the config c and an object x: l (logprobs, requires grad), q (sampling), ref, m (mask), all [n], and
 the numbers a (advantage) and r (reward). It gives the token losses [n], before the mask.

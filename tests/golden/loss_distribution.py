@@ -1,7 +1,7 @@
-"""Writes golden_distribution.json: losses of whole distributions and of value and reward models, minillm and entropy
+"""Writes loss_distribution.json: losses of whole distributions and of value and reward models, minillm and entropy
 masks, written plainly in torch, in float64, with autograd's gradients.
 
-Run with Debian's python3-torch: /usr/bin/python3 golden_distribution.py > golden_distribution.json
+Run with Debian's python3-torch: /usr/bin/python3 loss_distribution.py > loss_distribution.json
 
 The formulas are those of torchtune's kd_losses.py, TRL's experimental/gkd, experimental/sdpo/loss_utils.py,
 experimental/minillm and get_high_entropy_mask, verl's compute_value_loss, NeMo RL's MseValueLossFn, OpenRLHF's

@@ -1,5 +1,6 @@
 // Package bench holds the benchmarks that are run beside a peer: run.sh here
-// runs them in turn with peer.py and writes one table.
+// runs them in turn with the peers, a Python program for each file, and writes
+// one table. go test runs none of them.
 package bench
 
 import (

@@ -61,8 +61,8 @@
 //     group of one has A = R in verl and 0 in TRL.
 //   - rollout_is: SkyRL describes its gradient as cispo's; it drops tokens
 //     outside, which cispo bounds.
-//   - rloo is R minus the mean of the others everywhere; grpo_loo also divides by
-//     the others' deviation, where that is not 0.
+//   - rloo is R minus the mean of the others in verl, SkyRL and TRL; NeMo RL's
+//     grpo_loo also divides by the others' deviation, where that is not 0.
 //   - maxrl: prime-rl gives 0 where the mean is not above 0, SkyRL adds an eps
 //     and keeps R in a group of one (form "skyrl").
 //   - gspo: TRL, and this package, differentiate through the sequence's ratio;
@@ -77,8 +77,7 @@
 //     the second also divides by 1−2ε, so that it is unbiased.
 //   - orpo and cpo add the mean over a chosen answer's tokens; TRL that over all
 //     chosen answers of a batch.
-//   - kto: the divergence is over answers of other prompts, as in TRL and the
-//     paper; simpler copies take the batch's own answers.
+//   - kto: the divergence is over answers to other prompts, as in TRL.
 //   - dro is the services' direct reward optimisation, not the distributionally
 //     robust one.
 //   - kl_cov's share of tokens is 2e-4 in verl, and here, and 0.2 in SkyRL.

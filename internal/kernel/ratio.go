@@ -82,7 +82,7 @@ func split(v float64) (float32, float32) {
 // PiecewiseTo computes p for every position and gives the sums: grad[i] is scale[i] times the derivative, 0 where the
 // mask is 0, whatever the other slices hold there. grad may be nil. The comparisons are those of the exact d, the
 // ratio is within 2 ulp, the rounding of x − q included, and the sums are of float32 terms, added up in float64 by
-// runs of eight.
+// runs of sixteen.
 func PiecewiseTo(grad, x, q, mask, scale []float32, p *Piecewise) Ratios {
 	checkLen("PiecewiseTo", "q", len(q), len(x))
 	checkLen("PiecewiseTo", "mask", len(mask), len(x))

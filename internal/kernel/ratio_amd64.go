@@ -8,6 +8,7 @@ package kernel
 var ratioTable = [...][8]uint32{
 	{1<<31 - 1, 1<<31 - 1, 1<<31 - 1, 1<<31 - 1, 1<<31 - 1, 1<<31 - 1, 1<<31 - 1, 1<<31 - 1}, // all bits but the sign
 	{1, 1, 1, 1, 1, 1, 1, 1},
+	{0x4b400000, 0x4b400000, 0x4b400000, 0x4b400000, 0x4b400000, 0x4b400000, 0x4b400000, 0x4b400000}, // 1.5·2²³
 }
 
 // piecewiseAVX512 is PiecewiseTo.

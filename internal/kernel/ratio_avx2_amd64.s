@@ -47,8 +47,9 @@
 	VSUBPS       Y4, Y0, Y4;              \
 	VADDPS       Y3, Y1, Y5;              \
 	VSUBPS       Y5, Y4, Y1;              \
-	VMULPS       ·expTable+0(SB), Y2, Y3; \
-	VROUNDPS     $8, Y3, Y3;              \
+	VMOVUPS      ·expTable+0(SB), Y5;     \
+	VFMADD213PS  ·ratioTable+64(SB), Y2, Y5; \
+	VSUBPS       ·ratioTable+64(SB), Y5, Y3; \
 	VMOVAPS      Y2, Y7;                    \
 	VFNMADD231PS ·expTable+32(SB), Y3, Y7;  \
 	VADDPS       Y1, Y7, Y7;                \
@@ -59,9 +60,8 @@
 	VFMADD213PS  ·expTable+224(SB), Y7, Y6; \
 	VFMADD213PS  ·expTable+320(SB), Y7, Y6; \
 	VFMADD213PS  ·expTable+320(SB), Y7, Y6; \
-	VCVTPS2DQ    Y3, Y3;                    \
-	VPSLLD       $23, Y3, Y3;               \
-	VPADDD       Y3, Y6, Y6;                \
+	VPSLLD       $23, Y5, Y5;               \
+	VPADDD       Y5, Y6, Y6;                \
 	VANDPS       Y8, Y6, Y6;                \
 	VADDPS       Y6, Y10, Y10;              \
 	VFMADD231PS  Y6, Y6, Y11;               \
@@ -157,7 +157,7 @@ TEXT ·piecewiseAVX2(SB), NOSPLIT, $320-8
 	JLT  tail
 
 block:
-	MOVQ $8, R10
+	MOVQ $16, R10
 
 loop:
 	VMOVUPS (DX), Y7
@@ -220,7 +220,7 @@ TEXT ·ratioAVX2(SB), NOSPLIT, $320-8
 	JLT  tail
 
 block:
-	MOVQ $8, R10
+	MOVQ $16, R10
 
 loop:
 	VMOVUPS (DX), Y7

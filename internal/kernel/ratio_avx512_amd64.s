@@ -13,6 +13,7 @@
 	MOVQ         ratioCall_n(BX), CX;    \
 	VBROADCASTSS ·expTable+0(SB), Z16;   \
 	VBROADCASTSS ·expTable+32(SB), Z17;  \
+	VBROADCASTSS ·ratioTable+64(SB), Z18; \
 	VBROADCASTSS ·expTable+96(SB), Z19;  \
 	VBROADCASTSS ·expTable+128(SB), Z20; \
 	VBROADCASTSS ·expTable+160(SB), Z21; \
@@ -48,7 +49,8 @@
 
 // RATIO reads 16 positions and adds to the sums. It leaves the mask in K1, x in Z0, d in Z2 with what its rounding
 // lost in Z1, and r in Z6. What was lost is exact (Knuth's two-sum) and enters the exponential, see expTable, with the
-// reduced argument. At |d| below 20 the lower part of ln 2 is worth half a unit at most and left out.
+// reduced argument. At |d| below 20 the lower part of ln 2 is worth half a unit at most and left out; adding 1.5·2²³
+// rounds to a whole number, whose bits then go to the exponent.
 #define RATIO \
 	VMOVUPS.Z      (DX), K5, Z7;                        \
 	VCMPPS         $4, Z8, Z7, K5, K1;                  \
@@ -60,8 +62,9 @@
 	VSUBPS         Z4, Z0, Z4;                          \
 	VADDPS         Z3, Z1, Z5;                          \
 	VSUBPS         Z5, Z4, Z1;                          \
-	VMULPS         Z16, Z2, Z3;                         \
-	VRNDSCALEPS    $8, Z3, Z3;                          \
+	VMOVAPS        Z16, Z5;                             \
+	VFMADD213PS    Z18, Z2, Z5;                         \
+	VSUBPS         Z18, Z5, Z3;                         \
 	VMOVAPS        Z2, Z7;                              \
 	VFNMADD231PS   Z17, Z3, Z7;                         \
 	VADDPS         Z1, Z7, Z7;                          \
@@ -72,7 +75,8 @@
 	VFMADD213PS    Z23, Z7, Z6;                         \
 	VFMADD213PS    Z24, Z7, Z6;                         \
 	VFMADD213PS    Z24, Z7, Z6;                         \
-	VSCALEFPS.Z    Z3, Z6, K1, Z6;                      \
+	VPSLLD         $23, Z5, Z5;                         \
+	VPADDD.Z       Z5, Z6, K1, Z6;                      \
 	VADDPS         Z6, Z10, Z10;                        \
 	VFMADD231PS    Z6, Z6, Z11;                         \
 	VADDPS         Z2, Z12, Z12;                        \
@@ -146,7 +150,7 @@ TEXT ·piecewiseAVX512(SB), NOSPLIT, $320-8
 	VBROADCASTSS ratioCall_highRest(BX), Z31
 
 block:
-	MOVQ $8, R10
+	MOVQ $16, R10
 
 loop:
 	LAST(full)
@@ -209,7 +213,7 @@ TEXT ·ratioAVX512(SB), NOSPLIT, $320-8
 	MOVQ ratioCall_ratio(BX), R8
 
 block:
-	MOVQ $8, R10
+	MOVQ $16, R10
 
 loop:
 	LAST(full)

@@ -68,8 +68,9 @@ func (s *Span) logRatio() float64 {
 // for it.
 func (s *Span) meanLogRatio(r *kernel.Ratios, lo, hi float64) float64 {
 	n := float64(max(1, r.Tokens))
-	// The kernel's sum is 8 roundings of partial sums off, of up to 8 log-ratios.
-	mean, off := r.Log/n, 4e-6*float64(r.MaxLog)
+	// The kernel's sum is 16 roundings of partial sums off, of up to 16 log-ratios:
+	// half of 16·2⁻²⁴ for each, and its own rounding.
+	mean, off := r.Log/n, 6e-7*float64(r.MaxLog)
 	if off < 5e-7 && math.Abs(mean-lo) > off && math.Abs(mean-hi) > off {
 		return mean
 	}

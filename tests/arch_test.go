@@ -41,7 +41,7 @@ var rooms = []room{
 	// Above the Lua line.
 	{"cmd/hudrl", []string{"internal/cli"}},
 	{"internal/cli", append([]string{"bindings", "runtime", "runtime/repl", "scripts", "stdlib"},
-		"runtime/hud", "runtime/local", "runtime/metrics", "runtime/serve", "runtime/tinker", "internal/plot")},
+		"runtime/hud", "runtime/local", "runtime/loss", "runtime/metrics", "runtime/serve", "runtime/tinker", "internal/heap", "internal/plot")},
 	{"bindings/luax", []string{"runtime", "runtime/hud"}},
 	{"bindings", append([]string{"bindings/...", "runtime", "stdlib"}, below...)},
 	// Glue follows the arrows of what it wraps, where it hands Lua objects on.
@@ -69,6 +69,7 @@ var rooms = []room{
 	{"runtime/hud", []string{"internal/httpjson"}}, // no tensors
 	{"runtime/rng", nil},
 	{"runtime/schedule", nil},
+	{"internal/heap", nil},
 	{"internal/kernel", nil},
 	{"internal/safetensors", nil},
 	{"internal/policy", []string{"internal/kernel", "internal/safetensors"}}, // calls kernels directly, never the autograd

@@ -59,7 +59,7 @@ type Remote struct {
 	close  func()
 
 	mu   sync.Mutex
-	jobs map[string]bool // reported
+	jobs map[string]*job
 }
 
 var (
@@ -101,7 +101,7 @@ func Dial(c Config) (*Remote, error) {
 		once:   &http.Client{Transport: once, CheckRedirect: refuse},
 		pool:   &http.Client{Transport: pool, CheckRedirect: refuse},
 		close:  pool.CloseIdleConnections,
-		jobs:   map[string]bool{},
+		jobs:   map[string]*job{},
 	}, nil
 }
 

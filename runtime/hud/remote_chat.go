@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/hudrl/hudrl/internal/httpjson"
 )
@@ -117,75 +116,4 @@ func readChoice(r *httpjson.Reader) (c Choice, err error) {
 		},
 	})
 	return c, err
-}
-
-// EnterTrace implements Tracer, and reports the trace's job before its first
-// trace. Without telemetry it does nothing.
-func (r *Remote) EnterTrace(ctx context.Context, t TraceEnter) error {
-	const op = "enter_trace"
-	if t.JobID != "" && r.newJob(t.JobID) {
-		err := r.report(ctx, op, "/v2/trace/job/"+pythonQuote(t.JobID)+"/enter", struct {
-			Name  string `json:"name"`
-			Group int    `json:"group"`
-		}{t.JobName, max(t.Group, 1)})
-		if err != nil {
-			r.forgetJob(t.JobID)
-			return err
-		}
-	}
-	return r.report(ctx, op, "/v2/trace/"+pythonQuote(t.TraceID)+"/enter", struct {
-		JobID    string `json:"job_id,omitempty"`
-		GroupID  string `json:"group_id,omitempty"`
-		TaskSlug string `json:"task_slug,omitempty"`
-		Model    string `json:"model,omitempty"`
-	}{t.JobID, t.GroupID, t.TaskSlug, t.Model})
-}
-
-// ExitTrace implements Tracer. Without telemetry it does nothing.
-func (r *Remote) ExitTrace(ctx context.Context, t TraceExit) error {
-	const op = "exit_trace"
-	if t.Reward != nil && !finite(*t.Reward) {
-		return invalid(op, "reward: got %v, want a finite number", *t.Reward)
-	}
-	return r.report(ctx, op, "/v2/trace/"+pythonQuote(t.TraceID)+"/exit", struct {
-		Status     string   `json:"status"`
-		Reward     *float64 `json:"reward,omitempty"`
-		Error      string   `json:"error,omitempty"`
-		StopReason string   `json:"stop_reason,omitempty"`
-	}{t.Status, t.Reward, t.Error, t.StopReason})
-}
-
-// newJob reports whether a job is not reported yet, and counts it as reported.
-func (r *Remote) newJob(id string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	known := r.jobs[id]
-	r.jobs[id] = true
-	return !known
-}
-
-func (r *Remote) forgetJob(id string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.jobs, id)
-}
-
-// report sends a note about a rollout. HUD's client tries all of it twice.
-func (r *Remote) report(ctx context.Context, op, path string, body any) error {
-	if r.config.NoTelemetry {
-		return nil
-	}
-	q := &request{op: op, method: http.MethodPost, url: r.config.APIURL + path, policy: patiently, body: object(body), read: (*httpjson.Reader).Skip}
-	err := r.do(ctx, q)
-	if err == nil || ctx.Err() != nil || !r.authorized() {
-		return err
-	}
-	timer := time.NewTimer(500 * time.Millisecond)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return r.do(ctx, q)
-	case <-ctx.Done():
-		return err
-	}
 }

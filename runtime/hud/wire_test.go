@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,13 +23,17 @@ import (
 // A canned server answers everything with one text and keeps the requests.
 type canned struct {
 	answer string
+
+	mu     sync.Mutex
 	got    []*http.Request
 	bodies []string
 }
 
 func (c *canned) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
+	c.mu.Lock()
 	c.got, c.bodies = append(c.got, r), append(c.bodies, string(body))
+	c.mu.Unlock()
 	io.WriteString(w, c.answer)
 }
 
@@ -198,6 +203,16 @@ func TestReportsOfRollouts(t *testing.T) {
 	want := []string{`{"name":"sums","group":8}`, `{"job_id":"j","group_id":"g","task_slug":"sum","model":"m"}`, `{"job_id":"j","group_id":"g","task_slug":"sum","model":"m"}`}
 	if !slices.Equal(server.bodies, want) || server.got[0].URL.Path != "/v2/trace/job/j/enter" || server.got[2].URL.Path != "/v2/trace/b/enter" {
 		t.Errorf("got %v, want %v", server.bodies, want)
+	}
+	// Many at once wait for the first.
+	many, server := cannedRemote(t, `{}`)
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() { enter(many, fmt.Sprint(i)) })
+	}
+	wg.Wait()
+	if server.got[0].URL.Path != "/v2/trace/job/j/enter" || len(server.got) != 21 {
+		t.Errorf("got %s first of %d, want the job first of 21", server.got[0].URL.Path, len(server.got))
 	}
 	quiet, server := cannedRemote(t, `{}`, func(c *hud.Config) { c.NoTelemetry = true })
 	enter(quiet, "a")

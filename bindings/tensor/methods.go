@@ -142,14 +142,16 @@ func (b *Binding) operators() map[string]lua.LGFunction {
 		op, _ := tensor.BinaryOf(name)
 		meta[event] = func(L *lua.LState) int {
 			left, right := L.Get(1), L.Get(2)
-			if t, ok := luax.To[*tensor.Tensor](left); ok {
-				t = b.mode(L, t)
-				switch v := right.(type) {
-				case lua.LNumber:
-					return b.push(L, op.With(t, float64(v)))
-				case *lua.LUserData:
-					if u, ok := v.Value.(*tensor.Tensor); ok {
-						return b.push(L, op.Of(t, b.mode(L, u)))
+			if ud, ok := left.(*lua.LUserData); ok {
+				if t, ok := ud.Value.(*tensor.Tensor); ok {
+					t = b.mode(L, t)
+					switch v := right.(type) {
+					case lua.LNumber:
+						return b.push(L, op.With(t, float64(v)))
+					case *lua.LUserData:
+						if u, ok := v.Value.(*tensor.Tensor); ok {
+							return b.push(L, op.Of(t, b.mode(L, u)))
+						}
 					}
 				}
 			}

@@ -1,9 +1,6 @@
 package tensor
 
-import (
-	"runtime"
-	"weak"
-)
+import "runtime"
 
 // A lot is elements reserved together, for values of late operations. They are
 // given back when everything that holds the lot is unreachable.
@@ -51,13 +48,13 @@ func (a *Allocator) promise(l *late) (*lot, error) {
 func (a *Allocator) shared(n int) *lot {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	l := a.lot.Value()
+	l := a.lot
 	if l == nil || l.left < n {
 		if !a.try(4 * int64(a.lotLen)) {
 			return nil
 		}
 		l = a.newLot(a.lotLen)
-		a.lot = weak.Make(l)
+		a.lot = l
 	}
 	l.left -= n
 	return l

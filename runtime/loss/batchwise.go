@@ -137,15 +137,14 @@ func countOf(mask []float32) int {
 	return int(n)
 }
 
-// run evaluates: the value, and the sums of all datums. The scales are known
-// before, unless the denominators count what is left of the tokens.
+// run evaluates: the value, and the sums of all datums. Where the factors are
+// not known before, the gradients are multiplied in a second pass, which takes
+// less time than to count the tokens in one ahead.
 func (p *pass) run() (value float64, all Sums, err error) {
 	t := p.loss
 	clear(p.exact)
-	if !t.surviving {
-		if t.aggregation(*p.s).counts() {
-			p.count()
-		}
+	known := !t.surviving && !t.aggregation(*p.s).counts()
+	if known {
 		if err := p.scale(); err != nil {
 			return 0, all, err
 		}
@@ -157,13 +156,16 @@ func (p *pass) run() (value float64, all Sums, err error) {
 		if t.eval(s, grad, sums) {
 			p.exact[piece] = true
 		}
-		if t.surviving {
-			p.counts[d] = sums.Tokens - sums.Clipped
-		} else if f := p.factor(d); f != 1 {
-			kernel.Scale(f, grad)
+		if p.counts[d] = sums.Tokens; t.surviving {
+			p.counts[d] -= sums.Clipped
+		}
+		if known {
+			if f := p.factor(d); f != 1 {
+				kernel.Scale(f, grad)
+			}
 		}
 	})
-	if t.surviving {
+	if !known {
 		if err := p.scale(); err != nil {
 			return 0, all, err
 		}

@@ -116,11 +116,8 @@ func observed(b *hud.Packed, given []float32) ([]float32, error) {
 			}
 			continue
 		}
-		first := slices.IndexFunc(b.Mask[lo:hi], func(m float32) bool { return m != 0 })
-		for i := lo + max(0, first); i < hi && first >= 0; i++ {
-			if b.Mask[i] == 0 {
-				mask[i] = 1
-			}
+		if first := slices.IndexFunc(b.Mask[lo:hi], func(m float32) bool { return m != 0 }); first >= 0 {
+			kernel.EqTo(mask[lo+first:hi], b.Mask[lo+first:hi], scalar0)
 		}
 	}
 	return mask, nil

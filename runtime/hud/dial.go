@@ -26,6 +26,10 @@ type Config struct {
 	// MaxResponse bounds the answer to a call in bytes. 0 is 2 GiB.
 	MaxResponse int64
 
+	// TLS is for a service whose certificate the system does not know; nil is
+	// TLS 1.2 or later with the system's authorities.
+	TLS *tls.Config
+
 	// DialContext connects; nil is a net.Dialer that heeds the environment's
 	// proxies.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
@@ -109,12 +113,15 @@ func transport(c Config) *http.Transport {
 	t := &http.Transport{
 		DialContext:            c.DialContext,
 		ForceAttemptHTTP2:      true,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-		MaxIdleConnsPerHost:    256, // as many chats at once use them again
+		TLSClientConfig:        c.TLS.Clone(), // each transport adds its protocols
+		MaxIdleConnsPerHost:    256,           // as many chats at once use them again
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: 256 << 10,
 		ReadBufferSize:         64 << 10,
 		WriteBufferSize:        64 << 10,
+	}
+	if t.TLSClientConfig == nil {
+		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	if t.DialContext == nil {
 		t.Proxy = http.ProxyFromEnvironment

@@ -2,10 +2,14 @@ package hud_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log"
+	"maps"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +20,7 @@ import (
 
 	"github.com/hudrl/hudrl/runtime/hud"
 	"github.com/hudrl/hudrl/runtime/hud/hudtest"
+	"github.com/hudrl/hudrl/runtime/serve"
 )
 
 // A canned server answers everything with one text and keeps the requests.
@@ -319,6 +324,73 @@ func TestLargeBodiesStream(t *testing.T) {
 			t.Errorf("%s: got %d bytes of length %d, want %d bytes without one", name, len(c.bodies[0]), c.got[0].ContentLength, len(want))
 		}
 		remote.Close()
+	}
+}
+
+// Over TLS and HTTP/2, where connections carry many calls and net/http has
+// other rules for sending them again, training calls are sent once too.
+func TestHTTP2(t *testing.T) {
+	t.Parallel()
+	fake := hudtest.NewFake()
+	handler := serve.Handler(fake, serve.Options{APIKey: testKey})
+	var mu sync.Mutex
+	seen := map[string]int{}
+	arrived := func() map[string]int {
+		mu.Lock()
+		defer mu.Unlock()
+		now := maps.Clone(seen)
+		clear(seen)
+		return now
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		seen[r.URL.Path]++
+		mu.Unlock()
+		if r.ProtoMajor != 2 {
+			t.Errorf("%s came over %s, want HTTP/2", r.URL.Path, r.Proto)
+		}
+		handler.ServeHTTP(httptest.NewRecorder(), r)
+		panic(http.ErrAbortHandler) // resets the stream after the effect
+	}))
+	server.EnableHTTP2 = true
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	authority := x509.NewCertPool()
+	authority.AddCert(server.Certificate())
+	config := hud.Config{Settings: hud.Settings{APIKey: testKey, APIURL: server.URL, RLURL: server.URL, GatewayURL: server.URL}}
+	stranger, err := hud.Dial(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = stranger.OptimStep(t.Context(), "m", &hud.OptimStepRequest{LearningRate: 1})
+	var e *hud.Error
+	if !errors.As(err, &e) || e.Code != hud.CodeNetwork || !strings.HasPrefix(e.Detail, "SSL error: ") || e.Unknown || len(arrived()) > 0 {
+		t.Errorf("an unknown authority: got %v, want an SSL error and nothing sent", err)
+	}
+	config.TLS = &tls.Config{RootCAs: authority}
+	remote, err := hud.Dial(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer remote.Close()
+	r := &rig{T: t, fake: fake, remote: remote}
+	models, err := fake.Models(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.model = models[0]
+	for _, o := range operations {
+		if o.way != once {
+			continue
+		}
+		err := r.ready(o.run, o.prepare)(t.Context())
+		if !errors.As(err, &e) || e.Code != hud.CodeNetwork || !e.Unknown {
+			t.Errorf("%s: got %v, want a network error in doubt", o.call, err)
+		}
+		if got := arrived(); got["/v1/models/"+r.model.ID+"/train/"+o.call] != 1 || len(got) != 1 {
+			t.Errorf("%s: the server saw %v, want one call", o.call, got)
+		}
 	}
 }
 

@@ -73,21 +73,20 @@ func (b *Batch) answers(op string) ([]*answer, error) {
 		return nil, invalid(op, "reward: got %d values for %d datums", len(b.Reward), b.Len())
 	}
 	n := b.Len()
-	order, seen := make([]*answer, 0, n), make(map[int]*answer, n)
+	order, seen := make([]*answer, 0, n), newIndex[int](n)
 	space, ids := make([]answer, n), make([]int, n) // of the answers and their first datums
 	for d := range n {
 		k := d
 		if b.TrajIdx != nil {
 			k = b.TrajIdx[d]
 		}
-		x := seen[k]
-		if x == nil {
-			x = &space[len(order)]
+		at, old := seen.at(k, k)
+		x := &space[at]
+		if !old {
 			x.traj, x.datums = k, ids[d:d:d+1]
 			if b.Reward != nil {
 				x.reward = b.Reward[d]
 			}
-			seen[k] = x
 			order = append(order, x)
 		}
 		if x.extra == nil && b.Packed.Extra != nil {
@@ -143,10 +142,11 @@ func (b *Batch) pairs(op string, want members) (pairs []pairing, ties int, err e
 		return nil, 0, &hud.Error{Op: op, Code: hud.CodeValidation, Detail: "want a batch in groups, with group_idx, traj_idx and reward for each datum",
 			Hint: "or name the pair of each answer in extra.pair"}
 	}
-	order, groups := make([]*group, 0, len(all)), make(map[groupLabel]int, len(all))
+	order, groups := make([]*group, 0, len(all)), newIndex[groupLabel](len(all))
 	space, two := make([]group, len(all)), make([]*answer, 2*len(all))
 	for _, x := range all {
 		var label groupLabel
+		rank := -1 // of a label among others, where it has one
 		if byID {
 			switch v := x.extra[extraPair].(type) {
 			case nil:
@@ -166,12 +166,10 @@ func (b *Batch) pairs(op string, want members) (pairs []pairing, ties int, err e
 				return nil, 0, &hud.Error{Op: op, Code: hud.CodeValidation, Detail: "the batch has no groups",
 					Hint: "pass group_size = 2: a pair is a group; or name the pair of each answer in extra.pair"}
 			}
-			label = groupLabel{kind: "group", number: float64(g)}
+			label, rank = groupLabel{kind: "group", number: float64(g)}, g
 		}
-		k, ok := groups[label]
-		if !ok {
-			k = len(order)
-			groups[label] = k
+		k, old := groups.at(label, rank)
+		if !old {
 			space[k] = group{label: label, members: two[2*k : 2*k : 2*k+2]}
 			order = append(order, &space[k])
 		}
@@ -189,6 +187,43 @@ func (b *Batch) pairs(op string, want members) (pairs []pairing, ties int, err e
 		}
 	}
 	return pairs, ties, nil
+}
+
+// index numbers keys in order of appearance, without a map as long as their
+// ranks rise.
+type index[K comparable] struct {
+	keys []K
+	most int // the greatest rank
+	seen map[K]int
+}
+
+func newIndex[K comparable](n int) *index[K] {
+	return &index[K]{keys: make([]K, 0, n), most: -1}
+}
+
+// at is the number of a key, and whether it had one. A rank belongs to one key;
+// −1 is that of a key without.
+func (x *index[K]) at(key K, rank int) (number int, old bool) {
+	n := len(x.keys)
+	if n > 0 && x.keys[n-1] == key {
+		return n - 1, true
+	}
+	if rank <= x.most {
+		if x.seen == nil {
+			x.seen = make(map[K]int, n)
+			for i, k := range x.keys {
+				x.seen[k] = i
+			}
+		}
+		if i, ok := x.seen[key]; ok {
+			return i, true
+		}
+	}
+	x.keys, x.most = append(x.keys, key), max(x.most, rank)
+	if x.seen != nil {
+		x.seen[key] = n
+	}
+	return n, false
 }
 
 // groupLabel says in errors which answers are meant.

@@ -93,7 +93,7 @@ type CheckOptions struct {
 	// chunks of it add up; nil where the loss takes none.
 	Whole     func(whole *Batch) (TensorLoss, error)
 	Allocator *tensor.Allocator
-	Batch     func(seed uint64) *hud.Packed // nil: [CheckBatch]
+	batch     func(seed uint64) *hud.Packed // nil: CheckBatch
 }
 
 // Check tries a loss on small batches with every kind of token, and reports
@@ -103,10 +103,10 @@ type CheckOptions struct {
 // add up to the whole; and how large it is. The loss is called some hundred
 // times.
 func Check(f TensorLoss, o CheckOptions) *Report {
-	if o.Batch == nil {
-		o.Batch = CheckBatch
+	if o.batch == nil {
+		o.batch = CheckBatch
 	}
-	c := &checker{CheckOptions: o, f: f, packed: o.Batch(o.Seed)}
+	c := &checker{CheckOptions: o, f: f, packed: o.batch(o.Seed)}
 	c.datums = unpack(c.packed)
 	report := &Report{Loss: o.Name}
 	if report.Loss == "" {
@@ -118,13 +118,13 @@ func Check(f TensorLoss, o CheckOptions) *Report {
 		add(Property{"runs", StatusFail, err.Error(), ""})
 		return report
 	}
+	if !c.base.finite() {
+		add(Property{"runs", StatusFail, fmt.Sprintf("the loss of ordinary data is %v", c.base.what()), "look for a division by 0 or the logarithm of a negative number"})
+		return report
+	}
 	if again := c.eval(c.packed); c.differ(c.base, again) != "" {
 		add(Property{"runs", StatusFail, "two calls with the same data give " + c.differ(c.base, again),
 			"draw random numbers from a seeded stream, and keep no state between calls"})
-		return report
-	}
-	if !c.base.finite() {
-		add(Property{"runs", StatusFail, fmt.Sprintf("the loss of ordinary data is %v", c.base.what()), "look for a division by 0 or the logarithm of a negative number"})
 		return report
 	}
 	for _, property := range []func() Property{
@@ -171,7 +171,7 @@ func CheckNamed(name string, config map[string]float64, s Settings, o CheckOptio
 	if t, ok := l.(*TokenLoss); ok {
 		observations = t.observations
 	}
-	o.Batch = func(seed uint64) *hud.Packed { return checkBatch(seed, third, observations) }
+	o.batch = func(seed uint64) *hud.Packed { return checkBatch(seed, third, observations) }
 	return Check(loss(s), o), nil
 }
 

@@ -8,7 +8,11 @@ import (
 )
 
 // test is an operation on two operands that gives 1 or 0, without gradient.
-func test(name string, f func(dst, a, b []float32)) *elem { return binary(name, 0, 0, f, nil, nil) }
+func test(name string, f func(dst, a, b []float32)) *elem {
+	op := binary(name, 0, 0, f, nil, nil)
+	op.truth = true
+	return op
+}
 
 var (
 	opEq   = test("eq", kernel.EqTo)

@@ -15,6 +15,9 @@ type elem struct {
 	again int32
 	// wide: operands are never one value.
 	wide bool
+	// truth: the result is 1 or 0.
+	truth bool
+	role  role
 	// same[i]: the gradient of operand i is the result's.
 	same [2]bool
 	f    func(dst, a, b, c []float32, p [2]float64)
@@ -22,6 +25,19 @@ type elem struct {
 	// b, c and the result y those are given that it reads.
 	d [2]func(into, g, a, b, c, y []float32, p [2]float64)
 }
+
+// A role is what programs know about an operation.
+type role uint8
+
+const (
+	_ role = iota
+	times
+	both // of two masks
+	atLeast
+	atMost
+)
+
+func init() { opMul.role, opLand.role, opGe.role, opLe.role = times, both, atLeast, atMost }
 
 const (
 	tileLen = 1024 // positions computed together; sums are of so many, added up

@@ -74,6 +74,7 @@ const (
 	doClear
 	doAdd
 	doSegments
+	doWithin
 	doFold
 )
 
@@ -187,6 +188,8 @@ func (p *program) cell(c *cell, off int) int32 {
 		p.from = append(p.from, r.c)
 		in.do, in.over = doSegments, true
 		in.extra = p.spread(r.c.data[r.off:r.off+l.seg.count()], l.seg)
+	} else if x, lo, hi, ok := l.between(p); ok {
+		in.a, in.g, in.p, in.do = p.ref(x, false), p.one(1, true), [2]float64{lo, hi}, doWithin
 	} else {
 		in.a, in.b, in.c = p.ref(&l.in[0], l.op.wide), p.ref(&l.in[1], l.op.wide), p.ref(l.mask, l.op.wide)
 	}
@@ -201,6 +204,24 @@ func (p *program) cell(c *cell, off int) int32 {
 	p.late = append(p.late, l)
 	p.steps = append(p.steps, in)
 	return in.dst
+}
+
+// between reports whether l is the product of x ≥ lo and x ≤ hi, which no other
+// operation of p needs by themselves.
+func (l *late) between(p *program) (x *ref, lo, hi float64, ok bool) {
+	a, b := l.in[0].c, l.in[1].c
+	if l.op.role != times && l.op.role != both || a == nil || b == nil || a.late == nil || b.late == nil {
+		return nil, 0, 0, false
+	}
+	ge, le := a.late, b.late
+	if ge.op.role == atMost {
+		ge, le = le, ge
+	}
+	if ge.op.role != atLeast || le.op.role != atMost || ge.prog == p || le.prog == p || ge.in[1].c != nil || le.in[1].c != nil ||
+		ge.in[0] != le.in[0] || ge.in[0].c == nil {
+		return nil, 0, 0, false
+	}
+	return &ge.in[0], float64(ge.in[1].val), float64(le.in[1].val), true
 }
 
 func (p *program) spread(v []float32, seg *segments) int32 {
@@ -370,6 +391,9 @@ func (p *program) tile(cur [][]float32, parts []float64, lo, hi int) {
 			s.op.d[s.slope](cur[s.dst], cur[s.g], cur[s.a], cur[s.b], cur[s.c], cur[s.y], s.p)
 		case doClear:
 			clear(cur[s.dst])
+		case doWithin:
+			clear(cur[s.dst])
+			kernel.AddWithin(cur[s.dst], cur[s.g], cur[s.a], float32(s.p[0]), float32(s.p[1]))
 		case doAdd:
 			kernel.AddTo(cur[s.dst], cur[s.dst], cur[s.g])
 		case doSegments:

@@ -208,11 +208,68 @@ func (p *pass) slopes(b *program, i, g int32) {
 		case op.same[k]:
 			p.hand(b, t, number, g)
 		default:
+			if op.role == times && p.product(b, n, k, &in, number) {
+				continue
+			}
 			if in.dst = p.into(b, t, number); in.dst != none {
 				b.steps = append(b.steps, in)
 			}
 		}
 	}
+}
+
+// product makes the first gradient that reaches operand k of a product of g and
+// the other operand, where that is finite: then 0 times it is 0. It reports
+// whether it did.
+func (p *pass) product(b *program, n *node, k int, in *instr, number int32) bool {
+	t, other := n.in[k], n.in[1-k]
+	if t.node == nil || p.nodes[t.node.at].region != number {
+		return false
+	}
+	v := &p.nodes[t.node.at]
+	if v.val != none || v.g != nil || v.src != 0 || !finite(other, float32(n.p[0])) {
+		return false
+	}
+	v.val = b.register()
+	x := in.b
+	if k == 1 {
+		x = in.a
+	}
+	b.steps = append(b.steps, instr{do: doCompute, op: n.op.elem, dst: v.val, a: in.g, b: x})
+	return true
+}
+
+// finite reports whether no value of an operand, t or the number k, can be
+// infinite or NaN, as far as that is quickly known.
+func finite(t *Tensor, k float32) bool {
+	if t == nil {
+		return k-k == 0
+	}
+	c := t.st.cur
+	switch {
+	case c.late == nil:
+		return t.n == 1 && c.data[t.off]-c.data[t.off] == 0
+	case c.late.op == nil:
+		return false
+	case c.late.op.truth:
+		return true
+	case c.late.seg != nil:
+		r := c.late.in[0]
+		for _, v := range r.c.data[r.off : r.off+c.late.seg.count()] {
+			if v-v != 0 {
+				return false
+			}
+		}
+		return true
+	case c.late.op.role == times:
+		for _, r := range c.late.in {
+			if r.c == nil || r.c.late == nil || r.c.late.op == nil || !r.c.late.op.truth {
+				return false
+			}
+		}
+		return true
+	}
+	return false
 }
 
 // unview adds the gradient of a view to that of what it is a view of.

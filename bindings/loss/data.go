@@ -6,18 +6,22 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/hudrl/hudrl/bindings/luax"
+	tensors "github.com/hudrl/hudrl/bindings/tensor"
 	"github.com/hudrl/hudrl/runtime/hud"
 	"github.com/hudrl/hudrl/runtime/loss"
 	"github.com/hudrl/hudrl/runtime/tensor"
 )
 
 // batchOf reads what a loss is computed from: the data array of a custom loss,
-// its packed table, one datum, or a table with the same fields; with extra
-// also what the inputs carried, which a packed table has not.
+// its packed table, one datum, a list of datums, or a table with the same
+// fields; with extra also what the inputs carried, which a packed table has
+// not.
 func batchOf(a *luax.Args, data *lua.LTable, extra bool) *loss.Batch {
 	whole := data
 	if packed, ok := data.RawGetString("packed").(*lua.LTable); ok {
 		data = packed
+	} else if _, list := data.RawGetInt(1).(*lua.LTable); list && data.RawGetString("logprobs") == lua.LNil {
+		data = joined(a, data)
 	}
 	field := func(name string) *tensor.Tensor {
 		t := luax.As[*tensor.Tensor](a, "data."+name, data.RawGetString(name))
@@ -64,6 +68,55 @@ func batchOf(a *luax.Args, data *lua.LTable, extra bool) *loss.Batch {
 		p.Extra = extras(a, whole, p.Len())
 	}
 	return b
+}
+
+// joined is a list of datums as one packed table.
+func joined(a *luax.Args, list *lua.LTable) *lua.LTable {
+	vm, n := a.VM(), list.Len()
+	datums := make([]*lua.LTable, n)
+	for i := range datums {
+		datums[i] = a.AsTable(fmt.Sprintf("data[%d]", i+1), list.RawGetInt(i+1))
+	}
+	out := vm.NewTable(0, 9)
+	for _, name := range []string{"logprobs", "sampling_logprobs", "mask", "ref_logprobs"} {
+		if name == "ref_logprobs" && datums[0].RawGetString(name) == lua.LNil {
+			continue
+		}
+		parts := make([]*tensor.Tensor, n)
+		for i, d := range datums {
+			parts[i] = luax.As[*tensor.Tensor](a, fmt.Sprintf("data[%d].%s", i+1, name), d.RawGetString(name))
+		}
+		t := tensor.Cat(parts, 0)
+		if err := t.Err(); err != nil {
+			vm.Raise(a.L, err)
+		}
+		out.RawSetString(name, tensors.Of(vm).Wrap(a.L, t))
+		if name == "logprobs" {
+			offsets := vm.NewTable(n+1, 0)
+			offsets.Append(lua.LNumber(0))
+			at := 0
+			for _, p := range parts {
+				at += p.Len()
+				offsets.Append(lua.LNumber(at))
+			}
+			out.RawSetString("offsets", offsets)
+		}
+	}
+	for _, name := range []string{"reward", "advantage", "group_idx", "traj_idx"} {
+		column := vm.NewTable(n, 0)
+		for i, d := range datums {
+			v := d.RawGetString(name)
+			if v == lua.LNil && i == 0 {
+				column = nil
+				break
+			}
+			column.Append(lua.LNumber(a.AsNumber(fmt.Sprintf("data[%d].%s", i+1, name), v)))
+		}
+		if column != nil {
+			out.RawSetString(name, column)
+		}
+	}
+	return out
 }
 
 // extras are what the inputs of a data array, or of one datum, carried: the

@@ -8,8 +8,8 @@
 ---Notation: l is the current policy's logprob of a token, q the sampling
 ---policy's, r = exp(l - q), A the advantage (by default reward minus the group's
 ---mean, each trajectory counted once). Positions whose mask is 0 are not looked
----at. Each loss takes the `data` of a custom loss (or `data.packed`), one datum,
----or any table with the fields logprobs, sampling_logprobs, mask and advantage.
+---at. Each loss takes the `data` of a custom loss (or `data.packed`), one datum, a list
+---of datums, or any table with the fields logprobs, sampling_logprobs, mask and advantage.
 ---It returns the loss, to be minimised, and its metrics.
 ---
 ---cross_entropy, importance_sampling, ppo, cispo and dro are the service's own

@@ -199,8 +199,8 @@ func TestLongWork(t *testing.T) {
 		}), nil
 	}}}})
 	out, err := run(t, rt, `
-		local a = tensor.ones(2^20 + 1):requires_grad_()
-		local b = tensor.ones(2^20 + 1)
+		local a = tensor.ones(2^22 + 1):requires_grad_()
+		local b = tensor.ones(2^22 + 1)
 		return require "together"(function(i)
 			local s = 0
 			for k = 1, 3 do
@@ -213,7 +213,7 @@ func TestLongWork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const n = 3 * (1<<20 + 1)
+	const n = 3 * (1<<22 + 1)
 	if got, want := fmt.Sprint(out), fmt.Sprint([]any{1.0 * n, 2.0 * n, 3.0 * n, 4.0 * n}); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

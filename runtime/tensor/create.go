@@ -79,8 +79,8 @@ func fill(t *Tensor, f func(i int) float64) *Tensor {
 }
 
 // From is a tensor over data, row-major, without copying and without counting
-// it: the caller owns the memory and must not change it while a graph needs
-// it.
+// it: the caller owns the memory and must not change it while a graph, or a
+// tensor computed from this one, may need it.
 func (a *Allocator) From(data []float32, shape ...int) *Tensor {
 	n, err := product("tensor", shape)
 	if err != nil {

@@ -1,6 +1,7 @@
 package tensor_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -91,7 +92,7 @@ func (m *maker) offsets(n int) []int {
 // step makes one more tensor.
 func (m *maker) step() {
 	x := m.pick()
-	switch k := m.r.IntN(34); {
+	switch k := m.r.IntN(37); {
 	case k < 7:
 		i := m.r.IntN(len(unaries))
 		m.put(fmt.Sprint("unary ", i), unaries[i](x))
@@ -149,6 +150,16 @@ func (m *maker) step() {
 		m.look(x)
 	case k == 32:
 		m.backward()
+	case k >= 33 && k < 36:
+		// What a loss is made of: a ratio, bounds, a mask, an advantage.
+		r := x.Sub(m.like(x)).Exp()
+		lo, hi := tensor.WithNumber(12, r, 0.5), tensor.WithNumber(10, r, 2)
+		mask := []T{lo.Mul(hi), hi.Mul(lo), lo.And(hi), lo.Mul(tensor.WithNumber(10, x, 2))}[m.r.IntN(4)]
+		m.put("mask", mask)
+		m.put("masked", r.Mul(m.like(r)).Mul(mask))
+		if m.r.IntN(2) == 0 {
+			m.put("bound", lo)
+		}
 	case x.Dims() > 0 && x.Len() < 3000:
 		m.put("softmax", x.Softmax(0))
 	}
@@ -256,5 +267,127 @@ func same(t *testing.T, seed uint64, steps int) {
 				t.Fatalf("seed %d: value %d of %d that was looked at, element %d of %d: got %v, want %v", seed, i, len(late.values), k, len(w), v[k], w[k])
 			}
 		}
+	}
+}
+
+// TestChains: a chain of any length neither grows a tree of what waits nor a
+// deep stack, nor does it keep what it no longer needs.
+func TestChains(t *testing.T) {
+	t.Parallel()
+	a := tensor.NewAllocator(tensor.NewLimit(4 << 20))
+	x := a.Zeros(1 << 10)
+	for range 20_000 {
+		x = x.Add(tensor.Scalar(1))
+	}
+	doubled := a.Ones(200)
+	for range 100 {
+		doubled = doubled.Add(doubled)
+	}
+	if v, err := x.At(7); err != nil || v != 20_000 {
+		t.Errorf("a long chain: got %v, %v", v, err)
+	}
+	if v, err := doubled.At(7); err != nil || v != math.Exp2(100) {
+		t.Errorf("a number that doubles: got %v, %v", v, err)
+	}
+	// A value that is detached and used again does not keep the graph behind it.
+	w := a.Ones(1 << 10).RequireGrad()
+	h := a.Ones(1 << 10)
+	for range 2000 {
+		h = h.Mul(w).Detach()
+	}
+	if v, err := h.At(7); err != nil || v != 1 {
+		t.Errorf("detached values: got %v, %v", v, err)
+	}
+}
+
+// TestReadBeforeAssign: what reads values that are then assigned, reads what
+// they were when it was called, whenever it runs.
+func TestReadBeforeAssign(t *testing.T) {
+	t.Parallel()
+	const n = 300
+	a := tensor.NewAllocator(tensor.NewLimit(1 << 20))
+	x := a.Ones(n)
+	sum, two := x.Add(x), x.Mul(tensor.Scalar(2)).Narrow(0, 10, 20)
+	mask := x.Gt(tensor.Scalar(0.5))
+	leaf := a.Full(3, n).RequireGrad()
+	picked := tensor.Where(x, leaf, leaf.Mul(tensor.Scalar(5))).Sum()
+	for v := range 3 {
+		if err := x.Assign("fill_", tensor.Scalar(float64(v)*7)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := x.Narrow(0, 0, 10).Assign("fill_", tensor.Scalar(0)); err != nil {
+		t.Fatal(err)
+	}
+	if err := picked.Backward(); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		x         T
+		at, count int
+		want      float64
+	}{
+		"a sum": {sum, 5, n, 2}, "a view of a product": {two, 5, 20, 2}, "a comparison": {mask, 5, n, 1},
+		"the tensor itself": {x, 50, n, 14}, "where it was assigned in part": {x, 5, n, 0},
+		"the gradient through where": {leaf.Grad(), 5, n, 1},
+	} {
+		if v, err := c.x.At(c.at); err != nil || v != c.want || c.x.Len() != c.count {
+			t.Errorf("%s: got %v of %d, %v, want %v of %d", name, v, c.x.Len(), err, c.want, c.count)
+		}
+	}
+}
+
+// TestLimitSettles: tensors that wait for each other's memory get it when what
+// waits is computed.
+func TestLimitSettles(t *testing.T) {
+	const n = 4 << 10
+	a := tensor.NewAllocator(tensor.NewLimit(6 * 4 * n))
+	a.SetRunner(func(work func()) error { work(); return nil })
+	x := a.Ones(n)
+	var sums []T
+	for range 50 {
+		x = x.Add(tensor.Scalar(1)).Mul(tensor.Scalar(1)) // the chain would need 100
+		sums = append(sums, x.Sum())
+	}
+	if v, err := x.At(0); err != nil || v != 51 {
+		t.Errorf("got %v, %v, want 51", v, err)
+	}
+	for i, s := range sums {
+		if v, err := s.Item(); err != nil || v != float64((i+2)*n) {
+			t.Fatalf("sum %d: got %v, %v, want %d", i, v, err, (i+2)*n)
+		}
+	}
+}
+
+// TestRunnerRefuses: an evaluation that the host stops leaves everything as it
+// was, and can be had later.
+func TestRunnerRefuses(t *testing.T) {
+	t.Parallel()
+	stop := true
+	var ran int
+	a := tensor.NewAllocator(nil)
+	a.SetRunner(func(work func()) error {
+		if stop {
+			return errors.New("stopped")
+		}
+		ran++
+		work()
+		return nil
+	})
+	x := a.Ones(1 << 22)
+	y := x
+	for range 8 {
+		y = y.Add(x)
+	}
+	s := y.Sum()
+	if _, err := s.Item(); err == nil || err.Error() != "item: stopped" {
+		t.Errorf("got %v, want item: stopped", err)
+	}
+	stop = false
+	if v, err := s.Item(); err != nil || v != 9*(1<<22) || ran != 1 {
+		t.Errorf("got %v, %v after %d runs, want %v after one", v, err, ran, 9*(1<<22))
+	}
+	if err := x.Assign("fill_", tensor.Scalar(2)); err != nil {
+		t.Errorf("the operands are still pinned: %v", err)
 	}
 }

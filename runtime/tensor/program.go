@@ -98,7 +98,7 @@ const (
 )
 
 // longWork is how many values take about a millisecond to compute.
-const longWork = 1 << 24
+const longWork = 1 << 23
 
 var programs = sync.Pool{New: func() any { return &program{} }}
 

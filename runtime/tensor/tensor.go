@@ -28,6 +28,19 @@
 // (Where, or a product with 0) took out of the result can never put NaN into
 // a gradient.
 //
+// # When values are computed
+//
+// Shapes are checked at once. An operation on elements whose result has 128
+// elements or more then waits until something wants its values: a reader such
+// as Item, Data or printing, or an operation of another kind. It runs together
+// with those it reads, over tiles of 1024 positions whose intermediate values
+// stay in the cache and are written to memory only where they cost more to
+// compute again. Reductions take tiles as they come; Backward runs connected
+// operations the same way, and large work is shared by two cores. Nothing of
+// this shows in a value: each operation rounds to float32 by itself, sums add
+// up 1024 positions and then those sums, and what waits reads the values that
+// its operands had when it was called, also if they were assigned since.
+//
 // # In-place operations
 //
 // Assign changes a tensor's values. It is refused while a graph that was not
@@ -38,10 +51,11 @@
 //
 // # Memory
 //
-// An Allocator counts storage against a Budget; what an operation makes
-// belongs to the allocator of its first operand that has one. Storage is given
-// back when the garbage collector finds it unreachable, and only then used
-// again. What Backward computes with on the way is counted while it runs and
+// An Allocator counts storage against a Budget, a result's when the operation
+// is called; what it makes belongs to the allocator of its first operand that
+// has one. Storage is given back when the garbage collector finds it
+// unreachable; what waits keeps what it reads, at most 24 operations deep. What
+// Backward computes with on the way is counted while it runs and
 // kept for the next run, up to 16 MiB for each that runs at the same time.
 //
 // A tensor, and all that is connected to it by a graph, belongs to one

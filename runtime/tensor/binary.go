@@ -23,32 +23,6 @@ func step(x []float32, n int) int {
 	return 0
 }
 
-// pairwise is an operation on two operands given by what it does to two
-// numbers and by its partial derivatives, computed in float64.
-func pairwise(name string, readsForA, readsForB uint8, f func(a, b float64) float64, da, db func(a, b, y float64) float64) *elem {
-	grad := func(d func(a, b, y float64) float64) slopeFunc {
-		return func(into, g, a, b, _, y []float32, _ [2]float64) {
-			var yi float64
-			sa, sb := step(a, len(g)), step(b, len(g))
-			for i, gi := range g {
-				if gi == 0 {
-					continue
-				}
-				if y != nil {
-					yi = float64(y[i])
-				}
-				into[i] += float32(float64(gi) * d(float64(a[i*sa]), float64(b[i*sb]), yi))
-			}
-		}
-	}
-	return dear(binary(name, readsForA, readsForB, func(dst, a, b []float32) {
-		sa, sb := step(a, len(dst)), step(b, len(dst))
-		for i := range dst {
-			dst[i] = float32(f(float64(a[i*sa]), float64(b[i*sb])))
-		}
-	}, grad(da), grad(db)))
-}
-
 func plus(into, g, _, _, _, _ []float32, _ [2]float64) { kernel.AddTo(into, into, g) }
 
 func minus(into, g, _, _, _, _ []float32, _ [2]float64) { kernel.SubTo(into, into, g) }
@@ -59,25 +33,6 @@ func passing(op *elem, a, b bool) *elem {
 	return op
 }
 
-// wins is the gradient of minimum and maximum for the operand that is chosen
-// where better gives 1; equals share.
-func wins(better func(dst, a, b []float32)) slopeFunc {
-	return func(into, g, a, b, _, _ []float32, _ [2]float64) {
-		t := tiles.Get().(*[2][tileLen]float32)
-		defer tiles.Put(t)
-		n := len(g)
-		for lo := 0; lo < n; lo += tileLen {
-			hi := min(lo+tileLen, n)
-			d, ties := t[0][:hi-lo], t[1][:hi-lo]
-			x, y := cut(a, lo, hi, n), cut(b, lo, hi, n)
-			better(d, x, y)
-			kernel.EqTo(ties, x, y)
-			kernel.MulAdd(d, ties, half)
-			kernel.MulAdd(into[lo:hi], g[lo:hi], d)
-		}
-	}
-}
-
 var (
 	opAdd = passing(binary("add", 0, 0, kernel.AddTo, plus, plus), true, true)
 	opSub = passing(binary("sub", 0, 0, kernel.SubTo, plus, minus), true, false)
@@ -86,47 +41,44 @@ var (
 		func(into, g, a, _, _, _ []float32, _ [2]float64) { kernel.MulAdd(into, g, a) })
 	opDiv = binary("div", readsB, readsA|readsB, kernel.DivTo,
 		func(into, g, _, b, _, _ []float32, _ [2]float64) { kernel.DivAdd(into, g, b) },
-		func(into, g, a, b, _, _ []float32, _ [2]float64) {
-			sa, sb := step(a, len(g)), step(b, len(g))
-			for i, gi := range g {
-				if gi != 0 {
-					v := float64(b[i*sb])
-					into[i] -= float32(float64(gi) * float64(a[i*sa]) / (v * v))
-				}
-			}
-		})
-	opPow = pairwise("pow", readsA|readsB, readsA|readsB|readsY, power,
-		func(a, b, _ float64) float64 {
-			if b == 0 {
-				return 0
-			}
-			return b * power(a, b-1)
-		},
-		func(a, b, y float64) float64 {
-			if a == 0 && b >= 0 {
-				return 0
-			}
-			return y * math.Log(a)
-		})
-	opMinimum = binary("minimum", readsA|readsB, readsA|readsB, kernel.MinimumTo, wins(kernel.LtTo), wins(above))
-	opMaximum = binary("maximum", readsA|readsB, readsA|readsB, kernel.MaximumTo, wins(above), wins(kernel.LtTo))
+		func(into, g, a, b, _, _ []float32, _ [2]float64) { kernel.DivBack(into, g, a, b) })
+	opPow = dear(binary("pow", readsA|readsB, readsA|readsB|readsY, powerTo,
+		func(into, g, a, b, _, _ []float32, _ [2]float64) { kernel.PowBack(into, g, a, b) },
+		powerSlope))
+	opMinimum = binary("minimum", readsA|readsB, readsA|readsB, kernel.MinimumTo,
+		func(into, g, a, b, _, _ []float32, _ [2]float64) { kernel.MinimumBack(into, g, a, b) },
+		func(into, g, a, b, _, _ []float32, _ [2]float64) { kernel.MinimumBack(into, g, b, a) })
+	opMaximum = binary("maximum", readsA|readsB, readsA|readsB, kernel.MaximumTo,
+		func(into, g, a, b, _, _ []float32, _ [2]float64) { kernel.MaximumBack(into, g, a, b) },
+		func(into, g, a, b, _, _ []float32, _ [2]float64) { kernel.MaximumBack(into, g, b, a) })
 )
+
+// powerTo is a to the power of b, with the common exponents exact.
+func powerTo(dst, a, b []float32) {
+	switch {
+	case len(b) == 1 && b[0] == 1:
+		kernel.MulTo(dst, a, one)
+	case len(b) == 1 && b[0] == 2:
+		kernel.MulTo(dst, a, a)
+	case len(b) == 1 && b[0] == -1:
+		kernel.DivTo(dst, one, a)
+	default:
+		kernel.PowTo(dst, a, b)
+	}
+}
+
+// powerSlope is the gradient of the exponent.
+func powerSlope(into, g, a, b, _, y []float32, _ [2]float64) {
+	sa, sb := step(a, len(g)), step(b, len(g))
+	for i, gi := range g {
+		if base := float64(a[i*sa]); gi != 0 && (base != 0 || b[i*sb] < 0) {
+			into[i] += float32(float64(gi) * float64(y[i]) * math.Log(base))
+		}
+	}
+}
 
 // above is 1 where a is above b.
 func above(dst, a, b []float32) { kernel.LtTo(dst, b, a) }
-
-// power is a**b with the common exponents exact and quick.
-func power(a, b float64) float64 {
-	switch b {
-	case 1:
-		return a
-	case 2:
-		return a * a
-	case -1:
-		return 1 / a
-	}
-	return math.Pow(a, b)
-}
 
 // of is the operation on two tensors.
 func (op *elem) of(t, u *Tensor) *Tensor {

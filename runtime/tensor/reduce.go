@@ -217,53 +217,17 @@ func (t *Tensor) reduce(op *laneOp, dims []int) *Tensor {
 // moments is the mean and the sum of squared distances from it.
 func moments(x []float32) (mean, m2 float64) {
 	mean = kernel.Sum(x) / float64(len(x))
-	for _, v := range x {
-		d := float64(v) - mean
-		m2 += d * d
-	}
-	return mean, m2
+	return mean, kernel.CenteredSumSquares(x, mean)
 }
 
 // best adds g to the elements equal to y, evenly.
 func best(into, x []float32, y, g float32) {
-	ties := 0
-	for _, v := range x {
-		if v == y {
-			ties++
-		}
-	}
+	ties := kernel.CountEqual(x, y)
 	for i, v := range x {
 		if v == y {
 			into[i] += g / float32(ties)
 		}
 	}
-}
-
-// extreme is the position of the largest element, or smallest when sign is
-// −1: the first of equals, the first NaN if there is one.
-func extreme(x []float32, sign float32) int {
-	at := 0
-	for i, v := range x {
-		if v != v {
-			return i
-		}
-		if v*sign > x[at]*sign {
-			at = i
-		}
-	}
-	return at
-}
-
-// logSumExp is the largest element and Σ exp(x − largest).
-func logSumExp(x []float32) (top, sum float64) {
-	top = float64(x[extreme(x, 1)])
-	if math.IsInf(top, 0) || math.IsNaN(top) {
-		return top, 1
-	}
-	for _, v := range x {
-		sum += math.Exp(float64(v) - top)
-	}
-	return top, sum
 }
 
 func truth(b bool) float64 {
@@ -281,41 +245,22 @@ var (
 		_, m2 := moments(x)
 		return m2 / float64(len(x)-1)
 	}, func(into, x []float32, _, g float32) {
-		mean, _ := moments(x)
-		c := 2 * float64(g) / float64(len(x)-1)
-		for i, v := range x {
-			into[i] += float32(c * (float64(v) - mean))
-		}
+		kernel.AddCentered(into, x, kernel.Sum(x)/float64(len(x)), 2*float64(g)/float64(len(x)-1))
 	})
 	opStd = lane("std", true, readsA, func(x []float32) float64 {
 		_, m2 := moments(x)
 		return math.Sqrt(m2 / float64(len(x)-1))
 	}, func(into, x []float32, _, g float32) {
-		mean, m2 := moments(x)
-		if m2 == 0 {
-			return
-		}
-		c := float64(g) / math.Sqrt(m2*float64(len(x)-1))
-		for i, v := range x {
-			into[i] += float32(c * (float64(v) - mean))
+		if mean, m2 := moments(x); m2 != 0 {
+			kernel.AddCentered(into, x, mean, float64(g)/math.Sqrt(m2*float64(len(x)-1)))
 		}
 	})
 	opMax = pieces("max", false, readsA|readsY, func(x []float32) float64 { return float64(kernel.Max(x)) },
 		func(a, b float64) float64 { return max(a, b) }, itself, best)
-	opMin = pieces("min", false, readsA|readsY, func(x []float32) float64 { return float64(x[extreme(x, -1)]) },
+	opMin = pieces("min", false, readsA|readsY, func(x []float32) float64 { return float64(kernel.Min(x)) },
 		func(a, b float64) float64 { return min(a, b) }, itself, best)
-	opLSE = lane("logsumexp", false, readsA, func(x []float32) float64 {
-		top, sum := logSumExp(x)
-		return top + math.Log(sum)
-	}, func(into, x []float32, _, g float32) {
-		top, sum := logSumExp(x)
-		if math.IsInf(top, -1) {
-			return
-		}
-		for i, v := range x {
-			into[i] += float32(float64(g) * math.Exp(float64(v)-top) / sum)
-		}
-	})
+	opLSE = lane("logsumexp", false, readsA, func(x []float32) float64 { return float64(kernel.LogSumExp(x)) },
+		func(into, x []float32, _, g float32) { kernel.LogSumExpBack(into, x, g) })
 	opProd = lane("prod", true, readsA, func(x []float32) float64 {
 		y := 1.0
 		for _, v := range x {
@@ -345,12 +290,12 @@ var (
 		}
 	})
 	opAny = pieces("any", true, 0, func(x []float32) float64 {
-		return truth(slices.ContainsFunc(x, func(v float32) bool { return v != 0 }))
+		return truth(kernel.CountNonZero(x) > 0)
 	}, func(a, b float64) float64 { return max(a, b) }, itself, nil)
-	opAll = pieces("all", true, 0, func(x []float32) float64 { return truth(!slices.Contains(x, 0)) },
+	opAll = pieces("all", true, 0, func(x []float32) float64 { return truth(kernel.CountNonZero(x) == len(x)) },
 		func(a, b float64) float64 { return min(a, b) }, itself, nil)
-	opArgmax = lane("argmax", false, 0, func(x []float32) float64 { return float64(extreme(x, 1)) }, nil)
-	opArgmin = lane("argmin", false, 0, func(x []float32) float64 { return float64(extreme(x, -1)) }, nil)
+	opArgmax = lane("argmax", false, 0, func(x []float32) float64 { return float64(kernel.ArgMax(x)) }, nil)
+	opArgmin = lane("argmin", false, 0, func(x []float32) float64 { return float64(kernel.ArgMin(x)) }, nil)
 )
 
 // Sum adds up one dimension, or everything. Reductions drop the dimension they

@@ -1,8 +1,6 @@
 package tensor
 
 import (
-	"math"
-
 	"github.com/hudrl/hudrl/internal/kernel"
 )
 
@@ -10,7 +8,7 @@ import (
 type scanOp struct {
 	opDef
 	f func(dst, x []float32)
-	// d adds the gradient of a stretch.
+	// d adds the gradient of a stretch to into.
 	d func(into, y, g []float32)
 }
 
@@ -93,33 +91,9 @@ func (t *Tensor) scan(op *scanOp, dim int) *Tensor {
 }
 
 var (
-	opSoftmax = scan("softmax", readsY, func(dst, x []float32) {
-		top, sum := logSumExp(x)
-		for i, v := range x {
-			dst[i] = float32(math.Exp(float64(v)-top) / sum)
-		}
-	}, func(into, y, g []float32) {
-		dot := 0.0
-		for i, v := range g {
-			dot += float64(v) * float64(y[i])
-		}
-		for i, v := range g {
-			into[i] = float32(float64(y[i]) * (float64(v) - dot))
-		}
-	})
-	opLogSoftmax = scan("log_softmax", readsY, func(dst, x []float32) {
-		top, sum := logSumExp(x)
-		lse := top + math.Log(sum)
-		for i, v := range x {
-			dst[i] = float32(float64(v) - lse)
-		}
-	}, func(into, y, g []float32) {
-		sum := kernel.Sum(g)
-		for i, v := range g {
-			into[i] = float32(float64(v) - math.Exp(float64(y[i]))*sum)
-		}
-	})
-	opCumsum = scan("cumsum", 0, func(dst, x []float32) {
+	opSoftmax    = scan("softmax", readsY, kernel.SoftmaxTo, func(into, y, g []float32) { kernel.SoftmaxBack(into, g, y) })
+	opLogSoftmax = scan("log_softmax", readsY, kernel.LogSoftmaxTo, func(into, y, g []float32) { kernel.LogSoftmaxBack(into, g, y) })
+	opCumsum     = scan("cumsum", 0, func(dst, x []float32) {
 		s := 0.0
 		for i, v := range x {
 			s += float64(v)

@@ -27,30 +27,9 @@ func twice(op *elem) *elem {
 	return op
 }
 
-// pointwise is an operation given by what it does to one number and by its
-// derivative there; both are computed in float64.
-func pointwise(name string, reads uint8, f func(x float64) float64, d func(x, y float64) float64) *elem {
-	return dear(direct(name, reads,
-		func(dst, x []float32) {
-			for i, v := range x {
-				dst[i] = float32(f(float64(v)))
-			}
-		},
-		func(into, g, x, y []float32) {
-			var v, w float64
-			for i, gi := range g {
-				if gi == 0 {
-					continue
-				}
-				if x != nil {
-					v = float64(x[i])
-				}
-				if y != nil {
-					w = float64(y[i])
-				}
-				into[i] += float32(float64(gi) * d(v, w))
-			}
-		}))
+// flat is an operation whose gradient is 0.
+func flat(name string, f func(dst, x []float32)) *elem {
+	return direct(name, 0, f, func(_, _, _, _ []float32) {})
 }
 
 // sloped is an operation whose derivative slope writes to d, a tile at a time.
@@ -80,8 +59,6 @@ var tiles = sync.Pool{New: func() any { return new([2][tileLen]float32) }}
 
 func (t *Tensor) unary(op *elem) *Tensor { return op.apply(t, nil, number{}, [2]float64{}) }
 
-func zeroSlope(x, y float64) float64 { return 0 }
-
 var (
 	opNeg = direct("neg", 0, kernel.NegTo, func(into, g, _, _ []float32) { kernel.SubTo(into, into, g) })
 	opExp = twice(direct("exp", readsY, kernel.ExpTo, func(into, g, _, y []float32) { kernel.MulAdd(into, g, y) }))
@@ -94,7 +71,7 @@ var (
 		})
 	opClamp = clamp()
 
-	opSquare = sloped("square", readsA, func(dst, x []float32) { kernel.MulTo(dst, x, x) },
+	opSquare = sloped("square", readsA, kernel.SquareTo,
 		func(d, _, x, _ []float32) { kernel.AddTo(d, x, x) })
 	opSqrt  = sloped("sqrt", readsY, kernel.SqrtTo, func(d, _, _, y []float32) { kernel.DivTo(d, half, y) })
 	opLog1p = dear(sloped("log1p", readsA, kernel.Log1pTo, func(d, _, x, _ []float32) {
@@ -103,29 +80,21 @@ var (
 	}))
 	opExpm1 = dear(sloped("expm1", readsA, kernel.Expm1To, func(d, _, x, _ []float32) { kernel.ExpTo(d, x) }))
 	// tanh x = 2·σ(2x) − 1.
-	opTanh = dear(sloped("tanh", readsA, kernel.TanhTo, func(d, spare, x, _ []float32) {
+	opTanh = dear(sloped("tanh", readsA, kernel.TanhTo, func(d, _, x, _ []float32) {
 		kernel.AddTo(d, x, x)
-		sigmoidSlope(d, spare, d)
+		kernel.SigmoidSlopeTo(d, d)
 		kernel.MulTo(d, d, four)
 	}))
-	opSigmoid = dear(sloped("sigmoid", readsA, kernel.SigmoidTo, func(d, spare, x, _ []float32) { sigmoidSlope(d, spare, x) }))
+	opSigmoid = dear(sloped("sigmoid", readsA, kernel.SigmoidTo, func(d, _, x, _ []float32) { kernel.SigmoidSlopeTo(d, x) }))
 	// log σ(x) = −softplus(−x).
 	opLogSigmoid = dear(sloped("logsigmoid", readsA, kernel.LogSigmoidTo, func(d, _, x, _ []float32) {
 		kernel.NegTo(d, x)
 		kernel.SigmoidTo(d, d)
 	}))
 	opSoftplus = dear(sloped("softplus", readsA, kernel.SoftplusTo, func(d, _, x, _ []float32) { kernel.SigmoidTo(d, x) }))
-	opSign     = pointwise("sign", 0, func(x float64) float64 {
-		switch {
-		case x > 0:
-			return 1
-		case x < 0:
-			return -1
-		}
-		return x
-	}, zeroSlope)
-	opFloor = pointwise("floor", 0, math.Floor, zeroSlope)
-	opRound = pointwise("round", 0, math.RoundToEven, zeroSlope)
+	opSign     = flat("sign", kernel.SignTo)
+	opFloor    = flat("floor", kernel.FloorTo)
+	opRound    = flat("round", kernel.RoundTo)
 )
 
 func clamp() *elem {
@@ -139,14 +108,6 @@ func clamp() *elem {
 
 // One value stands for as many as are needed.
 var zero, half, one, four = []float32{0}, []float32{0.5}, []float32{1}, []float32{4}
-
-// sigmoidSlope is σ(x)·σ(−x): neither tail cancels.
-func sigmoidSlope(d, spare, x []float32) {
-	kernel.NegTo(spare, x)
-	kernel.SigmoidTo(spare, spare)
-	kernel.SigmoidTo(d, x)
-	kernel.MulTo(d, d, spare)
-}
 
 // Neg is −t.
 func (t *Tensor) Neg() *Tensor { return t.unary(opNeg) }

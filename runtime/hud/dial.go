@@ -49,8 +49,9 @@ const (
 // connection's failure, and never redirected. When it fails after it may have
 // reached the service, the error's Unknown is set. Calls that change nothing,
 // Fork and SetHead are tried again as HUD's client tries them: up to four
-// times, 2, 4, 8 and 16 s apart, after 502, 503, 504 and failures of the
-// network, but not after a timeout. Chats are tried again as the OpenAI
+// times, 2, 4, 8 and 16 s apart, or as long apart as the service asks for, 30 s
+// at most, after 429, 502, 503, 504 and failures of the network, but not after
+// a timeout. Chats are tried again as the OpenAI
 // client does: twice, after 408, 409, 429, 5xx, failures and timeouts.
 //
 // Numbers that come in are those of the text, numbers that go out are written

@@ -171,7 +171,7 @@ var faults = []struct {
 	{fault: hudtest.Half, patiently: expectation{1, hud.CodeServer}, asOpenAI: expectation{1, hud.CodeServer}, once: expectation{1, hud.CodeServer}, unknown: true},
 	{fault: hudtest.Empty, patiently: expectation{1, hud.CodeServer}, asOpenAI: expectation{1, hud.CodeServer}, once: expectation{1, hud.CodeServer}, unknown: true},
 	{fault: hudtest.Redirect, patiently: expectation{1, hud.CodeServer}, asOpenAI: expectation{1, hud.CodeServer}, once: expectation{1, hud.CodeServer}, status: 307},
-	{fault: hudtest.Body(429, `{}`), patiently: expectation{1, hud.CodeRateLimited}, asOpenAI: expectation{3, hud.CodeRateLimited}, once: expectation{1, hud.CodeRateLimited}, status: 429},
+	{fault: hudtest.Body(429, `{}`), patiently: expectation{5, hud.CodeRateLimited}, asOpenAI: expectation{3, hud.CodeRateLimited}, once: expectation{1, hud.CodeRateLimited}, status: 429},
 	{fault: hudtest.Body(408, `{}`), patiently: expectation{1, hud.CodeTimeout}, asOpenAI: expectation{3, hud.CodeTimeout}, once: expectation{1, hud.CodeTimeout}, status: 408},
 	{fault: hudtest.Body(409, `{"detail":"stale"}`), patiently: expectation{1, hud.CodeConflict}, asOpenAI: expectation{3, hud.CodeConflict}, once: expectation{1, hud.CodeConflict}, status: 409},
 	{fault: hudtest.Body(425, `[]`), patiently: expectation{1, hud.CodeConflict}, asOpenAI: expectation{1, hud.CodeConflict}, once: expectation{1, hud.CodeConflict}, status: 425},

@@ -38,28 +38,37 @@ type policy struct {
 	status  func(status int) bool
 	timeout bool // also after a timeout
 	network bool // also after a failure of the network
-	polite  bool // heed Retry-After, and spread the delays
+	spread  bool // make the delays up to a quarter shorter
+
+	// advised is how long to wait when the answer says to wait so many
+	// seconds, which are at least 0; it reports false to ignore that.
+	advised func(seconds float64) (time.Duration, bool)
 }
 
 var (
 	never     = policy{}
 	patiently = policy{
 		delays:  []time.Duration{2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second},
-		status:  func(s int) bool { return s == 502 || s == 503 || s == 504 },
+		status:  func(s int) bool { return s == 429 || s == 502 || s == 503 || s == 504 },
 		network: true,
+		advised: func(s float64) (time.Duration, bool) { return seconds(min(s, 30)), true },
 	}
 	asOpenAI = policy{
 		delays:  []time.Duration{500 * time.Millisecond, time.Second},
 		status:  func(s int) bool { return s == 408 || s == 409 || s == 429 || s >= 500 },
-		network: true, timeout: true, polite: true,
+		network: true, timeout: true, spread: true,
+		advised: func(s float64) (time.Duration, bool) { return seconds(s), s > 0 && s <= 60 },
 	}
 )
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // An outcome is how an attempt failed.
 type outcome struct {
 	err     *Error
 	again   bool          // the policy allows another attempt
-	waiting time.Duration // what the service asked for, or 0
+	advised bool          // the service asked for a wait
+	waiting time.Duration // of so long
 }
 
 // do sends a request as often as its policy allows.
@@ -80,10 +89,10 @@ func (r *Remote) do(ctx context.Context, q *request) error {
 			return failed.err
 		}
 		delay := q.policy.delays[n]
-		if q.policy.polite {
+		if q.policy.spread {
 			delay = time.Duration(float64(delay) * (1 - rand.Float64()/4))
 		}
-		if failed.waiting > 0 {
+		if failed.advised {
 			delay = failed.waiting
 		}
 		timer := time.NewTimer(delay)
@@ -307,10 +316,8 @@ func (r *Remote) refused(q *request, res *http.Response, body []byte) *outcome {
 		r.unknown(q, true, e) // a gateway may have lost the answer
 	}
 	o := &outcome{err: e, again: q.policy.status != nil && q.policy.status(res.StatusCode)}
-	if q.policy.polite {
-		if s, err := strconv.ParseFloat(res.Header.Get("Retry-After"), 64); err == nil && s > 0 && s <= 60 {
-			o.waiting = time.Duration(s * float64(time.Second))
-		}
+	if wait, err := strconv.ParseFloat(res.Header.Get("Retry-After"), 64); err == nil && finite(wait) && wait >= 0 && q.policy.advised != nil {
+		o.waiting, o.advised = q.policy.advised(min(wait, 3600))
 	}
 	return o
 }

@@ -272,39 +272,65 @@ func TestErrorResponses(t *testing.T) {
 	}
 }
 
-// A gateway's Retry-After is heeded.
+// A service's Retry-After is heeded: by chats as the OpenAI client does, by
+// what changes nothing as HUD's does, and by training calls not at all: they
+// are sent once.
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string][2]time.Duration{
-		"7":    {7 * time.Second, 7 * time.Second},
-		"0.25": {250 * time.Millisecond, 250 * time.Millisecond},
-		"3600": {375 * time.Millisecond, 500 * time.Millisecond}, // as if it were not there
-		"soon": {375 * time.Millisecond, 500 * time.Millisecond},
+	type span [2]time.Duration
+	exactly := func(d time.Duration) span { return span{d, d} }
+	asIfAbsent := span{375 * time.Millisecond, 500 * time.Millisecond}
+	for _, tt := range []struct {
+		text         string
+		chat, models span
+	}{
+		{"7", exactly(7 * time.Second), exactly(7 * time.Second)},
+		{"0.25", exactly(250 * time.Millisecond), exactly(250 * time.Millisecond)},
+		{"0", asIfAbsent, exactly(0)},
+		{"3600", asIfAbsent, exactly(30 * time.Second)},
+		{"-1", asIfAbsent, exactly(2 * time.Second)},
+		{"inf", asIfAbsent, exactly(2 * time.Second)},
+		{"soon", asIfAbsent, exactly(2 * time.Second)},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			n := 0
-			server := hudtest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if n++; n == 1 {
-					w.Header().Set("Retry-After", text)
-					w.WriteHeader(429)
+		for _, call := range []string{"chat", "models", "training"} {
+			synctest.Test(t, func(t *testing.T) {
+				seen := 0
+				server := hudtest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if seen++; seen == 1 {
+						w.Header().Set("Retry-After", tt.text)
+						w.WriteHeader(429)
+						return
+					}
+					io.WriteString(w, `{"choices":[{"message":{"content":"x"}}],"items":[]}`)
+				}))
+				remote, err := hud.Dial(hud.Config{
+					Settings:    hud.Settings{APIKey: "k", APIURL: server.URL, RLURL: server.URL, GatewayURL: server.URL},
+					DialContext: server.DialContext,
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer remote.Close()
+				start := time.Now()
+				want := tt.chat
+				switch call {
+				case "chat":
+					_, err = remote.Chat(t.Context(), &hud.ChatRequest{Model: "m"})
+				case "models":
+					want = tt.models
+					_, err = remote.Models(t.Context())
+				default:
+					_, err = remote.OptimStep(t.Context(), "m", &hud.OptimStepRequest{LearningRate: 1})
+					var e *hud.Error
+					if !errors.As(err, &e) || e.Code != hud.CodeRateLimited || e.Unknown || seen != 1 {
+						t.Errorf("a training call: got %v after %d attempts, want rate_limited after 1", err, seen)
+					}
 					return
 				}
-				io.WriteString(w, `{"choices":[{"message":{"content":"x"}}]}`)
-			}))
-			remote, err := hud.Dial(hud.Config{
-				Settings: hud.Settings{APIKey: "k", GatewayURL: server.URL}, DialContext: server.DialContext,
+				if took := time.Since(start); err != nil || took < want[0] || took > want[1] {
+					t.Errorf("%s, Retry-After %s: waited %v (%v), want %v to %v", call, tt.text, took, err, want[0], want[1])
+				}
 			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer remote.Close()
-			start := time.Now()
-			if _, err := remote.Chat(t.Context(), &hud.ChatRequest{Model: "m"}); err != nil {
-				t.Fatal(err)
-			}
-			if took := time.Since(start); took < want[0] || took > want[1] {
-				t.Errorf("Retry-After %s: waited %v, want %v to %v", text, took, want[0], want[1])
-			}
-		})
+		}
 	}
 }

@@ -29,13 +29,13 @@ func world(env map[string]string, files map[string]string) hud.Environment {
 			}
 			return []byte(text), nil
 		},
-		Dir: "/work/project", Home: "/home/me",
+		Dir: "/src/project", Home: "/home/me",
 	}
 }
 
 func TestSettingsPrecedence(t *testing.T) {
 	t.Parallel()
-	const here, mine = "/work/project/.env", "/home/me/.hud/.env"
+	const here, mine = "/src/project/.env", "/home/me/.hud/.env"
 	for _, tt := range []struct {
 		name       string
 		env, files map[string]string
@@ -86,7 +86,7 @@ func FuzzDotenv(f *testing.F) {
 	f.Add("HUD_API_KEY=a\nexport HUD_RL_URL='http://x' # y\n")
 	f.Add("HUD_API_KEY=${HUD_API_KEY}${a:-b}\nA=\"\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		s, err := hud.LoadSettings(world(nil, map[string]string{"/work/project/.env": text}))
+		s, err := hud.LoadSettings(world(nil, map[string]string{"/src/project/.env": text}))
 		if err == nil && s.RLURL != "" {
 			if _, err := hud.HostPort(s.RLURL); err != nil {
 				t.Errorf("%q: the address %q was taken: %v", text, s.RLURL, err)

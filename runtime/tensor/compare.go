@@ -99,7 +99,7 @@ func (t *Tensor) AllClose(u *Tensor, rtol, atol float64) bool {
 }
 
 var opWhere = func() *elem {
-	op := &elem{wide: true, f: func(dst, a, b, mask []float32, _ [2]float64) { kernel.SelectTo(dst, mask, a, b) }}
+	op := &elem{f: func(dst, a, b, mask []float32, _ [2]float64) { kernel.SelectTo(dst, mask, a, b) }}
 	op.name = "where"
 	op.d[0] = func(into, g, _, _, mask, _ []float32, _ [2]float64) { kernel.AddIf(into, g, mask) }
 	op.d[1] = func(into, g, _, _, mask, _ []float32, _ [2]float64) { kernel.AddUnless(into, g, mask) }

@@ -13,8 +13,9 @@ type elem struct {
 	opDef
 	// again is how often values are computed again rather than kept.
 	again int32
-	// wide: operands are never one value.
-	wide bool
+	// long: the gradient that d gets is as long as the stretch. It may be one
+	// value for other operations.
+	long bool
 	// truth: the result is 1 or 0.
 	truth bool
 	role  role
@@ -37,7 +38,10 @@ const (
 	atMost
 )
 
-func init() { opMul.role, opLand.role, opGe.role, opLe.role = times, both, atLeast, atMost }
+func init() {
+	opMul.role, opLand.role, opGe.role, opLe.role = times, both, atLeast, atMost
+	opPow.long, opExpand.long = true, true
+}
 
 const (
 	tileLen = 1024 // positions computed together; sums are of so many, added up
@@ -225,23 +229,8 @@ func (op *elem) now(dst []float32, a, b, mask *Tensor, k bool, p [2]float64) err
 	if k {
 		y = []float32{float32(p[0])}
 	}
-	if op.wide {
-		x, y, c = widen(x, len(dst)), widen(y, len(dst)), widen(c, len(dst))
-	}
 	op.f(dst, x, y, c, p)
 	return nil
-}
-
-// widen is x, which may be one value, with n elements.
-func widen(x []float32, n int) []float32 {
-	if x == nil || len(x) == n {
-		return x
-	}
-	out := make([]float32, n)
-	for i := range out {
-		out[i] = x[0]
-	}
-	return out
 }
 
 // spread is apply where an operand repeats in some dimensions but not in all.
@@ -297,9 +286,6 @@ func (op *elem) reading(p *pass, n *node) (a, b, c, y []float32) {
 	}
 	if reads&readsY != 0 {
 		y = p.values(n.y)
-	}
-	if op.wide && p.err == nil {
-		c = widen(c, n.n)
 	}
 	return a, b, c, y
 }

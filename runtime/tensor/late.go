@@ -142,7 +142,7 @@ func (a *Allocator) reduce(op string, c *cell) error {
 	p.group = a.together(c, p.group[:0])
 	for _, w := range p.group {
 		l := w.late
-		k := p.fold(p.ref(&l.in[0], false), l.fold.part, l.fold.join, l.seg)
+		k := p.fold(p.ref(&l.in[0]), l.fold.part, l.fold.join, l.seg)
 		p.folds[k].out = p.results(l.n)
 	}
 	if err := p.run(op, a); err != nil {

@@ -46,7 +46,6 @@ const (
 	inRegister kind = iota
 	inMemory
 	oneValue
-	constantRegister // one value, in all of a register
 )
 
 type instr struct {
@@ -152,22 +151,18 @@ func (p *program) memory(data []float32) int32 {
 	return p.add(val{kind: inMemory, data: data})
 }
 
-// one is a value for all positions; wide operations want it in a register.
-func (p *program) one(v float32, wide bool) int32 {
-	k := oneValue
-	if wide {
-		k = constantRegister
-	}
-	return p.add(val{kind: k, reg: -1, one: [1]float32{v}})
+// one is a value for all positions.
+func (p *program) one(v float32) int32 {
+	return p.add(val{kind: oneValue, reg: -1, one: [1]float32{v}})
 }
 
 // ref is an operand.
-func (p *program) ref(r *ref, wide bool) int32 {
+func (p *program) ref(r *ref) int32 {
 	switch {
 	case r == nil || !r.used:
 		return none
 	case r.c == nil:
-		return p.one(r.val, wide)
+		return p.one(r.val)
 	}
 	return p.cell(r.c, r.off)
 }
@@ -189,9 +184,9 @@ func (p *program) cell(c *cell, off int) int32 {
 		in.do, in.over = doSegments, true
 		in.extra = p.spread(r.c.data[r.off:r.off+l.seg.count()], l.seg)
 	} else if x, lo, hi, ok := l.between(p); ok {
-		in.a, in.g, in.p, in.do = p.ref(x, false), p.one(1, true), [2]float64{lo, hi}, doWithin
+		in.a, in.g, in.p, in.do = p.ref(x), p.one(1), [2]float64{lo, hi}, doWithin
 	} else {
-		in.a, in.b, in.c = p.ref(&l.in[0], l.op.wide), p.ref(&l.in[1], l.op.wide), p.ref(l.mask, l.op.wide)
+		in.a, in.b, in.c = p.ref(&l.in[0]), p.ref(&l.in[1]), p.ref(l.mask)
 	}
 	l.swept++
 	if p.all || p.keeps && l.swept > l.op.again {
@@ -265,12 +260,6 @@ func (p *program) allot() {
 		p.last[s.dst], p.last[s.a], p.last[s.b], p.last[s.c], p.last[s.y], p.last[s.g] = at, at, at, at, at, at
 	}
 	p.free = p.free[:0]
-	for i := range p.vals {
-		if v := &p.vals[i]; v.kind == constantRegister {
-			v.reg = int32(p.regs)
-			p.regs++
-		}
-	}
 	for i := range p.steps {
 		s, at := &p.steps[i], int32(i)
 		// An operation that computes may overwrite an operand it is the last to read.
@@ -355,14 +344,8 @@ func (w *worker) run(p *program, from, to int) {
 	w.regs = slices.Grow(w.regs[:0], p.regs*tileLen)[:p.regs*tileLen]
 	w.cur = slices.Grow(w.cur[:0], len(p.vals))[:len(p.vals)]
 	for i := range p.vals {
-		switch v := &p.vals[i]; v.kind {
-		case oneValue:
+		if v := &p.vals[i]; v.kind == oneValue {
 			w.cur[i] = v.one[:]
-		case constantRegister:
-			r := w.regs[int(v.reg)*tileLen:][:tileLen]
-			for k := range r {
-				r[k] = v.one[0]
-			}
 		}
 	}
 	for lo := from; lo < to; lo += tileLen {

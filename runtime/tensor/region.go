@@ -75,7 +75,7 @@ func (p *pass) tiled(n int) {
 	b.keeps = p.retain
 	p.ends = p.ends[:0]
 	for _, i := range p.list {
-		if g := p.gradient(b, i); g != none {
+		if g := p.gradient(b, i, true); g != none {
 			p.slopes(b, i, g)
 		}
 		if p.err != nil {
@@ -105,22 +105,33 @@ func (p *pass) tiled(n int) {
 	}
 }
 
-// gradient is the gradient of node i as a val of b, none if none arrived.
-func (p *pass) gradient(b *program, i int32) int32 {
+// gradient is the gradient of node i as a val of b, none if none arrived. Where
+// it is complete it may be one value for all positions.
+func (p *pass) gradient(b *program, i int32, complete bool) int32 {
 	v := &p.nodes[i]
 	switch {
 	case v.val != none:
 	case v.g != nil:
 		v.val = b.memory(v.g)
 	case v.src != 0:
+		s := &p.sources[v.src-1]
+		if complete && s.next == 0 && s.seg.count() == 1 {
+			v.val = b.one(s.v[0])
+			break
+		}
 		v.val = b.register()
 		over := true
-		for k := v.src; k != 0; k = p.sources[k-1].next {
-			s := &p.sources[k-1]
+		for k := v.src; k != 0; k = s.next {
+			s = &p.sources[k-1]
 			b.steps = append(b.steps, instr{do: doSegments, dst: v.val, extra: b.spread(s.v, s.seg), over: over})
 			over = false
 		}
-		v.src = 0
+	}
+	v.src = 0
+	if op := v.n.op.elem; op != nil && op.long && complete && b.vals[v.val].kind == oneValue {
+		s := instr{do: doSegments, dst: b.register(), extra: b.spread([]float32{b.vals[v.val].one[0]}, whole(b.n)), over: true}
+		b.steps = append(b.steps, s)
+		v.val = s.dst
 	}
 	return v.val
 }
@@ -135,7 +146,7 @@ func (p *pass) into(b *program, t *Tensor, number int32) int32 {
 		return b.memory(g)
 	}
 	i := t.node.at
-	if g := p.gradient(b, i); g != none {
+	if g := p.gradient(b, i, false); g != none {
 		return g
 	}
 	v := b.register()
@@ -184,13 +195,13 @@ func (p *pass) slopes(b *program, i, g int32) {
 	}
 	if reads&readsB != 0 {
 		if n.in[1] == nil {
-			in.b = b.one(float32(n.p[0]), false)
+			in.b = b.one(float32(n.p[0]))
 		} else {
 			in.b = p.value(b, n.in[1])
 		}
 	}
 	if n.mask != nil {
-		in.c = b.ref(n.mask, op.wide)
+		in.c = b.ref(n.mask)
 	}
 	if reads&readsY != 0 {
 		in.y = p.value(b, n.y)
@@ -300,7 +311,7 @@ func (p *pass) value(b *program, t *Tensor) int32 {
 		}
 	}
 	if t.n == 1 && b.n != 1 {
-		return b.one(c.data[t.off], false)
+		return b.one(c.data[t.off])
 	}
 	return b.cell(c, t.off)
 }

@@ -197,7 +197,7 @@ func (t *Tensor) SegmentMax(offsets []int) *Tensor { return t.segment(opSegmentM
 var opExpand = &elem{}
 
 func init() {
-	opExpand.name, opExpand.again = "segment_expand", math.MaxInt32
+	opExpand.name, opExpand.again, opExpand.elem = "segment_expand", math.MaxInt32, opExpand
 	opExpand.back = func(p *pass, n *node, g []float32) {
 		into := p.grad(n.in[0])
 		if into == nil {

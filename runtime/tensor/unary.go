@@ -34,7 +34,7 @@ func flat(name string, f func(dst, x []float32)) *elem {
 
 // sloped is an operation whose derivative slope writes to d, a tile at a time.
 func sloped(name string, reads uint8, f func(dst, x []float32), slope func(d, spare, x, y []float32)) *elem {
-	return direct(name, reads, f, func(into, g, x, y []float32) {
+	op := direct(name, reads, f, func(into, g, x, y []float32) {
 		t := tiles.Get().(*[2][tileLen]float32)
 		defer tiles.Put(t)
 		for lo := 0; lo < len(g); lo += tileLen {
@@ -44,6 +44,8 @@ func sloped(name string, reads uint8, f func(dst, x []float32), slope func(d, sp
 			kernel.MulAdd(into[lo:hi], g[lo:hi], d)
 		}
 	})
+	op.long = true
+	return op
 }
 
 // part is x[lo:hi], or nil.

@@ -10,6 +10,8 @@ import (
 )
 
 // A Budget bounds the bytes of storage an Allocator hands out.
+//
+// One that also has the methods Try and Size of Limit is asked less often.
 type Budget interface {
 	// Reserve takes bytes, or says why not. It may collect garbage first.
 	Reserve(bytes int64) error
@@ -140,7 +142,7 @@ func NewAllocator(b Budget) *Allocator {
 		if t, ok := b.(interface{ Try(bytes int64) bool }); ok {
 			a.try, a.lotLen = t.Try, lotLen
 		}
-		if t, ok := b.(interface{ Size() int64 }); ok {
+		if t, ok := b.(interface{ Size() int64 }); ok && a.try != nil {
 			a.lotLen = int(min(lotLen, t.Size()/(4*lotShare)))
 		}
 	}

@@ -59,6 +59,16 @@ func (s *Store) ExitTrace(ctx context.Context, t Trace) error {
 
 // AddSample records a turn of a trace, opening the trace when nobody did.
 func (s *Store) AddSample(ctx context.Context, traceID, model string, sample Sample) error {
+	return s.addSample(ctx, traceID, model, sample, "")
+}
+
+// AddSampleOnce is AddSample for a turn of which nobody knows whether it is
+// there already: one with the same tokens is not recorded again.
+func (s *Store) AddSampleOnce(ctx context.Context, traceID string, sample Sample) error {
+	return s.addSample(ctx, traceID, "", sample, ` WHERE NOT EXISTS (SELECT 1 FROM samples WHERE trace_id = ?1 AND prompt = ?2 AND output = ?3)`)
+}
+
+func (s *Store) addSample(ctx context.Context, traceID, model string, sample Sample, where string) error {
 	return s.write(ctx, "record sample", s.relaxed, func(tx *sql.Tx) error {
 		ctx := context.WithoutCancel(ctx)
 		if _, err := tx.ExecContext(ctx, `INSERT INTO traces (id, job_id, group_id, task_slug, model, status, stop_reason, error, created_at)
@@ -70,7 +80,7 @@ func (s *Store) AddSample(ctx context.Context, traceID, model string, sample Sam
 		for i, v := range sample.Logprobs {
 			binary.LittleEndian.PutUint32(logprobs[4*i:], math.Float32bits(v))
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO samples (trace_id, prompt, output, logprobs) VALUES (?, ?, ?, ?)`,
+		_, err := tx.ExecContext(ctx, `INSERT INTO samples (trace_id, prompt, output, logprobs) SELECT ?1, ?2, ?3, ?4`+where,
 			TraceKey(traceID), packTokens(sample.Prompt), packTokens(sample.Output), logprobs)
 		return err
 	})

@@ -100,3 +100,10 @@ type Tracer interface {
 	EnterTrace(ctx context.Context, t TraceEnter) error
 	ExitTrace(ctx context.Context, t TraceExit) error
 }
+
+// A SampleRecorder is a Tracer that also takes the turns of rollouts that were
+// sampled elsewhere, as telemetry tells of them. A turn with a prompt and an
+// output that the trace has already is the same turn.
+type SampleRecorder interface {
+	RecordSample(ctx context.Context, traceID string, s TrajectorySample) error
+}

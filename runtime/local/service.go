@@ -85,6 +85,7 @@ var (
 	_ hud.TokenizerSource = (*Service)(nil)
 	_ hud.StateKeeper     = (*Service)(nil)
 	_ hud.Tracer          = (*Service)(nil)
+	_ hud.SampleRecorder  = (*Service)(nil)
 )
 
 // Open opens the service in dir, creating the directory when it does not

@@ -38,3 +38,24 @@ func (s *Service) ExitTrace(ctx context.Context, t hud.TraceExit) error {
 		ID: t.TraceID, Status: t.Status, Reward: t.Reward, StopReason: t.StopReason, Error: t.Error,
 	}))
 }
+
+// RecordSample implements hud.SampleRecorder. The turns that Chat recorded are
+// not recorded again; a service opened read-only keeps none.
+func (s *Service) RecordSample(ctx context.Context, traceID string, sample hud.TrajectorySample) error {
+	const op = "record_sample"
+	if store.TraceKey(traceID) == "" {
+		return invalid(op, "trace_id: got %q, want an id", traceID)
+	}
+	prompt, err := promptOf(op, 0, 0, &sample)
+	if err != nil {
+		return err
+	}
+	if len(prompt) == 0 || len(sample.OutputTokenIDs) == 0 || len(sample.OutputLogprobs) != len(sample.OutputTokenIDs) {
+		return invalid(op, "got %d prompt tokens, %d output tokens and %d logprobs, want some tokens of each kind and a logprob for each of the output",
+			len(prompt), len(sample.OutputTokenIDs), len(sample.OutputLogprobs))
+	}
+	if s.opts.ReadOnly {
+		return nil
+	}
+	return storeError(op, s.store.AddSampleOnce(ctx, traceID, store.Sample{Prompt: prompt, Output: sample.OutputTokenIDs, Logprobs: sample.OutputLogprobs}))
+}

@@ -1,9 +1,12 @@
 package serve
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/hudrl/hudrl/internal/httpjson"
 	"github.com/hudrl/hudrl/runtime/hud"
@@ -11,25 +14,56 @@ import (
 
 // chat answers as OpenAI's chat completions do, with HUD's token capture.
 func (h *handler) chat(w http.ResponseWriter, r *http.Request) error {
-	req := &hud.ChatRequest{TraceID: r.Header.Get("Trace-Id")}
-	stream := false
-	err := body(r, "chat", func(j *httpjson.Reader) error {
-		return j.Fields(chatFields(j, req, &stream)...)
-	})
+	req := chatRequest{ChatRequest: hud.ChatRequest{TraceID: r.Header.Get("Trace-Id")}}
+	err := body(r, "chat", func(j *httpjson.Reader) error { return j.Fields(req.fields(j)...) })
 	if err != nil {
 		return err
 	}
-	if stream {
-		return refuse("chat", http.StatusUnprocessableEntity, "stream: got true, want false")
+	if req.usage && !req.stream {
+		return refuse("chat", http.StatusUnprocessableEntity, "stream_options: got some, want none without stream")
 	}
-	res, err := h.svc.Chat(r.Context(), req)
+	if err := req.checkCalls(); err != nil {
+		return err
+	}
+	write := h.completions(r.Context(), &req)
+	if req.stream {
+		return h.stream(w, r, &req, write)
+	}
+	res, err := h.svc.Chat(r.Context(), &req.ChatRequest)
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, completionOf(req, res))
+	h.meter.chat(res.Usage.PromptTokens, res.Usage.CompletionTokens)
+	return answer(w, http.StatusOK, write.whole(res))
 }
 
-func chatFields(j *httpjson.Reader, req *hud.ChatRequest, stream *bool) []httpjson.Field {
+// A chatRequest is a service's, and how it wants its answer.
+type chatRequest struct {
+	hud.ChatRequest
+	stream bool
+	usage  bool  // at the end of the stream
+	calls  []int // messages, from 0, that carry calls of tools
+}
+
+// checkCalls refuses calls of tools that would have to be shown to the model.
+// The tokens that a client has of its conversation may stand for some.
+func (req *chatRequest) checkCalls() error {
+	covered := 0
+	if len(req.PromptTokenIDs) > 0 {
+		covered = req.ContinuationFrom
+		if len(req.Messages) > 0 && req.Messages[0].Role == "system" {
+			covered++
+		}
+	}
+	for _, i := range req.calls {
+		if i >= covered {
+			return refuse("chat", http.StatusUnprocessableEntity, "messages[%d].tool_calls: got some, want none: %s", i+1, noTools)
+		}
+	}
+	return nil
+}
+
+func (req *chatRequest) fields(j *httpjson.Reader) []httpjson.Field {
 	pointer := func(dst **float64) func() error {
 		return func() error {
 			v, err := j.Float()
@@ -40,9 +74,12 @@ func chatFields(j *httpjson.Reader, req *hud.ChatRequest, stream *bool) []httpjs
 	return []httpjson.Field{
 		{Name: "model", Required: true, Read: httpjson.Into(&req.Model, j.String)},
 		{Name: "messages", Required: true, Read: func() error {
-			return j.List(func(int) error {
-				m, err := readMessage(j)
+			return j.List(func(i int) error {
+				m, calls, err := readMessage(j)
 				req.Messages = append(req.Messages, m)
+				if calls {
+					req.calls = append(req.calls, i)
+				}
 				return err
 			})
 		}},
@@ -70,20 +107,76 @@ func chatFields(j *httpjson.Reader, req *hud.ChatRequest, stream *bool) []httpjs
 			return err
 		}},
 		{Name: "n", Read: atLeastOne(j, &req.N)},
-		{Name: "stream", Read: httpjson.Into(stream, j.Bool)},
+		{Name: "stream", Read: httpjson.Into(&req.stream, j.Bool)},
 		{Name: "logprobs", Read: httpjson.Into(&req.Logprobs, j.Bool)},
 		{Name: "logprobs_mode", Read: httpjson.Into(&req.LogprobsMode, j.String)},
 		{Name: "return_token_ids", Read: httpjson.Into(&req.ReturnTokenIDs, j.Bool)},
 		{Name: "prompt_token_ids", Read: httpjson.Into(&req.PromptTokenIDs, func() ([]int, error) { return j.Ints(nil) })},
 		{Name: "continuation_from", Read: httpjson.Into(&req.ContinuationFrom, j.Int)},
 		{Name: "checkpoint", Read: httpjson.Into(&req.Checkpoint, j.String)},
+		{Name: "stream_options", Read: func() error {
+			return j.Fields(
+				httpjson.Field{Name: "include_usage", Read: httpjson.Into(&req.usage, j.Bool)},
+				httpjson.Field{Name: "include_obfuscation", Read: j.Skip}, // there is none
+			)
+		}},
+
+		// What other services do and this one does not is refused unless it asks
+		// for nothing; what says who is asking is passed over.
+		{Name: "tools", Read: none(j, noTools)},
+		{Name: "functions", Read: none(j, noTools)},
+		{Name: "tool_choice", Read: only(j, noTools, `"none"`, `"auto"`)},
+		{Name: "response_format", Read: only(j, "answers are plain text", `{"type":"text"}`)},
+		{Name: "chat_template_kwargs", Read: only(j, "the chat template takes none", `{}`)},
+		{Name: "logit_bias", Read: only(j, "sampling has no biases", `{}`)},
+		{Name: "frequency_penalty", Read: only(j, "sampling has no penalties", "0", "0.0")},
+		{Name: "presence_penalty", Read: only(j, "sampling has no penalties", "0", "0.0")},
+		{Name: "top_logprobs", Read: only(j, "only the sampled token's logprob is told", "0")},
+		{Name: "parallel_tool_calls", Read: j.Skip},
+		{Name: "user", Read: j.Skip},
+		{Name: "metadata", Read: j.Skip},
+		{Name: "store", Read: j.Skip},
+		{Name: "service_tier", Read: j.Skip},
+		{Name: "safety_identifier", Read: j.Skip},
+		{Name: "prompt_cache_key", Read: j.Skip},
+	}
+}
+
+const noTools = "the models' chat template has no tools"
+
+// none reads a list that must be empty.
+func none(j *httpjson.Reader, why string) func() error {
+	return func() error {
+		return j.List(func(int) error { return &httpjson.Error{Detail: "got one, want none: " + why} })
+	}
+}
+
+// only reads a value that must be one of the texts.
+func only(j *httpjson.Reader, why string, texts ...string) func() error {
+	return func() error {
+		raw, err := j.Raw()
+		if err != nil {
+			return err
+		}
+		var text bytes.Buffer
+		if err := json.Compact(&text, raw); err != nil {
+			return &httpjson.Error{Detail: err.Error()}
+		}
+		if !slices.Contains(texts, text.String()) {
+			got := text.String()
+			if len(got) > 40 {
+				got = strings.ToValidUTF8(got[:40], "") + "…"
+			}
+			return &httpjson.Error{Detail: fmt.Sprintf("got %s, want %s: %s", got, texts[0], why)}
+		}
+		return nil
 	}
 }
 
 // readMessage reads a message: its role, and its content as a string or as
-// parts of text. What else an assistant's or a tool's message carries names
-// calls whose text is in the content.
-func readMessage(j *httpjson.Reader) (m hud.Message, err error) {
+// parts of text, and whether it carries calls of tools. What else a message
+// carries is about what is in its content.
+func readMessage(j *httpjson.Reader) (m hud.Message, calls bool, err error) {
 	ignored := func(name string) httpjson.Field { return httpjson.Field{Name: name, Read: j.Skip} }
 	err = j.Fields(
 		httpjson.Field{Name: "role", Required: true, Read: httpjson.Into(&m.Role, j.String)},
@@ -109,72 +202,16 @@ func readMessage(j *httpjson.Reader) (m hud.Message, err error) {
 			m.Content = strings.Join(parts, "")
 			return err
 		}},
-		ignored("name"), ignored("tool_call_id"), ignored("tool_calls"), ignored("refusal"), ignored("reasoning_content"), ignored("reasoning"),
-		ignored("reasoning_details"), ignored("annotations"), ignored("audio"), ignored("function_call"),
+		ignored("name"), ignored("tool_call_id"), httpjson.Field{Name: "tool_calls", Read: func() error {
+			return j.List(func(int) error {
+				calls = true
+				return j.Skip()
+			})
+		}}, ignored("refusal"), ignored("reasoning_content"), ignored("reasoning"),
+		ignored("reasoning_details"), ignored("annotations"), ignored("audio"), httpjson.Field{Name: "function_call", Read: func() error {
+			calls = true
+			return j.Skip()
+		}},
 	)
-	return m, err
-}
-
-type completion struct {
-	ID           string             `json:"id"`
-	Object       string             `json:"object"`
-	Created      int64              `json:"created"`
-	Model        string             `json:"model"`
-	Choices      []completionChoice `json:"choices"`
-	Usage        usage              `json:"usage"`
-	CheckpointID string             `json:"checkpoint_id"` // hudrl's own; "" for base weights
-}
-
-type usage struct {
-	hud.Usage
-	TotalTokens int `json:"total_tokens"`
-}
-
-type completionChoice struct {
-	Index          int           `json:"index"`
-	Message        hud.Message   `json:"message"`
-	FinishReason   string        `json:"finish_reason"`
-	Logprobs       *logprobsJSON `json:"logprobs"`
-	PromptTokenIDs []int         `json:"prompt_token_ids,omitempty"`
-	TokenIDs       []int         `json:"token_ids,omitempty"`
-}
-
-type logprobsJSON struct {
-	Content []tokenLogprob `json:"content"`
-}
-
-// tokenLogprob is an entry of OpenAI's shape. The text of a single token of
-// bytes may be no text, so it is not told.
-type tokenLogprob struct {
-	Token       string     `json:"token"`
-	Logprob     exact      `json:"logprob"`
-	Bytes       []int      `json:"bytes"`
-	TopLogprobs []struct{} `json:"top_logprobs"`
-}
-
-// exact is a number from whose text the same float32 is read, also by way of
-// float64.
-type exact float32
-
-func (f exact) MarshalJSON() ([]byte, error) {
-	return httpjson.AppendFloat32s(nil, []float32{float32(f)})
-}
-
-func completionOf(req *hud.ChatRequest, res *hud.ChatResponse) completion {
-	out := completion{
-		ID: res.ID, Object: "chat.completion", Created: time.Now().Unix(), Model: res.Model, CheckpointID: res.CheckpointID,
-		Choices: []completionChoice{},
-		Usage:   usage{res.Usage, res.Usage.PromptTokens + res.Usage.CompletionTokens},
-	}
-	for i, c := range res.Choices {
-		choice := completionChoice{Index: i, Message: c.Message, FinishReason: c.FinishReason, PromptTokenIDs: c.PromptTokenIDs, TokenIDs: c.TokenIDs}
-		if req.Logprobs || req.ReturnTokenIDs {
-			choice.Logprobs = &logprobsJSON{Content: make([]tokenLogprob, len(c.Logprobs))}
-			for k, lp := range c.Logprobs {
-				choice.Logprobs.Content[k] = tokenLogprob{Logprob: exact(lp), TopLogprobs: []struct{}{}}
-			}
-		}
-		out.Choices = append(out.Choices, choice)
-	}
-	return out
+	return m, calls, err
 }

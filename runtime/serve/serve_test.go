@@ -103,10 +103,20 @@ func TestStrictRequests(t *testing.T) {
 		{"POST", chat, `{"model":"m","messages":[{"content":"x"}]}`, 422, "messages[1].role: missing"},
 		{"POST", chat, `{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:"}}]}]}`, 422, "messages[1].content[1].type: got image_url, want text"},
 		{"POST", chat, `{"model":"m","messages":[{"role":"user","content":"x","colour":1}]}`, 422, "messages[1].colour: unknown field"},
-		{"POST", chat, `{"model":"m","messages":[],"stream":true}`, 422, "stream: got true, want false"},
+		{"POST", chat, `{"model":"m","messages":[],"stream_options":{"include_usage":true}}`, 422, "stream_options: got some, want none without stream"},
+		{"POST", chat, `{"model":"m","messages":[],"stream":true,"stream_options":{"include":true}}`, 422, "stream_options.include: unknown field"},
+		{"POST", chat, `{"model":"m","messages":[],"tools":[{"type":"function"}]}`, 422, "tools[1]: got one, want none: the models' chat template has no tools"},
+		{"POST", chat, `{"model":"m","messages":[],"tool_choice":"required"}`, 422, `tool_choice: got "required", want "none": the models' chat template has no tools`},
+		{"POST", chat, `{"model":"m","messages":[],"response_format":{"type":"json_object"}}`, 422, `response_format: got {"type":"json_object"}, want {"type":"text"}`},
+		{"POST", chat, `{"model":"m","messages":[],"frequency_penalty":0.5}`, 422, "frequency_penalty: got 0.5, want 0"},
+		{"POST", chat, `{"model":"m","messages":[],"top_logprobs":5}`, 422, "top_logprobs: got 5, want 0"},
+		{"POST", chat, `{"model":"m","messages":[],"logit_bias":{"5":-100}}`, 422, `logit_bias: got {"5":-100}, want {}`},
+		{"POST", chat, `{"model":"m","messages":[{"role":"user","content":"x"},{"role":"assistant","tool_calls":[{"id":"x"}]}]}`, 422, "messages[2].tool_calls: got some, want none"},
 		{"POST", chat, `{"model":"m","messages":[],"max_tokens":0}`, 422, "max_tokens: got 0, want at least 1"},
 		{"POST", "/v2/trace/abc/exit", `{"reward":1}`, 422, "status: missing"},
 		{"GET", "/v2/models?limit=-1", ``, 422, `limit: got "-1", want a whole number`},
+		{"POST", "/trace/t/telemetry-upload", `{"spans":[]}`, 422, "spans: unknown field, want telemetry"},
+		{"POST", "/trace/t/telemetry-upload", `{"telemetry":[1]}`, 422, "telemetry[1]: got 1, want an object"},
 		{"GET", "/v3/models", ``, 404, "no such path: /v3/models"},
 		{"GET", "/v2/models/", ``, 200, ""}, // what is on the way is one place
 		{"GET", "//v2//models", ``, 200, ""},
@@ -159,7 +169,7 @@ func TestOptionalMembers(t *testing.T) {
 	}
 	body := `{"model":"fake/bigram","messages":[{"role":"system","content":"be brief"},{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]},` +
 		`{"role":"assistant","content":null,"tool_calls":[{"id":"x","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"x","content":"c"}],` +
-		`"max_tokens":3,"seed":-1,"stop":"q","temperature":null,"return_token_ids":true,"logprobs":true,"stream":false}`
+		`"prompt_token_ids":[1,2],"continuation_from":2,"max_tokens":3,"seed":-1,"stop":"q","temperature":null,"return_token_ids":true,"logprobs":true,"stream":false}`
 	if w := d.send("POST", chat, body); w.Code != 200 {
 		t.Errorf("chat: got %d %s", w.Code, w.Body)
 	}

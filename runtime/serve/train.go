@@ -103,14 +103,15 @@ func (h *handler) forwardBackward(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	res, err := h.svc.ForwardBackward(lasting(r), r.PathValue("model"), req)
-	return h.pass(w, res, err)
+	return h.pass(w, op, res, err)
 }
 
 // pass answers with exactly the protocol's two members.
-func (h *handler) pass(w http.ResponseWriter, res *hud.ForwardBackwardResult, err error) error {
+func (h *handler) pass(w http.ResponseWriter, op string, res *hud.ForwardBackwardResult, err error) error {
 	if err != nil {
 		return err
 	}
+	h.meter.pass(op, res.NumDatums)
 	return answer(w, http.StatusOK, struct {
 		Metrics   map[string]float64 `json:"metrics"`
 		NumDatums int                `json:"num_datums"`
@@ -135,6 +136,7 @@ func (h *handler) forward(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := res.Data
+	h.meter.pass(op, p.Len())
 	for _, list := range [][]float32{p.Logprobs, p.SamplingLogprobs, p.Mask} {
 		for i, x := range list {
 			if !finite(float64(x)) {
@@ -211,7 +213,7 @@ func (h *handler) backward(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	res, err := h.svc.Backward(lasting(r), r.PathValue("model"), req)
-	return h.pass(w, res, err)
+	return h.pass(w, op, res, err)
 }
 
 func (h *handler) optimStep(w http.ResponseWriter, r *http.Request) error {
@@ -233,5 +235,6 @@ func (h *handler) optimStep(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	h.meter.step()
 	return answer(w, http.StatusOK, res)
 }

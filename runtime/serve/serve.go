@@ -160,7 +160,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		at.URL, r = &moved, &at
 	}
 	_, pattern := h.mux.Handler(r)
-	x, start := newExchange(w, h.opts.Stall), time.Now()
+	x, start := newExchange(w, r, h.opts.Stall), time.Now()
 	x.openAI = openAI[pattern]
 	h.meter.begin()
 	defer func() {

@@ -424,15 +424,10 @@ func harmlessKey(key ast.Expr) bool {
 	return false
 }
 
-// assign puts store in where a key is computed.
+// assign puts store in where a key is computed, and computes the values of
+// several targets before any of them changes.
 func (r *rewriter) assign(s *ast.AssignStmt) ast.Stmt {
-	guarded := false
-	for _, l := range s.Lhs {
-		if a, ok := l.(*ast.AttrGetExpr); ok && !harmlessKey(a.Key) {
-			guarded = true
-		}
-	}
-	if !guarded {
+	if !guarded(s) && !entangled(s) {
 		return s
 	}
 	if len(s.Lhs) == 1 && len(s.Rhs) == 1 {
@@ -467,6 +462,35 @@ func (r *rewriter) assign(s *ast.AssignStmt) ast.Stmt {
 	block.Stmts = append(block.Stmts, values)
 	block.Stmts = append(block.Stmts, stores...)
 	return block
+}
+
+// guarded reports whether a target has a key that is computed.
+func guarded(s *ast.AssignStmt) bool {
+	for _, l := range s.Lhs {
+		if a, ok := l.(*ast.AttrGetExpr); ok && !harmlessKey(a.Key) {
+			return true
+		}
+	}
+	return false
+}
+
+// entangled reports whether s has several targets of which gopher-lua may change
+// one before it reads the values and tables of the others: it computes the value
+// of a local in place, so that "a, b = b, a" loses one of them.
+func entangled(s *ast.AssignStmt) bool {
+	if len(s.Lhs) == 1 {
+		return false
+	}
+	names := 0
+	for _, l := range s.Lhs {
+		if _, ok := l.(*ast.IdentExpr); ok {
+			names++
+		}
+	}
+	if names == len(s.Lhs) && len(s.Rhs) == 1 {
+		return false // the values of a call, or one and nils
+	}
+	return names > 0
 }
 
 // single makes sure that an expression in a list gives one value.

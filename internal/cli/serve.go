@@ -85,7 +85,7 @@ func (a *app) serve(f *serveFlags, lazy *lazyService) error {
 	ready := announced{Listener: ln, tell: sync.OnceFunc(func() { a.announce(ln.Addr(), lazy.where, show) })}
 	err = serve.Run(a.ctx, ready, svc, serve.Options{APIKey: key, Logger: logger})
 	if errors.Is(err, serve.ErrNoKey) {
-		return &usageError{fmt.Sprintf("hudrl serve: other machines reach %s: it needs a key", ln.Addr()), "set " + keyVariable + ", or name a file with --key-file"}
+		return &usageError{fmt.Sprintf("hudrl serve: other machines reach %s: it needs a key", addr), "set " + keyVariable + ", or name a file with --key-file"}
 	}
 	if err == nil && context.Cause(a.ctx) != nil && !f.quiet {
 		fmt.Fprintln(a.Stderr, "stopped")

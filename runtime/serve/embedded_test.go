@@ -16,8 +16,9 @@ var tiny = policy.Config{
 	Vocab: 264, Dim: 16, Layers: 2, Heads: 2, KVHeads: 1, FFN: 24, MaxContext: 96, RopeTheta: 10000, NormEps: 1e-5, Tied: true,
 }
 
-// embedded is the client of a server of the embedded service.
-func embedded(t testing.TB) hud.Service {
+// open is the embedded service with a tiny model.
+func open(t testing.TB) *local.Service {
+	t.Helper()
 	s, err := local.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -26,8 +27,11 @@ func embedded(t testing.TB) hud.Service {
 	if _, err := s.Create(t.Context(), local.CreateOptions{Name: "tiny", Config: &tiny, Seed: 1}); err != nil {
 		t.Fatal(err)
 	}
-	return overHTTP(t, s, serve.Options{})
+	return s
 }
+
+// embedded is the client of a server of the embedded service.
+func embedded(t testing.TB) hud.Service { return overHTTP(t, open(t), serve.Options{}) }
 
 func TestComplianceOfTheEmbeddedService(t *testing.T) {
 	t.Parallel()

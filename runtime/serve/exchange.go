@@ -12,6 +12,7 @@ type exchange struct {
 	http.ResponseWriter
 	control  *http.ResponseController
 	stall    time.Duration
+	heard    bool // nothing more of the request will be waited for
 	openAI   bool // the client expects OpenAI's errors
 	status   int  // 0 before the answer has begun
 	sent     int64
@@ -19,12 +20,8 @@ type exchange struct {
 }
 
 func newExchange(w http.ResponseWriter, r *http.Request, stall time.Duration) *exchange {
-	x := &exchange{ResponseWriter: w, control: http.NewResponseController(w), stall: stall}
+	x := &exchange{ResponseWriter: w, control: http.NewResponseController(w), stall: stall, heard: r.ContentLength == 0}
 	x.allow(x.control.SetWriteDeadline, 0) // of the request before
-	if r.ContentLength != 0 {
-		// net/http reads what nobody else does before it answers.
-		x.allow(x.control.SetReadDeadline, stall)
-	}
 	return x
 }
 
@@ -54,6 +51,10 @@ func (x *exchange) Write(p []byte) (n int, err error) {
 	if x.status == 0 {
 		x.status = http.StatusOK
 	}
+	if !x.heard {
+		// net/http reads what nobody did before it answers.
+		x.allow(x.control.SetReadDeadline, x.stall/2)
+	}
 	const piece = 64 << 10
 	for first := true; first || n < len(p) && err == nil; first = false {
 		x.allow(x.control.SetWriteDeadline, x.stall)
@@ -75,6 +76,7 @@ func (b patient) Read(p []byte) (int, error) {
 	b.allow(b.control.SetReadDeadline, b.stall)
 	n, err := b.ReadCloser.Read(p)
 	b.received += int64(n)
+	b.heard = b.heard || err != nil
 	if err == io.EOF {
 		b.allow(b.control.SetReadDeadline, 0) // net/http listens for the client's end
 	}

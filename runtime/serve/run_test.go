@@ -209,7 +209,8 @@ func TestSlowClients(t *testing.T) {
 		{"half a header", "POST / HTTP/1.1\r\nHost:", 10 * time.Second, ""},
 		{"no body", head, time.Minute, "HTTP/1.1 408 Request Timeout"},
 		{"half a body", head + `{"model":`, time.Minute, "HTTP/1.1 408 Request Timeout"},
-		{"no body for a path that is none", strings.Replace(head, "/v1/chat", "/v9/chat", 1), time.Minute, "HTTP/1.1 404 Not Found"},
+		{"no body for a path that is none", strings.Replace(head, "/v1/chat", "/v9/chat", 1), 30 * time.Second, "HTTP/1.1 404 Not Found"},
+		{"more of a body that is wrong", strings.Replace(head, "1000", "9000", 1) + "[" + strings.Repeat(" ", 2000), 30 * time.Second, "HTTP/1.1 422 Unprocessable Entity"},
 		{"no second request", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 2 * time.Minute, "HTTP/1.1 200 OK"},
 	} {
 		synctest.Test(t, func(t *testing.T) {

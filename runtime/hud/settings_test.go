@@ -262,7 +262,7 @@ func TestErrorResponses(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t)
-			r.server.Spoil("resolve", hudtest.Body(tt.status, tt.body))
+			r.server.Spoil("resolve", hudtest.Body(tt.status, tt.body).Times(5)...) // 429 is tried again
 			_, err := r.remote.Resolve(t.Context(), "x")
 			var e *hud.Error
 			if !errors.As(err, &e) || e.Code != tt.code || e.Detail != tt.detail || !strings.HasPrefix(e.Hint, tt.hint) || tt.hint == "" && e.Hint != "" || e.Status != tt.status || e.Op != "resolve" {

@@ -78,6 +78,9 @@ func andSIMD(dst, a, b *float32, n, sa, sb uintptr)
 //go:noescape
 func orSIMD(dst, a, b *float32, n, sa, sb uintptr)
 
+//go:noescape
+func mulIfSIMD(dst, a, b *float32, n, sa, sb uintptr)
+
 // The functions that add into dst take lo and hi, which only addWithin reads.
 
 //go:noescape
@@ -104,7 +107,7 @@ func addSignedSIMD(dst, grad, x *float32, n, sg, sx uintptr, lo, hi float32)
 //go:noescape
 func selectSIMD(dst, mask, a, b *float32, n, sm, sa, sb uintptr)
 
-// The functions of one slice take lo and hi, which only clamp reads.
+// The functions of one slice take lo and hi, which only clamp and within read.
 
 //go:noescape
 func negSIMD(dst, x *float32, n uintptr, lo, hi float32)
@@ -117,6 +120,9 @@ func sqrtSIMD(dst, x *float32, n uintptr, lo, hi float32)
 
 //go:noescape
 func clampSIMD(dst, x *float32, n uintptr, lo, hi float32)
+
+//go:noescape
+func withinSIMD(dst, x *float32, n uintptr, lo, hi float32)
 
 //go:noescape
 func logSIMD(dst, x *float32, n uintptr, lo, hi float32)
@@ -173,6 +179,9 @@ func sumProductsSIMD(x, y, z *float32, n uintptr, c float64) float64
 
 //go:noescape
 func sumTriplesSIMD(x, y, z *float32, n uintptr, c float64) float64
+
+//go:noescape
+func sumScaledSIMD(x, y, z *float32, n uintptr, c float64) float64
 
 //go:noescape
 func sumDistancesSIMD(x, y, z *float32, n uintptr, c float64) float64

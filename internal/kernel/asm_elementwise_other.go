@@ -28,6 +28,8 @@ func andSIMD(dst, a, b *float32, n, sa, sb uintptr) { panic("kernel: unreachable
 
 func orSIMD(dst, a, b *float32, n, sa, sb uintptr) { panic("kernel: unreachable") }
 
+func mulIfSIMD(dst, a, b *float32, n, sa, sb uintptr) { panic("kernel: unreachable") }
+
 func axpySIMD(dst, grad, x *float32, n, sg, sx uintptr, lo, hi float32) { panic("kernel: unreachable") }
 
 func mulAddSIMD(dst, grad, x *float32, n, sg, sx uintptr, lo, hi float32) {
@@ -64,6 +66,8 @@ func sqrtSIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: unrea
 
 func clampSIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: unreachable") }
 
+func withinSIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: unreachable") }
+
 func logSIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: unreachable") }
 
 func log1pSIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: unreachable") }
@@ -99,6 +103,8 @@ func sumSquaresSIMD(x, y, z *float32, n uintptr, c float64) float64 { panic("ker
 func sumProductsSIMD(x, y, z *float32, n uintptr, c float64) float64 { panic("kernel: unreachable") }
 
 func sumTriplesSIMD(x, y, z *float32, n uintptr, c float64) float64 { panic("kernel: unreachable") }
+
+func sumScaledSIMD(x, y, z *float32, n uintptr, c float64) float64 { panic("kernel: unreachable") }
 
 func sumDistancesSIMD(x, y, z *float32, n uintptr, c float64) float64 { panic("kernel: unreachable") }
 

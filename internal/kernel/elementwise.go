@@ -274,6 +274,23 @@ func OrRef[F Float](dst, a, b []F) {
 	}
 }
 
+// WithinTo is dst[i] = 1 where lo ≤ x[i] ≤ hi, else 0.
+func WithinTo(dst, x []float32, lo, hi float32) {
+	checkLen("WithinTo", "x", len(x), len(dst))
+	if active >= levelAVX2 {
+		withinSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)), lo, hi)
+		return
+	}
+	WithinRef(dst, x, lo, hi)
+}
+
+// WithinRef is the plain Go [WithinTo].
+func WithinRef[F Float](dst, x []F, lo, hi F) {
+	for i, v := range x {
+		dst[i] = truth[F](v >= lo && v <= hi)
+	}
+}
+
 // truth is 1 or 0.
 func truth[F Float](b bool) F {
 	if b {

@@ -193,6 +193,18 @@ tail16:                              \
 	KORW      K2, K3, K2;     \
 	VMOVAPS.Z Z14, K2, a
 
+// MULIF is a·b where a is not 0; adding 0 leaves no -0.
+#define MULIF(b, a, t) \
+	VCMPPS $4, Y15, a, t; \
+	VMULPS b, a, a;       \
+	VANDPS t, a, a;       \
+	VADDPS Y15, a, a
+
+#define MULIFZ(b, a, t) \
+	VCMPPS   $4, Z15, a, K2; \
+	VMULPS.Z b, a, K2, a;    \
+	VADDPS   Z15, a, a
+
 PAIR(·addSIMD, ADD, ADD)
 PAIR(·subSIMD, SUB, SUB)
 PAIR(·mulSIMD, MUL, MUL)
@@ -205,3 +217,4 @@ PAIR(·ltSIMD, LT, LTZ)
 PAIR(·leSIMD, LE, LEZ)
 PAIR(·andSIMD, AND, ANDZ)
 PAIR(·orSIMD, OR, ORZ)
+PAIR(·mulIfSIMD, MULIF, MULIFZ)

@@ -22,6 +22,8 @@ var tileBenchmarks = func() []tileBenchmark {
 		{"Sum", 1, func(x, _, _ []float32) { Sum(x) }},
 		{"SumSquares", 1, func(x, _, _ []float32) { SumSquares(x) }},
 		{"SumProducts", 2, func(x, y, _ []float32) { SumProducts(x, y) }},
+		{"Within", 2, func(x, _, z []float32) { WithinTo(z, x, -1, 1) }},
+		{"SumScaled", 2, func(x, y, _ []float32) { SumScaled(0.5, x, y) }},
 		{"SumWhere", 2, func(x, y, _ []float32) { SumWhere(x, y) }},
 		{"CenteredSumSquares", 1, func(x, _, _ []float32) { CenteredSumSquares(x, 0.5) }},
 		{"Max", 1, func(x, _, _ []float32) { Max(x) }},

@@ -162,6 +162,7 @@ func TestPosition(t *testing.T) {
 			check(fn.name, func(dst, x, _ []float32) { fn.f(dst, x) })
 		}
 		check("Clamp", func(dst, x, _ []float32) { ClampTo(dst, x, -0.5, 0.75) })
+		check("Within", func(dst, x, _ []float32) { WithinTo(dst, x, -0.5, 0.75) })
 		check("Fill", func(dst, _, _ []float32) { FillTo(dst, -2.5) })
 		for _, p := range pairs {
 			check(p.name, p.f)
@@ -192,7 +193,7 @@ var pairs = []struct {
 	{"Add", AddTo, AddRef[float32]}, {"Sub", SubTo, SubRef[float32]}, {"Mul", MulTo, MulRef[float32]}, {"Div", DivTo, DivRef[float32]},
 	{"Minimum", MinimumTo, MinimumRef[float32]}, {"Maximum", MaximumTo, MaximumRef[float32]},
 	{"Eq", EqTo, EqRef[float32]}, {"Ne", NeTo, NeRef[float32]}, {"Lt", LtTo, LtRef[float32]}, {"Le", LeTo, LeRef[float32]},
-	{"And", AndTo, AndRef[float32]}, {"Or", OrTo, OrRef[float32]},
+	{"MulIf", MulIfTo, MulIfRef[float32]}, {"And", AndTo, AndRef[float32]}, {"Or", OrTo, OrRef[float32]},
 }
 
 var masked = []struct {
@@ -243,6 +244,14 @@ func TestPairs(t *testing.T) {
 				}
 			}
 		}
+		clear(want)
+		MulIfTo(got, a, b)
+		MulAddRef(want, a, b)
+		for i := range got {
+			if !equalBits(got[i], want[i]) {
+				t.Errorf("MulIf(%v, %v): got %v, want what MulAdd makes of 0, %v", a[i], b[i], got[i], want[i])
+			}
+		}
 		SelectTo(got, b, a, b)
 		SelectRef(want, b, a, b)
 		for i := range got {
@@ -256,6 +265,13 @@ func TestPairs(t *testing.T) {
 			for i := range got {
 				if !equalBits(got[i], want[i]) {
 					t.Errorf("Clamp(%v, %v): got %v, want %v", a[i], limits, got[i], want[i])
+				}
+			}
+			WithinTo(got, a, limits[0], limits[1])
+			WithinRef(want, a, limits[0], limits[1])
+			for i := range got {
+				if !equalBits(got[i], want[i]) {
+					t.Errorf("Within(%v, %v): got %v, want %v", a[i], limits, got[i], want[i])
 				}
 			}
 		}

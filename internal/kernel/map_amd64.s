@@ -137,6 +137,18 @@ tail16:                              \
 	VANDPS Z15, x, t;       \
 	VORPS  Z14, t, K2, x
 
+// WITHIN is 1 where lo ≤ x ≤ hi.
+#define WITHIN(x, t, u) \
+	VCMPPS $29, Y12, x, t; \
+	VCMPPS $18, Y11, x, u; \
+	VANDPS u, t, t;        \
+	VANDPS Y14, t, x
+
+#define WITHINZ(x, t) \
+	VCMPPS    $29, Z12, x, K2;     \
+	VCMPPS    $18, Z11, x, K2, K2; \
+	VMOVAPS.Z Z14, K2, x
+
 MAP(·negSIMD, NEG, NEGZ)
 MAP(·absSIMD, ABS, ABSZ)
 MAP(·sqrtSIMD, SQRT, SQRTZ)
@@ -145,6 +157,7 @@ MAP(·floorSIMD, FLOOR, FLOORZ)
 MAP(·roundSIMD, ROUND, ROUNDZ)
 MAP(·signSIMD, SIGN, SIGNZ)
 MAP(·clampSIMD, CLAMP, CLAMPZ)
+MAP(·withinSIMD, WITHIN, WITHINZ)
 
 // func fillSIMD(dst *float32, n uintptr, v float32)
 TEXT ·fillSIMD(SB), NOSPLIT, $0-20

@@ -28,6 +28,30 @@ func MulAddRef[F Float](dst, g, x []F) {
 	}
 }
 
+// MulIfTo is [MulAdd] into zeros: dst[i] = g[i]·x[i] where g[i] is not 0, else 0, and 0 for -0.
+func MulIfTo(dst, g, x []float32) {
+	sg, sx := advance("MulIfTo: g", len(g), len(dst)), advance("MulIfTo: x", len(x), len(dst))
+	switch {
+	case len(dst) == 0:
+	case active >= levelAVX2:
+		mulIfSIMD(unsafe.SliceData(dst), unsafe.SliceData(g), unsafe.SliceData(x), uintptr(len(dst)), sg, sx)
+	default:
+		MulIfRef(dst, g, x)
+	}
+}
+
+// MulIfRef is the plain Go [MulIfTo].
+func MulIfRef[F Float](dst, g, x []F) {
+	sg, sx := step(g, len(dst)), step(x, len(dst))
+	for i := range dst {
+		v := g[i*sg]
+		if v != 0 {
+			v = F(v * x[i*sx])
+		}
+		dst[i] = v + 0
+	}
+}
+
 // DivAdd is dst[i] += g[i] / x[i] where g[i] is not 0.
 func DivAdd(dst, g, x []float32) {
 	sg, sx := advance("DivAdd: g", len(g), len(dst)), advance("DivAdd: x", len(x), len(dst))

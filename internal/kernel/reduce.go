@@ -81,6 +81,26 @@ func sumTriplesRef[F Float](x, y, z []F) float64 {
 	return s.total()
 }
 
+// SumScaled is Σ (scale·x[i])·y[i], the first product rounded, the second exact.
+func SumScaled(scale float32, x, y []float32) float64 {
+	checkLen("SumScaled", "y", len(y), len(x))
+	if active >= levelAVX2 {
+		twice := uint64(math.Float32bits(scale))
+		twice |= twice << 32
+		return sumScaledSIMD(unsafe.SliceData(x), unsafe.SliceData(y), unsafe.SliceData(x), uintptr(len(x)), math.Float64frombits(twice))
+	}
+	return SumScaledRef(scale, x, y)
+}
+
+// SumScaledRef is the plain Go [SumScaled].
+func SumScaledRef[F Float](scale F, x, y []F) float64 {
+	var s lanes
+	for i, v := range x {
+		s[i%len(s)] += float64(float64(F(scale*v)) * float64(y[i]))
+	}
+	return s.total()
+}
+
 // CenteredSumSquares is Σ (x[i]-mean)², every step in float64: divided by n-1, the variance.
 func CenteredSumSquares(x []float32, mean float64) float64 {
 	if active >= levelAVX2 {

@@ -206,6 +206,33 @@ done16:                             \
 	VCVTPS2PD.Z at(R8), k, Z5;     \
 	VFMADD231PD Z5, Z4, sum
 
+// SCALED is TRIPLE with one value, which both halves of c hold, in place of a slice.
+#define SCALED(at, sum, t, u, c, tx) \
+	VMULPS      at(SI), c, tx; \
+	VCVTPS2PD   tx, t;         \
+	VCVTPS2PD   at(DX), u;     \
+	VFMADD231PD u, t, sum
+
+#define SCALED4(at, sum, t, u) SCALED(at, sum, t, u, X15, X14)
+#define SCALED8(at, sum, t, u) SCALED(at, sum, Z13, u, Y15, Y13)
+
+#define SCALEDS(at, a, b) \
+	VMOVUPS     at(AX), Y14;        \
+	VMASKMOVPS  at(SI), Y14, Y8;    \
+	VMULPS      Y15, Y8, Y8;        \
+	VMASKMOVPS  at(DX), Y14, Y10;   \
+	VANDPS      Y14, Y8, Y8;        \
+	HALVES(Y8, X8, X9, Y8, Y9);     \
+	HALVES(Y10, X10, X11, Y10, Y11); \
+	VFMADD231PD Y10, Y8, a;         \
+	VFMADD231PD Y11, Y9, b
+
+#define SCALEDZ(at, k, sum) \
+	VMULPS.Z    at(SI), Y15, k, Y4; \
+	VCVTPS2PD   Y4, Z4;             \
+	VCVTPS2PD.Z at(DX), k, Z5;      \
+	VFMADD231PD Z5, Z4, sum
+
 // The square of a distance is rounded before it is added.
 #define DISTANCE(at, sum, t, u) \
 	VCVTPS2PD at(SI), t;   \
@@ -274,5 +301,6 @@ SUM(·sumSIMD, VALUE, VALUES, VALUE, VALUEZ)
 SUM(·sumSquaresSIMD, SQUARE, SQUARES, SQUARE, SQUAREZ)
 SUM(·sumProductsSIMD, PRODUCT, PRODUCTS, PRODUCT, PRODUCTZ)
 SUM(·sumTriplesSIMD, TRIPLE4, TRIPLES, TRIPLE8, TRIPLEZ)
+SUM(·sumScaledSIMD, SCALED4, SCALEDS, SCALED8, SCALEDZ)
 SUM(·sumDistancesSIMD, DISTANCE, DISTANCES, DISTANCE8, DISTANCEZ)
 SUM(·sumWhereSIMD, WHERE, WHERES, WHERE8, WHEREZ)

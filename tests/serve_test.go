@@ -40,7 +40,7 @@ func (p program) serve(t *testing.T, args ...string) served {
 	go func() { ended <- p.run(t, append([]string{"serve", "--addr", "127.0.0.1:0"}, args...)...) }()
 	select {
 	case s := <-started:
-		url := regexp.MustCompile(`^serving at (http://127\.0\.0\.1:\d+) \(`).FindStringSubmatch(s.out)
+		url := regexp.MustCompile(`^serving at (http://127\.0\.0\.1:\d+)(?: and this machine's other addresses)? \(`).FindStringSubmatch(s.out)
 		if url == nil {
 			t.Fatalf("got %q, want an address", s.out)
 		}
@@ -186,7 +186,7 @@ func TestServeWithAKey(t *testing.T) {
 		shown   string
 	}{
 		"environment": {program{env: map[string]string{"HUDRL_SERVE_KEY": key}}, nil, `OPENAI_API_KEY="$HUDRL_SERVE_KEY"`},
-		"file":        {program{dir: dir}, []string{"--key-file", "it's.key"}, `OPENAI_API_KEY=$(cat '` + filepath.Join(dir, `it'\''s.key`) + `')`},
+		"file":        {program{dir: dir}, []string{"--key-file", "it's.key", "--addr", "0.0.0.0:0"}, `OPENAI_API_KEY=$(cat '` + filepath.Join(dir, `it'\''s.key`) + `')`},
 	} {
 		s := tt.program.serve(t, append(tt.args, "--data", t.TempDir())...)
 		if !strings.Contains(s.out, tt.shown) {

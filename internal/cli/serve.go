@@ -110,11 +110,15 @@ func (a *app) announce(address net.Addr, where, key string) {
 	if key != "" {
 		before = "HUD_API_KEY=" + key + " "
 	}
-	fmt.Fprintf(a.Stdout, `serving at %[1]s (%[2]s)
+	url, others := "http://"+address.String(), ""
+	if tcp, ok := address.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		url, others = fmt.Sprintf("http://127.0.0.1:%d", tcp.Port), " and this machine's other addresses"
+	}
+	fmt.Fprintf(a.Stdout, `serving at %[1]s%[5]s (%[2]s)
   scripts         %[4]shudrl run --service %[1]s script.lua
   OpenAI clients  export OPENAI_BASE_URL=%[1]s/v1 OPENAI_API_KEY=%[3]s
   HUD's client    export HUD_API_URL=%[1]s HUD_RL_URL=%[1]s HUD_GATEWAY_URL=%[1]s HUD_TELEMETRY_URL=%[1]s HUD_API_KEY=%[3]s
-`, "http://"+address.String(), where, cmp.Or(key, "none"), before)
+`, url, where, cmp.Or(key, "none"), before, others)
 }
 
 // serveKey is the key that clients must show, "" for none, and how a shell

@@ -47,10 +47,11 @@ func Define[T comparable](vm *runtime.VM, c Class[T]) {
 		methods.Metatable = missing
 		mt.RawSetString("__index", methods)
 	} else {
+		known := &recent{methods: methods}
 		mt.RawSetString("__index", vm.NewFunction(func(L *lua.LState) int {
 			key := L.Get(2)
 			if name, ok := key.(lua.LString); ok {
-				if m := methods.RawGetString(string(name)); m != lua.LNil {
+				if m := known.get(string(name)); m != lua.LNil {
 					L.Push(m)
 					return 1
 				}
@@ -92,6 +93,32 @@ func Define[T comparable](vm *runtime.VM, c Class[T]) {
 		mt.RawSetString(name, vm.NewFunction(fn))
 	}
 	vm.DefineType(reflect.TypeFor[T](), mt)
+}
+
+// recent is methods with the latest ones at hand: a call of a method begins
+// with its name, and a script has few.
+type recent struct {
+	methods *lua.LTable
+	slots   [64]struct {
+		name   string
+		method lua.LValue
+	}
+}
+
+// get is the method called name, or nil.
+func (r *recent) get(name string) lua.LValue {
+	if name == "" {
+		return lua.LNil
+	}
+	s := &r.slots[(len(name)+5*int(name[0])+11*int(name[len(name)-1]))%len(r.slots)]
+	if s.name != name {
+		m := r.methods.RawGetString(name)
+		if m == lua.LNil {
+			return m
+		}
+		s.name, s.method = name, m
+	}
+	return s.method
 }
 
 func showKey(key lua.LValue) string {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	rt "runtime"
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
@@ -21,9 +22,11 @@ import (
 	"github.com/hudrl/hudrl/runtime/tensor"
 )
 
-// TestMain runs everything under the program's own policy for its garbage.
+// TestMain runs everything under the program's own policy for its garbage, and
+// like the program without samples of what is allocated.
 func TestMain(m *testing.M) {
 	heap.Tune()
+	rt.MemProfileRate = 0 // before flags are read: -memprofilerate sets it
 	os.Exit(m.Run())
 }
 
@@ -53,7 +56,7 @@ func batch(datums, tokens int) *hud.Packed {
 // each datum.
 func script(b *testing.B, datums, tokens int, src string) {
 	p := batch(datums, tokens)
-	rt, err := runtime.New(runtime.Config{Modules: []runtime.Module{tensors.Module(), {Name: "batch", Open: func(vm *runtime.VM) (lua.LValue, error) {
+	host, err := runtime.New(runtime.Config{Modules: []runtime.Module{tensors.Module(), {Name: "batch", Open: func(vm *runtime.VM) (lua.LValue, error) {
 		return vm.NewFunction(func(L *lua.LState) int {
 			bind := tensors.Of(vm)
 			adv := make([]float32, datums)
@@ -69,26 +72,29 @@ func script(b *testing.B, datums, tokens int, src string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer func() { _ = rt.Close() }()
-	run := func(src string) {
+	defer func() { _ = host.Close() }()
+	compile := func(src string) func() {
 		c, err := runtime.Compile("bench.lua", src)
-		if err == nil {
-			_, err = rt.Run(context.Background(), c)
-		}
 		if err != nil {
 			b.Fatal(err)
 		}
+		return func() {
+			if _, err := host.Run(context.Background(), c); err != nil {
+				b.Fatal(err)
+			}
+		}
 	}
-	run(fmt.Sprintf(`D, T = %d, %d
+	compile(fmt.Sprintf(`D, T = %d, %d
 		base, q, advantage = require("batch")()
 		adv, qs, offsets = advantage:tolist(), {}, {}
 		for i = 1, D do qs[i] = q:narrow(1, (i - 1) * T + 1, T) end
 		for i = 0, D do offsets[i + 1] = i * T end
-		function step() %s end`, datums, tokens, src))
-	run("step()")
+		function step() %s end`, datums, tokens, src))()
+	step := compile("step()")
+	step()
 	b.ReportAllocs()
 	for b.Loop() {
-		run("step()")
+		step()
 	}
 }
 

@@ -72,6 +72,7 @@ func TestLossCheckCommand(t *testing.T) {
 		"number.lua":   `return 5`,
 		"nothing.lua":  `x = 1`,
 		"bad.lua":      `return { loss = 5 }`,
+		"misspelt.lua": `return { loss = print, detaced = true }`,
 		"broken.lua":   `return function( `,
 		"raises.lua":   `error("on its way")`,
 		"forever.lua":  `return function() while true do end end`,
@@ -104,11 +105,12 @@ func TestLossCheckCommand(t *testing.T) {
 		{"table.lua", 0, []string{"mine is sound"}, nil},
 		{"table.lua --detached=false", 5, []string{"mine failed: gradient"}, nil},
 		{"register.lua", 0, []string{"one is sound", "two is sound"}, nil},
-		{"register.lua --set k=-2", 0, []string{"two is sound"}, nil},
+		{"register.lua --set k=-2", 5, []string{"a step makes the better answers less likely", "two failed: direction"}, nil},
 		{"both.lua", 0, []string{"both.lua is sound", "three is sound"}, nil},
 		{"number.lua", 2, nil, []string{"number.lua: it returns a number, want a function(data, logprobs)"}},
 		{"nothing.lua", 2, nil, []string{"nothing.lua has no loss", "call loss.register"}},
 		{"bad.lua", 2, nil, []string{"the table it returns has no function in loss"}},
+		{"misspelt.lua", 2, nil, []string{"the table it returns has detaced, want only loss, name and detached"}},
 		{"broken.lua", 1, nil, []string{"broken.lua:1: "}},
 		{"raises.lua", 1, nil, []string{"raises.lua:1: on its way"}},
 		{"missing.lua", 2, nil, []string{"cannot read missing.lua"}},
@@ -128,7 +130,7 @@ func TestLossCheckCommand(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.out), &reports); err != nil || got.code != 5 {
 		t.Fatalf("got %q with code %d: %v", got.out, got.code, err)
 	}
-	if r := reports[0]; r.OK || r.Loss != "leaks.lua" || len(r.Properties) != 12 || r.Properties[2].Status != loss.StatusFail || r.Properties[2].Advice == "" {
+	if r := reports[0]; r.OK || r.Loss != "leaks.lua" || len(r.Properties) != 13 || r.Properties[2].Status != loss.StatusFail || r.Properties[2].Advice == "" {
 		t.Errorf("got %+v", r)
 	}
 }

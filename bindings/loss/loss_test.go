@@ -349,6 +349,8 @@ func TestData(t *testing.T) {
 		{`return string.format("%.4f", loss.simpo({logprobs = tensor{-1,-2}, sampling_logprobs = tensor{0,0}, mask = tensor{1,1}, offsets = {0,1,2}, reward = {0,1}, group_idx = {0,0}, traj_idx = {0,1}}, {beta = 1, gamma = 0}):item())`, "1.3133"},
 		{`loss.dpo({logprobs = tensor{-1}, ref_logprobs = tensor{-1}, sampling_logprobs = tensor{-1}, mask = tensor{1}, reward = 1})`, "! dpo: want a batch in groups, with group_idx, traj_idx and reward for each datum"},
 		{`loss.as_custom("dpo", {aggregate = "sum"})`, `! as_custom: unknown option "aggregate" (as_custom takes beta, denominator)`},
+		{`loss.as_custom("rloo")`, `! loss: rloo is of kind advantage, want a loss of tokens, pairs or answers`},
+		{`loss.as_custom("tis")`, `! loss: tis is of kind correction, want a loss of tokens, pairs or answers`},
 		{`loss.as_custom("dop")`, `! loss: unknown loss "dop" (did you mean "dpo"?)`},
 		{`loss.as_custom("dpo", {denominator = -1})`, "! dpo: denominator: got -1, want above 0"},
 		// Both components say the same, ±1/√2 each; S = ±√2 has the deviation 2.

@@ -37,6 +37,10 @@ func (l *library) find(name string) *registered {
 
 // unknown says that there is no loss of that name, and which is meant.
 func (l *library) unknown(op, name string) error {
+	if r, ok := loss.Find(name); ok {
+		return &hud.Error{Op: op, Code: hud.CodeValidation,
+			Detail: fmt.Sprintf("%s is of kind %s, want a loss of tokens, pairs or answers", name, r.Kind), Hint: "it is used as " + r.Call()}
+	}
 	known := lossNames()
 	for _, r := range l.own {
 		known = append(known, r.name)

@@ -133,7 +133,8 @@ func (a *app) lossCheckCommand() *cobra.Command {
 		Long: `Tries a loss on a small batch made for it, and says what to do about what does
 not hold: is the gradient the derivative of the value, do masked tokens leak, do
 extreme log-ratios leave it finite, do padding, the order of datums and groups
-matter, do chunks add up to the whole, how large is it.
+matter, do chunks add up to the whole, how large is it, does it make the better
+answers likelier.
 
 NAME is a loss of hudrl loss list. FILE is a Lua file that returns a
 function(data, logprobs), as forward_backward_custom takes it, or a table
@@ -220,6 +221,11 @@ if not file then
 end
 local e
 if type(what) == "table" then
+  for k in pairs(what) do
+    if k ~= "loss" and k ~= 1 and k ~= "name" and k ~= "detached" then
+      return nil, "the table it returns has " .. tostring(k) .. ", want only loss, name and detached"
+    end
+  end
   local fn = what.loss or what[1]
   if type(fn) ~= "function" then return nil, "the table it returns has no function in loss" end
   e = check(fn, { name = what.name or file, detached = what.detached })

@@ -89,6 +89,8 @@ type CheckOptions struct {
 	// Draws says that the loss draws tokens by their places, so that the order of
 	// datums matters.
 	Draws bool
+	// Turns says that the loss is for the worse answer where the two are close.
+	Turns bool
 	// Whole is the loss with the denominator that the whole batch has, so that
 	// chunks of it add up; nil where the loss takes none.
 	Whole     func(whole *Batch) (TensorLoss, error)
@@ -100,8 +102,8 @@ type CheckOptions struct {
 // which properties of a sound loss it has: its gradient is the derivative of
 // its value, masked tokens do not matter whatever they hold, extreme tokens
 // leave it finite, neither padding nor the order of datums changes it, chunks
-// add up to the whole; and how large it is. The loss is called some hundred
-// times.
+// add up to the whole; how large it is, and whether it is for the answers of
+// higher rewards. The loss is called some hundred times.
 func Check(f TensorLoss, o CheckOptions) *Report {
 	if o.batch == nil {
 		o.batch = CheckBatch
@@ -128,7 +130,7 @@ func Check(f TensorLoss, o CheckOptions) *Report {
 		return report
 	}
 	for _, property := range []func() Property{
-		c.touched, c.gradient, c.masked, c.nonfinite, c.extremes, c.empty, c.padding, c.order, c.groups, c.chunks, c.size, c.rewards,
+		c.touched, c.gradient, c.masked, c.nonfinite, c.extremes, c.empty, c.padding, c.order, c.groups, c.chunks, c.size, c.rewards, c.direction,
 	} {
 		add(property())
 	}
@@ -160,6 +162,7 @@ func CheckNamed(name string, config map[string]float64, s Settings, o CheckOptio
 	}
 	o.Detached, o.Overflows = &detached, overflows[name]
 	_, o.Draws = l.Config()[keySeed]
+	o.Turns = name == "discopop" // its blend rises faster around 0 than its parts fall
 	o.Whole = func(whole *Batch) (TensorLoss, error) {
 		with := s
 		if with.Denominator, err = wholeDenominator(l, whole, s); err != nil {

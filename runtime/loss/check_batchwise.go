@@ -166,7 +166,7 @@ func (c *checker) rewards() Property {
 	}
 	var text string
 	switch k := double.norm() / c.base.norm(); {
-	case c.differ(c.base, double) == "":
+	case c.differ(c.base, double) == "" || c.base.norm() == 0 && double.norm() == 0:
 		text = "doubling them changes nothing"
 	case math.Abs(k-2) < 1e-4:
 		text = "doubling them doubles the gradient"
@@ -177,4 +177,40 @@ func (c *checker) rewards() Property {
 		return ok(name, "%s, adding 1 to all nothing", text)
 	}
 	return Property{name, StatusNote, text + ", adding 1 to all changes it", "it uses rewards as they are; d.advantage is the reward minus its group's mean"}
+}
+
+// direction turns the rewards around, and looks whether what that changes in
+// the gradient makes answers of higher rewards likelier.
+func (c *checker) direction() Property {
+	const name = "direction"
+	turned := c.eval(c.changed(func(_ int, d *checkDatum) { d.reward, d.advantage = -d.reward, -d.advantage }))
+	if turned.err != nil {
+		return Property{name, StatusFail, "rewards turned around give an error: " + turned.err.Error(), ""}
+	}
+	// The cosine between what the rewards add to the descent and the advantages.
+	var dot, descent, advantages float64
+	for d := range c.datums {
+		a := c.datums[d].advantage
+		for i, hi := c.packed.Range(d); i < hi; i++ {
+			if c.reads(i) {
+				by := float64(turned.grad[i]) - float64(c.base.grad[i])
+				dot, descent, advantages = dot+by*a, descent+by*by, advantages+a*a
+			}
+		}
+	}
+	if descent <= 1e-8*c.base.norm()*c.base.norm() || advantages == 0 {
+		return ok(name, "rewards do not matter")
+	}
+	cosine := dot / math.Sqrt(descent*advantages)
+	switch {
+	case cosine < 0.1 && c.Turns:
+		return Property{name, StatusNote, fmt.Sprintf("a step makes the better answers less likely (cosine with the advantages %.2f) where margins are small", cosine), ""}
+	case cosine <= -0.5:
+		return Property{name, StatusFail, fmt.Sprintf("a step makes the better answers less likely (cosine with the advantages %.2f)", cosine),
+			"a loss is minimised: give it the sign of -advantage * logprob"}
+	case cosine < 0.1:
+		return Property{name, StatusNote, fmt.Sprintf("a step hardly makes the better answers likelier (cosine with the advantages %.2f)", cosine),
+			"see which answers it counts as better, and with which sign"}
+	}
+	return ok(name, "a step makes the better answers likelier (cosine with the advantages %.2f)", cosine)
 }

@@ -103,6 +103,8 @@ func TestCheckFinds(t *testing.T) {
 			}
 			return r.Mul(tensor.From(x, len(x)).SegmentExpand(b.Offsets))
 		}), notes: []string{"rewards"}, text: "adding 1 to all changes it"},
+		{name: "maximised", f: func(b *loss.Batch) *tensor.Tensor { return sum(times)(b).Neg() }, failed: []string{"direction"}, text: "a loss is minimised"},
+		{name: "of no answer", f: sum(func(b *loss.Batch, r *tensor.Tensor) *tensor.Tensor { return r }), text: "rewards do not matter"},
 		{name: "random", f: sum(func(b *loss.Batch, r *tensor.Tensor) *tensor.Tensor {
 			calls++
 			return r.Mul(num(rand.New(rand.NewPCG(uint64(calls), 1)).Float64()))

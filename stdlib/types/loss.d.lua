@@ -180,7 +180,8 @@ function M.list() end
 ---say, is a note), do masked tokens leak whatever they hold, do log-ratios of 20, 88 and
 ---1000 leave it finite, do padding and the order of datums and groups matter, do chunks
 ---add up to the whole, which datums get a gradient, how large is it beside
----importance_sampling's, what do other rewards do. The loss is called some hundred times.
+---importance_sampling's, what do other rewards do, does a step make the better answers
+---likelier. The loss is called some hundred times.
 ---`hudrl loss check` does the same with a file or a name.
 ---
 ---    > report = loss.check(function(data, logprobs)

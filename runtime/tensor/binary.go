@@ -33,6 +33,15 @@ func passing(op *elem, a, b bool) *elem {
 	return op
 }
 
+func lessFirst(into, g, _, _, _, _ []float32, _ [2]float64) { kernel.SubTo(into, zero, g) }
+
+func init() {
+	opSub.first[1], opNeg.first[0] = lessFirst, lessFirst
+	opMul.first[0] = func(into, g, _, b, _, _ []float32, _ [2]float64) { kernel.MulIfTo(into, g, b) }
+	opMul.first[1] = func(into, g, a, _, _, _ []float32, _ [2]float64) { kernel.MulIfTo(into, g, a) }
+	opExp.first[0] = func(into, g, _, _, _, y []float32, _ [2]float64) { kernel.MulIfTo(into, g, y) }
+}
+
 var (
 	opAdd = passing(binary("add", 0, 0, kernel.AddTo, plus, plus), true, true)
 	opSub = passing(binary("sub", 0, 0, kernel.SubTo, plus, minus), true, false)

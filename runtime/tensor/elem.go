@@ -25,6 +25,9 @@ type elem struct {
 	// d[i] adds the gradient of operand i to into: nothing where g is 0. Of a,
 	// b, c and the result y those are given that it reads.
 	d [2]func(into, g, a, b, c, y []float32, p [2]float64)
+	// first[i] is d[i] into zeros, whatever into holds, where there is a quicker
+	// way than to clear it. Its result is never -0.
+	first [2]func(into, g, a, b, c, y []float32, p [2]float64)
 }
 
 // A role is what programs know about an operation.
@@ -197,7 +200,7 @@ func (op *elem) later(alloc *Allocator, o *lateStorage, a, b, mask *Tensor, k bo
 	if err := alloc.bound(l); err != nil {
 		return err
 	}
-	o.s.first.lot, err = alloc.promise(l)
+	o.s.first.lot, err = alloc.promise(op.name, n)
 	return err
 }
 

@@ -24,11 +24,7 @@ func (a *Allocator) lend(op string, long bool, work func(), reads ...*cell) erro
 }
 
 // settle computes a late cell's values.
-func (a *Allocator) settle(op string, c *cell) error { return a.compute(op, c, false) }
-
-// compute computes a late cell's values; with all, those of every cell it
-// waits for too.
-func (a *Allocator) compute(op string, c *cell, all bool) error {
+func (a *Allocator) settle(op string, c *cell) error {
 	switch {
 	case c.late == nil:
 		return nil
@@ -37,7 +33,6 @@ func (a *Allocator) compute(op string, c *cell, all bool) error {
 	}
 	p := newProgram(c.late.n)
 	defer p.end()
-	p.all = all
 	p.store(p.cell(c, 0), c)
 	if err := p.run(op, a); err != nil {
 		return err
@@ -142,7 +137,7 @@ func (a *Allocator) reduce(op string, c *cell) error {
 	p.group = a.together(c, p.group[:0])
 	for _, w := range p.group {
 		l := w.late
-		k := p.fold(p.ref(&l.in[0]), l.fold.part, l.fold.join, l.seg)
+		k := p.fold(p.ref(&l.in[0]), l.fold, l.seg)
 		p.folds[k].out = p.results(l.n)
 	}
 	if err := p.run(op, a); err != nil {

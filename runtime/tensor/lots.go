@@ -2,43 +2,42 @@ package tensor
 
 import "runtime"
 
-// A lot is elements reserved together, for values of late operations. They are
-// given back when everything that holds the lot is unreachable.
+// A late value has no elements yet, but what describes it takes room too: up to
+// promiseLen elements' worth is counted for it, so that a script cannot keep any
+// number of them. The elements are counted when they are made.
+const promiseLen = 256
+
+// A lot is elements reserved together for several late values. They are given
+// back when everything that holds the lot is unreachable.
 type lot struct {
 	left int
 	_    *lot // an object of its own, which a plain number need not be
 }
 
 const (
-	lotLen   = 64 << 10 // elements of a lot for several, at most,
-	lotItem  = 1 << 10  // of a promise from one,
+	lotLen   = 64 << 10 // elements of a lot at most,
 	lotShare = 256      // and the share of the budget that is one
 )
 
-// promise counts n elements that l will have, which may be computed later.
-// Where they do not fit, what l reads is computed before garbage is collected:
-// what it waits for may be all that holds the memory.
-func (a *Allocator) promise(l *late) (*lot, error) {
+// promise counts a late value of n elements. One that the budget could never
+// hold is refused.
+func (a *Allocator) promise(op string, n int) (*lot, error) {
 	if a == nil || a.budget == nil {
 		return nil, nil
 	}
-	n := l.n
-	if n <= lotItem && n < a.lotLen {
-		if hold := a.shared(n); hold != nil {
-			return hold, nil
+	if a.lotLen > 0 && n > a.lotLen*lotShare {
+		if err := a.reserve(op, n); err != nil {
+			return nil, err
+		}
+		a.release(n)
+	}
+	n = min(n, promiseLen)
+	if n < a.lotLen {
+		if l := a.shared(n); l != nil {
+			return l, nil
 		}
 	}
-	if a.try != nil && a.try(4*int64(n)) {
-		return a.newLot(n), nil
-	}
-	for _, r := range [...]*ref{&l.in[0], &l.in[1], l.mask} {
-		if r != nil && r.c != nil && r.c.late != nil {
-			if err := a.compute(l.op.name, r.c, true); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if err := a.reserve(l.op.name, n); err != nil {
+	if err := a.reserve(op, n); err != nil {
 		return nil, err
 	}
 	return a.newLot(n), nil

@@ -11,7 +11,8 @@ import (
 
 // A Budget bounds the bytes of storage an Allocator hands out.
 //
-// One that also has the methods Try and Size of Limit is asked less often.
+// One that also has the methods Try and Size of Limit is asked less often, and
+// not made to collect garbage for what need not be kept.
 type Budget interface {
 	// Reserve takes bytes, or says why not. It may collect garbage first.
 	Reserve(bytes int64) error
@@ -30,9 +31,6 @@ type Limit struct {
 // NewLimit makes a Limit of so many bytes; none are in use.
 func NewLimit(bytes int64) *Limit { return &Limit{limit: bytes} }
 
-// Size is the limit.
-func (l *Limit) Size() int64 { return l.limit }
-
 // Used is the number of bytes taken and not yet given back.
 func (l *Limit) Used() int64 { return l.used.Load() }
 
@@ -44,6 +42,9 @@ type LimitError struct {
 func (e *LimitError) Error() string {
 	return fmt.Sprintf("tensor memory limit: %d bytes in use, %d more wanted, limit %d", e.Used, e.Want, e.Limit)
 }
+
+// Size is the limit.
+func (l *Limit) Size() int64 { return l.limit }
 
 // Try is Reserve without collecting garbage.
 func (l *Limit) Try(bytes int64) bool {
@@ -68,11 +69,14 @@ func (l *Limit) Reserve(bytes int64) error {
 		collect()
 		// Cleanups run beside one another: the sentinel's may be ahead of
 		// others of the same collection.
-		for range 20 {
-			if l.Try(bytes) {
-				return nil
+		for before := int64(-1); before != l.used.Load(); {
+			before = l.used.Load()
+			for range 50 {
+				if l.Try(bytes) {
+					return nil
+				}
+				runtime.Gosched()
 			}
-			runtime.Gosched()
 		}
 	}
 	return &LimitError{Used: l.used.Load(), Want: bytes, Limit: l.limit}
@@ -192,6 +196,20 @@ func (a *Allocator) floats(op string, n int) ([]float32, error) {
 		return s[:n:n], nil
 	}
 	return a.counted(op, n)
+}
+
+// spare is like floats for values that can be computed again: nil where there is
+// no room without collecting garbage.
+func (a *Allocator) spare(n int) []float32 {
+	switch {
+	case a == nil || a.budget == nil:
+		return make([]float32, n)
+	case a.try == nil || !a.try(4*int64(n)):
+		return nil
+	}
+	s := make([]float32, n)
+	runtime.AddCleanup(&s[0], a.giveBack, 4*int64(n))
+	return s
 }
 
 // cut is n elements of the slab, nil where it has fewer.

@@ -16,7 +16,6 @@ type program struct {
 	regs  int  // registers of a tile each
 	parts int  // numbers that sums need
 	keeps bool // values that are dear are kept for others
-	all   bool // all are
 
 	late    []*late // in vals: to be unmarked
 	outs    []int32 // vals that are to be kept
@@ -24,6 +23,7 @@ type program struct {
 	folds   []fold
 	spreads []spread
 	last    []int32
+	uses    []use
 	free    []int32
 	room    []float64
 	group   []*cell // the reductions
@@ -33,11 +33,16 @@ type program struct {
 
 // A val is what operations of a program read and write.
 type val struct {
-	kind kind
-	reg  int32
-	data []float32 // of all positions
-	one  [1]float32
-	c    *cell // that gets data
+	kind  kind
+	truth bool // 1 or 0
+	plain bool // never -0
+	fresh bool // memory of zeros nothing was added to
+	must  bool // room for data, to be kept, is a must
+	reg   int32
+	each  int32     // of the spreads: its values
+	data  []float32 // of all positions
+	one   [1]float32
+	c     *cell // that gets data
 }
 
 type kind uint8
@@ -46,12 +51,14 @@ const (
 	inRegister kind = iota
 	inMemory
 	oneValue
+	perSegment
 )
 
 type instr struct {
 	do            action
 	slope         uint8 // which operand's gradient
 	over          bool  // writes dst, does not add to it
+	each          uint8 // the operands that are one value for each segment: a is 1, b is 2
 	extra         int32 // the fold, or the spread
 	dst           int32
 	a, b, c, y, g int32
@@ -68,13 +75,17 @@ type spread struct {
 type action uint8
 
 const (
-	doCompute action = iota
+	doNothing action = iota
+	doCompute
 	doSlope
 	doClear
 	doAdd
 	doSegments
 	doWithin
 	doFold
+	doCount     // the fold of 1 and 0
+	doProducts  // the fold of a times b, which is 1 or 0
+	doScaledSum // the same of a times the one value g, rounded, times b
 )
 
 // A fold is a reduction of stretches of positions.
@@ -82,7 +93,8 @@ type fold struct {
 	part func(x []float32) float64
 	join func(a, b float64) float64
 	seg  *segments
-	at   int // of its first part
+	sums bool // part is kernel.Sum
+	at   int  // of its first part
 	out  []float64
 }
 
@@ -114,7 +126,7 @@ func (p *program) results(n int) []float64 {
 // newProgram is a program on n positions; end gives it back.
 func newProgram(n int) *program {
 	p := programs.Get().(*program)
-	p.n, p.keeps, p.all = n, true, false
+	p.n, p.keeps = n, true
 	p.vals = append(p.vals, val{kind: inRegister, reg: -1})
 	return p
 }
@@ -144,7 +156,7 @@ func (p *program) register() int32 { return p.add(val{kind: inRegister, reg: -1}
 // memory is n elements somewhere.
 func (p *program) memory(data []float32) int32 {
 	for i := len(p.vals) - 1; i > 0 && len(data) > 0; i-- {
-		if v := &p.vals[i]; v.kind == inMemory && &v.data[0] == &data[0] {
+		if v := &p.vals[i]; v.kind == inMemory && v.c == nil && &v.data[0] == &data[0] {
 			return int32(i)
 		}
 	}
@@ -184,17 +196,19 @@ func (p *program) cell(c *cell, off int) int32 {
 		in.do, in.over = doSegments, true
 		in.extra = p.spread(r.c.data[r.off:r.off+l.seg.count()], l.seg)
 	} else if x, lo, hi, ok := l.between(p); ok {
-		in.a, in.g, in.p, in.do = p.ref(x), p.one(1), [2]float64{lo, hi}, doWithin
+		in.a, in.p, in.do = p.ref(x), [2]float64{lo, hi}, doWithin
 	} else {
 		in.a, in.b, in.c = p.ref(&l.in[0]), p.ref(&l.in[1]), p.ref(l.mask)
 	}
 	l.swept++
-	if p.all || p.keeps && l.swept > l.op.again {
-		in.dst = p.add(val{kind: inMemory, data: make([]float32, p.n), c: c})
+	if p.keeps && l.swept > l.op.again {
+		in.dst = p.add(val{kind: inMemory, c: c})
 		p.outs = append(p.outs, in.dst)
 	} else {
 		in.dst = p.register()
 	}
+	d := &p.vals[in.dst]
+	d.truth = l.op.truth || in.do == doWithin || in.b != none && l.op.role == times && p.vals[in.a].truth && p.vals[in.b].truth
 	l.prog, l.val = p, in.dst
 	p.late = append(p.late, l)
 	p.steps = append(p.steps, in)
@@ -227,9 +241,35 @@ func (p *program) spread(v []float32, seg *segments) int32 {
 // store makes a late value of the program one that is kept.
 func (p *program) store(v int32, c *cell) {
 	if p.vals[v].kind == inRegister {
-		p.vals[v] = val{kind: inMemory, data: make([]float32, p.n), c: c}
+		p.vals[v] = val{kind: inMemory, truth: p.vals[v].truth, c: c}
 		p.outs = append(p.outs, v)
 	}
+	p.vals[v].must = true
+}
+
+// furnish gives memory to the values that are kept: first where it is a must.
+// The others are not kept where a limit is near; they will be computed again.
+func (p *program) furnish(op string, a *Allocator) error {
+	for _, i := range p.outs {
+		if v := &p.vals[i]; v.must {
+			var err error
+			if v.data, err = a.floats(op, p.n); err != nil {
+				return err
+			}
+		}
+	}
+	p.outs = slices.DeleteFunc(p.outs, func(i int32) bool {
+		v := &p.vals[i]
+		if v.data == nil {
+			v.data = a.spare(p.n)
+		}
+		if v.data != nil {
+			return false
+		}
+		v.kind, v.reg, v.c = inRegister, -1, nil
+		return true
+	})
+	return nil
 }
 
 // keep hands what was computed to the cells it is for.
@@ -241,11 +281,11 @@ func (p *program) keep() {
 	}
 }
 
-// fold adds a reduction of v by segments. It returns its number.
-func (p *program) fold(v int32, part func(x []float32) float64, join func(a, b float64) float64, seg *segments) int {
+// fold adds a reduction of v by segments, op or a sum. It returns its number.
+func (p *program) fold(v int32, op *laneOp, seg *segments) int {
 	tiles := (p.n + tileLen - 1) / tileLen
 	k := len(p.folds)
-	p.folds = append(p.folds, fold{part: part, join: join, seg: seg, at: p.parts})
+	p.folds = append(p.folds, fold{part: op.part, join: op.join, seg: seg, sums: op.sums, at: p.parts})
 	p.parts += tiles + seg.count()
 	p.steps = append(p.steps, instr{do: doFold, a: v, extra: int32(k)})
 	return k
@@ -263,7 +303,7 @@ func (p *program) allot() {
 	for i := range p.steps {
 		s, at := &p.steps[i], int32(i)
 		// An operation that computes may overwrite an operand it is the last to read.
-		if s.do == doCompute {
+		if s.computes() {
 			p.give(s.a, at)
 			p.give(s.b, at)
 			p.give(s.c, at)
@@ -276,13 +316,11 @@ func (p *program) allot() {
 				p.regs++
 			}
 		}
-		if s.do == doCompute {
-			p.give(s.dst, at)
-			continue
+		if !s.computes() {
+			p.give(s.a, at)
+			p.give(s.b, at)
+			p.give(s.c, at)
 		}
-		p.give(s.a, at)
-		p.give(s.b, at)
-		p.give(s.c, at)
 		p.give(s.y, at)
 		p.give(s.g, at)
 		p.give(s.dst, at)
@@ -300,10 +338,15 @@ func (p *program) give(v, at int32) {
 	}
 }
 
-// A worker runs tiles of a program.
+// computes reports whether a step writes dst position by position from a, b and
+// c, whatever dst held.
+func (s *instr) computes() bool { return s.do == doCompute || s.do == doWithin }
+
+// A worker runs tiles of a program, one after the other.
 type worker struct {
 	regs []float32
 	cur  [][]float32
+	segs []int // for each step, the segment it is at
 }
 
 var workers = sync.Pool{New: func() any { return &worker{} }}
@@ -314,8 +357,12 @@ func (p *program) run(op string, a *Allocator) error {
 	if p.n == 0 {
 		return nil
 	}
-	p.allot()
 	p.unmark()
+	if err := p.furnish(op, a); err != nil {
+		return err
+	}
+	p.fuse()
+	p.allot()
 	if p.n*len(p.steps) < longWork {
 		p.sweep()
 		return nil
@@ -348,46 +395,138 @@ func (w *worker) run(p *program, from, to int) {
 			w.cur[i] = v.one[:]
 		}
 	}
+	w.segs = slices.Grow(w.segs[:0], len(p.steps))[:len(p.steps)]
+	for i := range p.steps {
+		w.segs[i] = -1
+	}
 	for lo := from; lo < to; lo += tileLen {
 		hi := min(lo+tileLen, to)
 		for i := range p.vals {
 			switch v := &p.vals[i]; {
 			case v.kind == inMemory:
 				w.cur[i] = v.data[lo:hi]
-			case v.reg >= 0 && v.kind != oneValue:
+			case v.kind == inRegister && v.reg >= 0 && len(w.cur[i]) != hi-lo:
 				w.cur[i] = w.regs[int(v.reg)*tileLen:][:hi-lo]
 			}
 		}
-		p.tile(w.cur, p.sums, lo, hi)
+		w.tile(p, lo, hi)
 	}
 	clear(w.cur)
 }
 
+// segment is the one of s in which position lo is, for step i.
+func (w *worker) segment(i int, s *segments, lo int) int {
+	k := w.segs[i]
+	if k < 0 {
+		return s.find(lo)
+	}
+	for s.at(k+1) <= lo {
+		k++
+	}
+	return k
+}
+
 // tile runs the operations on positions lo to hi.
-func (p *program) tile(cur [][]float32, parts []float64, lo, hi int) {
+func (w *worker) tile(p *program, lo, hi int) {
+	cur := w.cur
 	for i := range p.steps {
 		s := &p.steps[i]
 		switch s.do {
 		case doCompute:
+			if s.each != 0 {
+				w.tileEach(p, i, lo, hi)
+				continue
+			}
 			s.op.f(cur[s.dst], cur[s.a], cur[s.b], cur[s.c], s.p)
 		case doSlope:
-			s.op.d[s.slope](cur[s.dst], cur[s.g], cur[s.a], cur[s.b], cur[s.c], cur[s.y], s.p)
+			d := &s.op.d
+			if s.over {
+				d = &s.op.first
+			}
+			d[s.slope](cur[s.dst], cur[s.g], cur[s.a], cur[s.b], cur[s.c], cur[s.y], s.p)
 		case doClear:
 			clear(cur[s.dst])
 		case doWithin:
-			clear(cur[s.dst])
-			kernel.AddWithin(cur[s.dst], cur[s.g], cur[s.a], float32(s.p[0]), float32(s.p[1]))
+			kernel.WithinTo(cur[s.dst], cur[s.a], float32(s.p[0]), float32(s.p[1]))
 		case doAdd:
+			if s.over {
+				kernel.AddTo(cur[s.dst], cur[s.g], zero)
+				continue
+			}
 			kernel.AddTo(cur[s.dst], cur[s.dst], cur[s.g])
 		case doSegments:
 			x, dst := &p.spreads[s.extra], cur[s.dst]
-			x.seg.each(lo, hi, func(k, from, to int) { put(dst[from-lo:to-lo], x.v[k], s.over) })
-		case doFold:
-			f, x := &p.folds[s.extra], cur[s.a]
-			at := f.at + lo/tileLen
-			f.seg.each(lo, hi, func(k, from, to int) { parts[at+k] = f.part(x[from-lo : to-lo]) })
+			k := w.segment(i, x.seg, lo)
+			for from := lo; from < hi; k++ {
+				if to := min(hi, x.seg.at(k+1)); to > from {
+					put(dst[from-lo:to-lo], x.v[k], s.over)
+					from = to
+				}
+			}
+			w.segs[i] = k - 1
+		default:
+			w.tileFold(p, i, lo, hi)
 		}
 	}
+}
+
+// tileEach computes step i, of which an operand is one value for each segment.
+func (w *worker) tileEach(p *program, i, lo, hi int) {
+	s := &p.steps[i]
+	x, dst, a, b := &p.spreads[s.extra], w.cur[s.dst], w.cur[s.a], w.cur[s.b]
+	k := w.segment(i, x.seg, lo)
+	for from := lo; from < hi; k++ {
+		to := min(hi, x.seg.at(k+1))
+		if to <= from {
+			continue
+		}
+		l, r := cut(a, from-lo, to-lo, hi-lo), cut(b, from-lo, to-lo, hi-lo)
+		if s.each&1 != 0 {
+			l = p.spreads[p.vals[s.a].each].v[k : k+1]
+		}
+		if s.each&2 != 0 {
+			r = p.spreads[p.vals[s.b].each].v[k : k+1]
+		}
+		s.op.f(dst[from-lo:to-lo], l, r, nil, s.p)
+		from = to
+	}
+	w.segs[i] = k - 1
+}
+
+// tileFold reduces what step i does.
+func (w *worker) tileFold(p *program, i, lo, hi int) {
+	s := &p.steps[i]
+	f, x, y, g := &p.folds[s.extra], w.cur[s.a], w.cur[s.b], w.cur[s.g]
+	parts := p.sums[f.at+lo/tileLen:]
+	k := w.segment(i, f.seg, lo)
+	for from := lo; from < hi; k++ {
+		to := min(hi, f.seg.at(k+1))
+		if to <= from {
+			continue
+		}
+		part := x[from-lo : to-lo]
+		switch s.do {
+		case doFold:
+			parts[k] = f.part(part)
+		case doCount:
+			parts[k] = float64(kernel.CountNonZero(part))
+		case doProducts:
+			parts[k] = kernel.SumProducts(part, y[from-lo:to-lo])
+		case doScaledSum:
+			var v float32
+			switch {
+			case s.each != 0:
+				v = p.spreads[p.vals[s.g].each].v[k]
+			case len(g) == 1:
+				v = g[0]
+			default:
+				v = g[from-lo]
+			}
+			parts[k] = kernel.SumScaled(v, part, y[from-lo:to-lo])
+		}
+		from = to
+	}
+	w.segs[i] = k - 1
 }
 
 // put writes v to dst, or adds it.

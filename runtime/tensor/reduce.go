@@ -20,6 +20,8 @@ type laneOp struct {
 	part func(x []float32) float64
 	join func(a, b float64) float64
 	end  func(v float64, n int) float64
+	// sums: part adds up.
+	sums bool
 	// even is the gradient of each of n elements where it is the same for all.
 	even func(g float32, n int) float32
 }
@@ -70,9 +72,10 @@ func pieces(name string, empty bool, reads uint8, part func(x []float32) float64
 	return op
 }
 
-// evenly says that op's gradient is the same for all elements.
+// evenly says that op is a sum, or made of one: its gradient is the same for all
+// elements.
 func evenly(op *laneOp, even func(g float32, n int) float32) *laneOp {
-	op.even = even
+	op.even, op.sums = even, true
 	op.d = func(into, _ []float32, _, g float32) { kernel.AddTo(into, into, []float32{even(g, len(into))}) }
 	return op
 }

@@ -1,7 +1,5 @@
 package tensor
 
-import "github.com/hudrl/hudrl/internal/kernel"
-
 // together runs the nodes of a component that are ready, and those that become
 // ready by it, tile by tile: gradients that only they need stay in registers.
 func (p *pass) together(root int32) {
@@ -120,6 +118,7 @@ func (p *pass) gradient(b *program, i int32, complete bool) int32 {
 			break
 		}
 		v.val = b.register()
+		b.vals[v.val].plain = true
 		over := true
 		for k := v.src; k != 0; k = s.next {
 			s = &p.sources[k-1]
@@ -131,6 +130,7 @@ func (p *pass) gradient(b *program, i int32, complete bool) int32 {
 	if op := v.n.op.elem; op != nil && op.long && complete && b.vals[v.val].kind == oneValue {
 		s := instr{do: doSegments, dst: b.register(), extra: b.spread([]float32{b.vals[v.val].one[0]}, whole(b.n)), over: true}
 		b.steps = append(b.steps, s)
+		b.vals[s.dst].plain = true
 		v.val = s.dst
 	}
 	return v.val
@@ -139,20 +139,36 @@ func (p *pass) gradient(b *program, i int32, complete bool) int32 {
 // into is where the gradient of t, as long as the region, is to be added.
 func (p *pass) into(b *program, t *Tensor, number int32) int32 {
 	if t.node == nil || p.nodes[t.node.at].region != number {
+		first := t.leaf != nil && t.leaf.acc == nil
 		g := p.grad(t)
 		if g == nil {
 			return none
 		}
-		return b.memory(g)
+		v := b.memory(g)
+		b.vals[v].fresh = b.vals[v].fresh || first
+		return v
 	}
 	i := t.node.at
 	if g := p.gradient(b, i, false); g != none {
 		return g
 	}
 	v := b.register()
+	b.vals[v].fresh = true
 	p.nodes[i].val = v
-	b.steps = append(b.steps, instr{do: doClear, dst: v})
 	return v
+}
+
+// contribute appends a step that adds to its dst, or writes it where it is the
+// first to reach it.
+func (b *program) contribute(in instr) {
+	d := &b.vals[in.dst]
+	in.over = d.fresh && (in.do == doAdd || in.op.first[in.slope] != nil)
+	if d.fresh && !in.over && d.kind == inRegister {
+		b.steps = append(b.steps, instr{do: doClear, dst: in.dst})
+	}
+	d.plain = d.plain || d.fresh
+	d.fresh = false
+	b.steps = append(b.steps, in)
 }
 
 // hand adds gradient g to t's, or makes it t's where it is the only one.
@@ -164,7 +180,7 @@ func (p *pass) hand(b *program, t *Tensor, number, g int32) {
 		}
 	}
 	if into := p.into(b, t, number); into != none {
-		b.steps = append(b.steps, instr{do: doAdd, dst: into, g: g})
+		b.contribute(instr{do: doAdd, dst: into, g: g})
 	}
 }
 
@@ -179,7 +195,7 @@ func (p *pass) slopes(b *program, i, g int32) {
 		p.hand(b, n.in[0], number, g)
 		return
 	case &opExpand.opDef:
-		p.ends = append(p.ends, ending{n.in[0], b.fold(g, kernel.Sum, plus64, n.aux.(*segments))})
+		p.ends = append(p.ends, ending{n.in[0], b.fold(g, opSum, n.aux.(*segments))})
 		return
 	}
 	op := n.op.elem
@@ -214,8 +230,9 @@ func (p *pass) slopes(b *program, i, g int32) {
 		switch {
 		case t.n != n.n:
 			in.dst = b.register()
-			b.steps = append(b.steps, instr{do: doClear, dst: in.dst}, in)
-			p.ends = append(p.ends, ending{t, b.fold(in.dst, kernel.Sum, plus64, whole(n.n))})
+			b.vals[in.dst].fresh = true
+			b.contribute(in)
+			p.ends = append(p.ends, ending{t, b.fold(in.dst, opSum, whole(n.n))})
 		case op.same[k]:
 			p.hand(b, t, number, g)
 		default:
@@ -223,7 +240,7 @@ func (p *pass) slopes(b *program, i, g int32) {
 				continue
 			}
 			if in.dst = p.into(b, t, number); in.dst != none {
-				b.steps = append(b.steps, in)
+				b.contribute(in)
 			}
 		}
 	}

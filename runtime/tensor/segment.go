@@ -70,14 +70,22 @@ func (s *segments) at(k int) int {
 	return s.offsets[k]
 }
 
+// find is the segment that position lo is in.
+func (s *segments) find(lo int) int {
+	if s.offsets == nil {
+		return lo / s.size
+	}
+	return sort.Search(len(s.offsets)-2, func(k int) bool { return s.offsets[k+1] > lo })
+}
+
+// same reports whether s and o split alike.
+func (s *segments) same(o *segments) bool {
+	return s == o || s.offsets != nil && slices.Equal(s.offsets, o.offsets) || s.offsets == nil && o.offsets == nil && s.size == o.size && s.num == o.num
+}
+
 // each calls f for the part of each segment that lies within lo and hi.
 func (s *segments) each(lo, hi int, f func(k, from, to int)) {
-	var k int
-	if s.offsets == nil {
-		k = lo / s.size
-	} else {
-		k = sort.Search(len(s.offsets)-2, func(k int) bool { return s.offsets[k+1] > lo })
-	}
+	k := s.find(lo)
 	for from := lo; from < hi; k++ {
 		if to := min(hi, s.at(k+1)); to > from {
 			f(k, from, to)
@@ -280,7 +288,7 @@ func (t *Tensor) expandLater(s *segments, shape []int, n int) *Tensor {
 	if l.in[0], err = t.ref(opExpand.name, t.n); err != nil {
 		return failure(err)
 	}
-	hold, err := a.promise(&l)
+	hold, err := a.promise(opExpand.name, n)
 	if err != nil {
 		return failure(err)
 	}

@@ -22,7 +22,7 @@ type cell struct {
 	data []float32
 	// late is how to compute data, nil once that is done.
 	late *late
-	lot  *lot // what counts data against the budget
+	lot  *lot // what counts late against the budget
 	pins atomic.Int32
 	// captured: something outside the storage may read data later.
 	captured bool
@@ -100,7 +100,7 @@ func (s *storage) full(op string) ([]float32, error) {
 // done says what the values are and lets go of how to compute them.
 func (c *cell) done(data []float32) {
 	l := c.late
-	c.data, c.late = data, nil
+	c.data, c.late, c.lot = data, nil, nil
 	*l = late{}
 }
 
@@ -138,7 +138,7 @@ func (s *storage) replace(op string) error {
 		return err
 	}
 	copy(keep, c.data)
-	s.cur = &cell{data: c.data, lot: c.lot}
+	s.cur = &cell{data: c.data}
 	c.data = keep
 	return nil
 }

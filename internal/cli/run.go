@@ -19,8 +19,8 @@ func (a *app) runCommand() *cobra.Command {
 		Long: `Runs a Lua script: a file, - for standard input, or the text after -e.
 What follows FILE belongs to the script, which sees it in arg and hud.args.
 A script may require the Lua files beside it, use the training service, and see
-its arguments. The --allow flags are for modules that reach further; this build
-has none.`,
+its arguments. --allow-net lets it name another service's address; the other
+--allow flags are for an embedder's modules that reach further.`,
 		Example: `  hudrl run scripts/quickstart.lua --steps 10
   hudrl run --seed 3 --timeout 5m train.lua
   hudrl run -e 'print(require "hud".now())'

@@ -198,16 +198,16 @@ func (a *Allocator) floats(op string, n int) ([]float32, error) {
 	return a.counted(op, n)
 }
 
-// spare is like floats for values that can be computed again: nil where there is
+// spare is like unset for values that can be computed again: nil where there is
 // no room without collecting garbage.
 func (a *Allocator) spare(n int) []float32 {
 	switch {
 	case a == nil || a.budget == nil:
-		return make([]float32, n)
+		return uncleared(n)
 	case a.try == nil || !a.try(4*int64(n)):
 		return nil
 	}
-	s := make([]float32, n)
+	s := uncleared(n)
 	runtime.AddCleanup(&s[0], a.giveBack, 4*int64(n))
 	return s
 }

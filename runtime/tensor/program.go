@@ -36,7 +36,7 @@ type val struct {
 	kind  kind
 	truth bool // 1 or 0
 	plain bool // never -0
-	fresh bool // memory of zeros nothing was added to
+	fresh bool // holds anything: nothing was added to it
 	must  bool // room for data, to be kept, is a must
 	reg   int32
 	each  int32     // of the spreads: its values
@@ -253,7 +253,7 @@ func (p *program) furnish(op string, a *Allocator) error {
 	for _, i := range p.outs {
 		if v := &p.vals[i]; v.must {
 			var err error
-			if v.data, err = a.floats(op, p.n); err != nil {
+			if v.data, err = a.unset(op, p.n); err != nil {
 				return err
 			}
 		}

@@ -140,6 +140,12 @@ func (p *pass) gradient(b *program, i int32, complete bool) int32 {
 func (p *pass) into(b *program, t *Tensor, number int32) int32 {
 	if t.node == nil || p.nodes[t.node.at].region != number {
 		first := t.leaf != nil && t.leaf.acc == nil
+		if first && p.err == nil {
+			if t.leaf.acc, p.err = t.st.alloc.blank("backward", t.shape, t.n); p.err != nil {
+				return none
+			}
+			p.leafs = append(p.leafs, t)
+		}
 		g := p.grad(t)
 		if g == nil {
 			return none
@@ -163,7 +169,7 @@ func (p *pass) into(b *program, t *Tensor, number int32) int32 {
 func (b *program) contribute(in instr) {
 	d := &b.vals[in.dst]
 	in.over = d.fresh && (in.do == doAdd || in.op.first[in.slope] != nil)
-	if d.fresh && !in.over && d.kind == inRegister {
+	if d.fresh && !in.over {
 		b.steps = append(b.steps, instr{do: doClear, dst: in.dst})
 	}
 	d.plain = d.plain || d.fresh

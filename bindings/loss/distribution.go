@@ -51,7 +51,7 @@ func placed(a *luax.Args, o luax.Options) place {
 		p.group = luax.Numbers[int](a, "group_idx", list)
 	}
 	p.settings.Aggregate = loss.Aggregation(o.OneOf("aggregate", "", append(loss.Aggregations(), none)...))
-	p.settings.MaxLength, p.settings.Denominator = o.Number("max_length", 0), o.Number("denominator", 0)
+	p.settings.MaxLength, p.settings.Denominator = positive(a, o, "max_length"), positive(a, o, "denominator")
 	if p.parts = p.settings.Aggregate == none; p.parts {
 		p.settings.Aggregate = ""
 		if o.Has("denominator") || o.Has("max_length") {
@@ -181,7 +181,7 @@ func bradleyTerry(name string, options ...string) lua.LGFunction {
 			out, err := loss.BradleyTerryPairs(name, chosen, rejected, margin)
 			return part(&a, out, err)
 		}
-		out, metrics, err := loss.BradleyTerry(name, chosen, rejected, margin, o.Number("denominator", 0))
+		out, metrics, err := loss.BradleyTerry(name, chosen, rejected, margin, positive(&a, o, "denominator"))
 		return result(&a, out, metrics, err)
 	}
 }

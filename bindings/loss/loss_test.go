@@ -351,8 +351,10 @@ func TestData(t *testing.T) {
 		{`loss.as_custom("dpo", {aggregate = "sum"})`, `! as_custom: unknown option "aggregate" (as_custom takes beta, denominator)`},
 		{`loss.as_custom("rloo")`, `! loss: rloo is of kind advantage, want a loss of tokens, pairs or answers`},
 		{`loss.as_custom("tis")`, `! loss: tis is of kind correction, want a loss of tokens, pairs or answers`},
+		{`loss.as_custom("ppo", {denominator = 0})`, `! as_custom: denominator: got 0, want above 0`},
+		{`loss.as_custom("ppo", {rejection = "token_k1"})`, `! rejection: got no rejection_high, want a number: it has no default`},
 		{`loss.as_custom("dop")`, `! loss: unknown loss "dop" (did you mean "dpo"?)`},
-		{`loss.as_custom("dpo", {denominator = -1})`, "! dpo: denominator: got -1, want above 0"},
+		{`loss.as_custom("dpo", {denominator = -1})`, "! as_custom: denominator: got -1, want above 0"},
 		// Both components say the same, ±1/√2 each; S = ±√2 has the deviation 2.
 		{`local a = loss.advantages.gdpo({{1,0}, {100,0}}, {eps = 0}); return string.format("%.6f %.6f", a[1], a[2])`, "0.707107 -0.707107"},
 		{`loss.advantages.gdpo({{1,0}, 5})`, "! gdpo: components[2]: got 5, want list of numbers or tensor"},

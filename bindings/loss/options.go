@@ -79,7 +79,7 @@ func configured(a *luax.Args, name string, parts bool) *configuration {
 	if row.Kind == loss.KindTokens {
 		c.read(a, name, o)
 	}
-	c.settings.Denominator = o.Number("denominator", 0)
+	c.settings.Denominator = positive(a, o, "denominator")
 	if len(aggregations) > 0 {
 		how := o.OneOf("aggregate", "", aggregations...)
 		if c.parts = how == none; c.parts {
@@ -169,7 +169,7 @@ func aggregate(L *lua.LState) int {
 	o := a.Options("aggregate", "max_length", "denominator")
 	a.End()
 	s := loss.Settings{Aggregate: loss.Aggregation(o.OneOf("aggregate", "", loss.Aggregations()...)),
-		MaxLength: o.Number("max_length", 0), Denominator: o.Number("denominator", 0)}
+		MaxLength: positive(&a, o, "max_length"), Denominator: positive(&a, o, "denominator")}
 	if s.Aggregate == "" {
 		a.Fail("aggregate: got nil, want one of %s", strings.Join(loss.Aggregations(), ", "))
 	}

@@ -44,7 +44,7 @@ func (c *configuration) read(a *luax.Args, name string, o luax.Options) {
 	}
 	c.advantage, c.old = value("advantage"), value("old_logprobs")
 	s := &c.settings
-	s.MaxLength = o.Number("max_length", 0)
+	s.MaxLength = positive(a, o, "max_length")
 	s.Correction = correction(a, o).With(rejection(a, o))
 	s.NormalizeWeights = o.Bool("normalize_weights", false)
 	if s.NormalizeWeights && s.Correction == nil {
@@ -103,12 +103,21 @@ func bounds(name string, keys []string, o luax.Options, config map[string]float6
 	return loss.Bounds(name, o.OneOf("as", "absolute", "absolute", "offset"), config)
 }
 
-// limits reads the low and high bound of a correction.
+// positive reads an option that has to be above 0 where it is given: 0 is none.
+func positive(a *luax.Args, o luax.Options, key string) float64 {
+	x := o.Number(key, 0)
+	if o.Has(key) && x <= 0 {
+		a.Fail("%s: got %v, want above 0", key, x)
+	}
+	return x
+}
+
+// limits reads the low and high bound of a correction or rejection.
 func limits(o luax.Options, name string) map[string]float64 {
 	out := map[string]float64{}
 	for _, end := range []string{"low", "high"} {
 		if k := name + "_" + end; o.Has(k) {
-			out["correction_"+end] = o.Number(k, 0)
+			out[k] = o.Number(k, 0)
 		}
 	}
 	return out

@@ -138,7 +138,7 @@ func settingsOf(l *loss.TokenLoss, p *hud.Packed, seed uint64) map[string]loss.S
 			out[name] = loss.Settings{Correction: c}
 		}
 	}
-	if c, err := loss.NewRejection("token_k1,seq_mean_k3", map[string]float64{"correction_high": 1.5}); err == nil {
+	if c, err := loss.NewRejection("token_k1,seq_mean_k3", map[string]float64{"rejection_high": 1.5}); err == nil {
 		out["rejection"] = loss.Settings{Correction: c, NormalizeWeights: true}
 	}
 	old := make([]float32, p.Tokens())

@@ -36,10 +36,12 @@ type Correction struct {
 	next      *Correction
 }
 
-// The keys of a correction's options.
+// The keys of a correction's and a rejection's options.
 const (
 	keyCorrectionLow  = "correction_low"
 	keyCorrectionHigh = "correction_high"
+	keyRejectionLow   = "rejection_low"
+	keyRejectionHigh  = "rejection_high"
 )
 
 // corrections holds the default bounds; NaN is a bound without default.

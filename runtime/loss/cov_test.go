@@ -116,9 +116,9 @@ func TestRejectionGolden(t *testing.T) {
 	seen := map[string]int{}
 	for i, c := range readBatchCases(t).Rejections {
 		seen[c.Mode]++
-		config := map[string]float64{"correction_high": c.High}
+		config := map[string]float64{"rejection_high": c.High}
 		if c.Low != 0 {
-			config["correction_low"] = c.Low
+			config["rejection_low"] = c.Low
 		}
 		r, err := loss.NewRejection(c.Mode, config)
 		if err != nil {
@@ -326,11 +326,11 @@ func TestBatchOptionsRefused(t *testing.T) {
 		config config
 		want   string
 	}{
-		{"token_k4", config{"correction_high": 1}, `rejection: unknown criterion "token_k4" (did you mean "token_k1"?)`},
-		{"token_k1", nil, "rejection: got no correction_high, want a number: it has no default"},
-		{"token_k2", config{"correction_high": 1, "correction_low": 0.5}, "rejection: got correction_low, which only criteria with k1 have"},
-		{"token_k1", config{"correction_high": 1, "correction_low": 2}, "rejection: got correction_low 2 above correction_high 1, want bounds on the ratio, low before high"},
-		{"token_k1", config{"correction_high": 0}, "rejection: correction_high: got 0, want above 0"},
+		{"token_k4", config{"rejection_high": 1}, `rejection: unknown criterion "token_k4" (did you mean "token_k1"?)`},
+		{"token_k1", nil, "rejection: got no rejection_high, want a number: it has no default"},
+		{"token_k2", config{"rejection_high": 1, "rejection_low": 0.5}, "rejection: got rejection_low, which only criteria with k1 have"},
+		{"token_k1", config{"rejection_high": 1, "rejection_low": 2}, "rejection: got rejection_low 2 above rejection_high 1, want bounds on the ratio, low before high"},
+		{"token_k1", config{"rejection_high": 0}, "rejection: rejection_high: got 0, want above 0"},
 	} {
 		_, err := loss.NewRejection(c.modes, c.config)
 		refused(t, err, c.want)
@@ -349,7 +349,7 @@ func TestCorrectionsJoined(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reject, err := loss.NewRejection("token_k1", map[string]float64{"correction_low": 0.1, "correction_high": 3})
+	reject, err := loss.NewRejection("token_k1", map[string]float64{"rejection_low": 0.1, "rejection_high": 3})
 	if err != nil {
 		t.Fatal(err)
 	}

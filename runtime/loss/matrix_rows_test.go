@@ -80,14 +80,15 @@ func (x *trial) estimates() {
 
 // correction tries what a correction does to a loss: it is a constant of it.
 func (x *trial) correction() {
-	bounds := map[string]float64{"correction_high": 1.5}
+	bounds, low := map[string]float64{"correction_high": 1.5}, "correction_low"
 	make := func() (*loss.Correction, error) { return loss.NewCorrection(x.row.Name, bounds) }
 	if x.row.Name == "rejection" {
+		bounds, low = map[string]float64{"rejection_high": 1.5}, "rejection_low"
 		make = func() (*loss.Correction, error) { return loss.NewRejection("token_k1,seq_mean_k3", bounds) }
 	}
 	c, err := make()
 	if err != nil {
-		bounds["correction_low"] = 0.5
+		bounds[low] = 0.5
 		if c, err = make(); err != nil {
 			x.t.Fatal(err)
 		}

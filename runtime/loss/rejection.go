@@ -32,26 +32,26 @@ func Rejections() []string { return slices.Clone(rejections) }
 //   - token_… looks at each token, seq_sum_…, seq_mean_… and seq_max_… at the
 //     sum, mean and greatest of the sequence's.
 //
-// The bounds of a k1 criterion are on the ratio: correction_low ≤ exp(−k1) ≤
-// correction_high, low 1/high unless given; of the others correction_high is on
-// the value itself, and there is no correction_low. correction_high has no
+// The bounds of a k1 criterion are on the ratio: rejection_low ≤ exp(−k1) ≤
+// rejection_high, low 1/high unless given; of the others rejection_high is on
+// the value itself, and there is no rejection_low. rejection_high has no
 // default. Criteria with bounds of their own are joined by [Correction.With].
 // Source: verl's rollout correction (rollout_rs).
 func NewRejection(modes string, config map[string]float64) (*Correction, error) {
 	const op = "rejection"
 	for _, k := range slices.Sorted(maps.Keys(config)) {
-		if k != keyCorrectionLow && k != keyCorrectionHigh {
-			return nil, invalid(op, "got %s, want %s or %s", k, keyCorrectionLow, keyCorrectionHigh)
+		if k != keyRejectionLow && k != keyRejectionHigh {
+			return nil, invalid(op, "got %s, want %s or %s", k, keyRejectionLow, keyRejectionHigh)
 		}
 		if v := config[k]; !finite(v) || v <= 0 {
 			return nil, invalid(op, "%s: got %v, want above 0", k, v)
 		}
 	}
-	high, ok := config[keyCorrectionHigh]
+	high, ok := config[keyRejectionHigh]
 	if !ok {
-		return nil, invalid(op, "got no %s, want a number: it has no default", keyCorrectionHigh)
+		return nil, invalid(op, "got no %s, want a number: it has no default", keyRejectionHigh)
 	}
-	low, hasLow := config[keyCorrectionLow]
+	low, hasLow := config[keyRejectionLow]
 	var all *Correction
 	ratios := false
 	for mode := range strings.SplitSeq(modes, ",") {
@@ -67,13 +67,13 @@ func NewRejection(modes string, config map[string]float64) (*Correction, error) 
 				r.low = 1 / high
 			}
 			if r.low > high {
-				return nil, invalid(op, "got %s %v above %s %v, want bounds on the ratio, low before high", keyCorrectionLow, r.low, keyCorrectionHigh, high)
+				return nil, invalid(op, "got %s %v above %s %v, want bounds on the ratio, low before high", keyRejectionLow, r.low, keyRejectionHigh, high)
 			}
 		}
 		all = all.With(&Correction{name: mode, low: r.low, high: high, reject: r})
 	}
 	if hasLow && !ratios {
-		return nil, invalid(op, "got %s, which only criteria with k1 have", keyCorrectionLow)
+		return nil, invalid(op, "got %s, which only criteria with k1 have", keyRejectionLow)
 	}
 	return all, nil
 }

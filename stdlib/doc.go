@@ -55,9 +55,12 @@ func Lookup(name string) []Entry {
 			ends = append(ends, e)
 		}
 	}
+	// "tensor.grad" is a function of the module as well as a field of the class.
 	found := exact
-	if found == nil {
-		found = ends
+	for _, e := range ends {
+		if len(exact) == 0 || e.Function && !slices.ContainsFunc(exact, func(x Entry) bool { return x.Function || x.Value }) {
+			found = append(found, e)
+		}
 	}
 	// Somebody who asks for "step" means the function, not a field.
 	slices.SortStableFunc(found, func(x, y Entry) int { return rank(x) - rank(y) })

@@ -22,6 +22,7 @@ func TestLookup(t *testing.T) {
 		{"hud.schedule", []string{"hud.schedule"}, "Learning-rate schedules"},
 		{"json.null", []string{"hud.json.null"}, "stands for null"},
 		{"tensor", []string{"tensor"}, ""},
+		{"tensor.grad", []string{"hud.tensor.grad", "tensor.grad"}, "hud.tensor.grad(fn)"},
 		{"hud.tensor.zeros", []string{"hud.tensor.zeros"}, "returns tensor"},
 		{"step", []string{"hud.Trainer:step", "hud.Progress:step"}, ""},
 		{"nonsense", nil, ""},

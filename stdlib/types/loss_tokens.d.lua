@@ -298,7 +298,8 @@ function M.sapo(data, opts) end
 function M.rollout_is(data, opts) end
 
 ---ppo - mu*l on datums with a reward above 0; thresholds 0.8 and 1.28, "token_mean"
----for both terms. Source: NeMo RL.
+---for both terms, over all tokens: NeMo RL divides the second by the tokens of those datums
+---alone, so its mu is this one times their share of the tokens. Source: NeMo RL.
 ---
 ---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
 ---    >>   mask = tensor{1, 1, 0}, advantage = 2, reward = 1 }

@@ -290,3 +290,15 @@ func TestElementwiseLengths(t *testing.T) {
 	AddTo(nil, nil, one)
 	AddTo(one, one, one)
 }
+
+// TestPrefetch: a hint changes nothing, at any length.
+func TestPrefetch(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(28, 29))
+		for _, n := range lengths() {
+			g := newGuarded(r, n, n%7, true).seal()
+			PrefetchWrite(g.x)
+			g.check(t, "PrefetchWrite")
+		}
+	})
+}

@@ -10,7 +10,8 @@ type use struct {
 }
 
 // fuse joins steps where one hands a tile to another only. What each computes
-// stays the same in every bit.
+// stays the same in every bit. A program without segments may be prepared as one
+// was that looked the same: see prepared for what may decide.
 func (p *program) fuse() {
 	p.count()
 	for i := range p.steps {
@@ -27,7 +28,14 @@ func (p *program) fuse() {
 			s.do = doNothing
 		}
 	}
-	p.steps = slices.DeleteFunc(p.steps, func(s instr) bool { return s.do == doNothing })
+	kept := p.steps[:0]
+	for i := range p.steps {
+		if p.steps[i].do != doNothing {
+			kept, p.origin = append(kept, p.steps[i]), append(p.origin, int32(i))
+		}
+	}
+	clear(p.steps[len(kept):])
+	p.steps = kept
 }
 
 func (p *program) count() {
@@ -62,6 +70,7 @@ func (p *program) direct(s *instr, i int32) {
 		return
 	}
 	g.kind, g.data = inMemory, dst.data
+	p.moves = append(p.moves, move{s.g, s.dst})
 	s.do = doNothing
 }
 

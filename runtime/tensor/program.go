@@ -3,6 +3,7 @@ package tensor
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hudrl/hudrl/internal/kernel"
 )
@@ -24,11 +25,16 @@ type program struct {
 	spreads []spread
 	last    []int32
 	uses    []use
+	writes  []int32        // vals in memory that are written
+	taken   []atomic.Int64 // of each core's shares, the next
 	free    []int32
 	room    []float64
 	group   []*cell // the reductions
 	sums    []float64
 	w       worker // where one is enough
+	ready   ready
+	moves   []move  // of fuse,
+	origin  []int32 // and which of the steps given each is
 }
 
 // A val is what operations of a program read and write.
@@ -101,11 +107,11 @@ type fold struct {
 // none is the val that is no operand.
 const none = 0
 
-// sharedLen is how many positions both cores share; shareLen is a share. No
+// sharedLen is how many positions several cores share, in shares of shareLen. No
 // result depends on how the work is split.
 const (
-	sharedLen = 1 << 17
-	shareLen  = 32 * tileLen
+	sharedLen = 1 << 15
+	shareLen  = 8 * tileLen
 )
 
 // longWork is how many values take about a millisecond to compute.
@@ -344,9 +350,10 @@ func (s *instr) computes() bool { return s.do == doCompute || s.do == doWithin }
 
 // A worker runs tiles of a program, one after the other.
 type worker struct {
-	regs []float32
-	cur  [][]float32
-	segs []int // for each step, the segment it is at
+	regs  []float32
+	cur   [][]float32
+	segs  []int       // for each step, the segment it is at
+	ahead [][]float32 // what the next tile writes to memory
 }
 
 var workers = sync.Pool{New: func() any { return &worker{} }}
@@ -361,8 +368,7 @@ func (p *program) run(op string, a *Allocator) error {
 	if err := p.furnish(op, a); err != nil {
 		return err
 	}
-	p.fuse()
-	p.allot()
+	p.prepare()
 	if p.n*len(p.steps) < longWork {
 		p.sweep()
 		return nil
@@ -372,18 +378,46 @@ func (p *program) run(op string, a *Allocator) error {
 
 func (p *program) sweep() {
 	p.sums = slices.Grow(p.sums[:0], p.parts)[:p.parts]
+	p.writes = p.writes[:0]
+	for i := range p.steps {
+		if v := p.steps[i].dst; p.vals[v].kind == inMemory && !slices.Contains(p.writes, v) {
+			p.writes = append(p.writes, v)
+		}
+	}
 	if p.n < sharedLen {
 		p.w.run(p, 0, p.n)
 	} else {
-		kernel.Parallel((p.n+shareLen-1)/shareLen, func(i int) {
-			w := workers.Get().(*worker)
-			w.run(p, i*shareLen, min((i+1)*shareLen, p.n))
-			workers.Put(w)
-		})
+		p.share()
 	}
 	for i := range p.folds {
 		p.folds[i].finish(p.sums)
 	}
+}
+
+// share runs the program on several cores. Each begins where it began in the
+// sweep before this one, whose operands its cache may hold, and helps the next
+// when it is done.
+func (p *program) share() {
+	shares := (p.n + shareLen - 1) / shareLen
+	cores := min(kernel.Cores(), shares)
+	p.taken = slices.Grow(p.taken[:0], cores)[:cores]
+	for i := range p.taken {
+		p.taken[i].Store(int64(i * shares / cores))
+	}
+	kernel.Parallel(cores, func(i int) {
+		w := workers.Get().(*worker)
+		for k := range cores {
+			part := (i + k) % cores
+			end := int64((part + 1) * shares / cores)
+			for p.taken[part].Load() < end {
+				s := int(p.taken[part].Add(1) - 1)
+				if int64(s) < end {
+					w.run(p, s*shareLen, min((s+1)*shareLen, p.n))
+				}
+			}
+		}
+		workers.Put(w)
+	})
 }
 
 // run computes positions from to to.
@@ -409,9 +443,14 @@ func (w *worker) run(p *program, from, to int) {
 				w.cur[i] = w.regs[int(v.reg)*tileLen:][:hi-lo]
 			}
 		}
+		w.ahead = w.ahead[:0]
+		for _, v := range p.writes {
+			w.ahead = append(w.ahead, p.vals[v].data[hi:min(hi+tileLen, to)])
+		}
 		w.tile(p, lo, hi)
 	}
 	clear(w.cur)
+	clear(w.ahead)
 }
 
 // segment is the one of s in which position lo is, for step i.
@@ -429,8 +468,12 @@ func (w *worker) segment(i int, s *segments, lo int) int {
 // tile runs the operations on positions lo to hi.
 func (w *worker) tile(p *program, lo, hi int) {
 	cur := w.cur
+	some := tileLen/len(p.steps) + 1
 	for i := range p.steps {
 		s := &p.steps[i]
+		for _, x := range w.ahead {
+			kernel.PrefetchWrite(x[min(i*some, len(x)):min((i+1)*some, len(x))])
+		}
 		switch s.do {
 		case doCompute:
 			if s.each != 0 {

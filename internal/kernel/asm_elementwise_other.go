@@ -94,6 +94,8 @@ func signSIMD(dst, x *float32, n uintptr, lo, hi float32) { panic("kernel: unrea
 
 func expSIMD(dst, x *float32, n uintptr, shift, _ float32) { panic("kernel: unreachable") }
 
+func expDiffSIMD(dst, a, b *float32, n uintptr) { panic("kernel: unreachable") }
+
 func fillSIMD(dst *float32, n uintptr, v float32) { panic("kernel: unreachable") }
 
 func sumSIMD(x, y, z *float32, n uintptr, c float64) float64 { panic("kernel: unreachable") }

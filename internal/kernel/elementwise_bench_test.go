@@ -19,6 +19,7 @@ var tileBenchmarks = func() []tileBenchmark {
 		{"AddCentered", 3, func(x, _, z []float32) { AddCentered(z, x, 0.5, 1e-9) }},
 		{"Pow", 3, func(x, y, z []float32) { PowTo(z, x, y) }},
 		{"Exp", 2, func(x, _, z []float32) { ExpTo(z, x) }},
+		{"ExpDiff", 3, func(x, y, z []float32) { ExpDiffTo(z, x, y) }},
 		{"Sum", 1, func(x, _, _ []float32) { Sum(x) }},
 		{"SumSquares", 1, func(x, _, _ []float32) { SumSquares(x) }},
 		{"SumProducts", 2, func(x, y, _ []float32) { SumProducts(x, y) }},

@@ -163,6 +163,7 @@ func TestPosition(t *testing.T) {
 		}
 		check("Clamp", func(dst, x, _ []float32) { ClampTo(dst, x, -0.5, 0.75) })
 		check("Within", func(dst, x, _ []float32) { WithinTo(dst, x, -0.5, 0.75) })
+		check("ExpDiff", ExpDiffTo)
 		check("Fill", func(dst, _, _ []float32) { FillTo(dst, -2.5) })
 		for _, p := range pairs {
 			check(p.name, p.f)
@@ -250,6 +251,14 @@ func TestPairs(t *testing.T) {
 		for i := range got {
 			if !equalBits(got[i], want[i]) {
 				t.Errorf("MulIf(%v, %v): got %v, want what MulAdd makes of 0, %v", a[i], b[i], got[i], want[i])
+			}
+		}
+		ExpDiffTo(got, a, b)
+		SubTo(want, a, b)
+		ExpTo(want, want)
+		for i := range got {
+			if !equalBits(got[i], want[i]) {
+				t.Errorf("ExpDiff(%v, %v): got %v, want the exponential of the difference, %v", a[i], b[i], got[i], want[i])
 			}
 		}
 		SelectTo(got, b, a, b)

@@ -23,6 +23,24 @@ func ExpRef[F Float](dst, x []F) {
 	}
 }
 
+// ExpDiffTo is dst[i] = exp(a[i]-b[i]): the difference rounded, then as [ExpTo], with the same bits.
+func ExpDiffTo(dst, a, b []float32) {
+	checkLen("ExpDiffTo", "a", len(a), len(dst))
+	checkLen("ExpDiffTo", "b", len(b), len(dst))
+	if active >= levelAVX2 {
+		expDiffSIMD(unsafe.SliceData(dst), unsafe.SliceData(a), unsafe.SliceData(b), uintptr(len(dst)))
+		return
+	}
+	ExpDiffRef(dst, a, b)
+}
+
+// ExpDiffRef is the plain Go [ExpDiffTo].
+func ExpDiffRef[F Float](dst, a, b []F) {
+	for i, v := range a {
+		dst[i] = F(math.Exp(float64(v - b[i])))
+	}
+}
+
 // ExpSumTo is dst[i] = exp(x[i]-shift); it returns Σ dst[i], summed in float64. With shift the row's [LogSumExp] dst is
 // its softmax. An element's error is below (2+|x[i]-shift|)·2⁻²⁴ of it, the sum's as large.
 func ExpSumTo(dst, x []float32, shift float32) float32 {

@@ -39,10 +39,13 @@ const (
 	both // of two masks
 	atLeast
 	atMost
+	difference
+	exponential
 )
 
 func init() {
 	opMul.role, opLand.role, opGe.role, opLe.role = times, both, atLeast, atMost
+	opSub.role, opExp.role = difference, exponential
 	opPow.long, opExpand.long = true, true
 }
 

@@ -20,6 +20,8 @@ func (p *program) fuse() {
 			p.direct(s, int32(i))
 		case doFold:
 			p.factors(s, int32(i))
+		case doCompute:
+			p.minuend(s, int32(i))
 		}
 	}
 	for i := range p.steps {
@@ -71,17 +73,36 @@ func (p *program) direct(s *instr, i int32) {
 	}
 	g.kind, g.data = inMemory, dst.data
 	p.moves = append(p.moves, move{s.g, s.dst})
+	p.uses[s.g].writes++ // others may add to it from now on
 	s.do = doNothing
 }
 
-// once is the step that computes v for one other step only: a product, unless it
-// is not.
-func (p *program) once(v int32) *instr {
+// minuend has an exponential take the difference it is of.
+func (p *program) minuend(s *instr, i int32) {
+	if s.op.role != exponential {
+		return
+	}
+	w := p.once(s.a, difference)
+	if w == nil || !p.full(w.a) || !p.full(w.b) {
+		return
+	}
+	w.do, s.do, s.a, s.b = doNothing, doExpDiff, w.a, w.b
+	p.uses[s.a].reader, p.uses[s.b].reader = max(i, p.uses[s.a].reader), max(i, p.uses[s.b].reader)
+}
+
+// full reports whether v has a value for each position that no spread gives.
+func (p *program) full(v int32) bool {
+	return p.vals[v].kind == inMemory || p.vals[v].kind == inRegister && p.steps[p.uses[v].writer].do != doSegments
+}
+
+// once is the step that computes v, by an operation of a role, for one other step
+// only, or nil.
+func (p *program) once(v int32, r role) *instr {
 	u := p.uses[v]
 	if p.vals[v].kind != inRegister || u.reads != 1 || u.writes != 1 {
 		return nil
 	}
-	if w := &p.steps[u.writer]; w.do == doCompute && w.op.role == times && p.steady(w.a) && p.steady(w.b) {
+	if w := &p.steps[u.writer]; w.do == doCompute && w.op.role == r && p.steady(w.a) && p.steady(w.b) {
 		return w
 	}
 	return nil
@@ -89,7 +110,7 @@ func (p *program) once(v int32) *instr {
 
 // steady reports whether a val is the same for all steps that read it.
 func (p *program) steady(v int32) bool {
-	return v != none && (p.vals[v].kind != inRegister || p.uses[v].writes == 1)
+	return v != none && p.uses[v].writes <= 1
 }
 
 // factors makes the sum i of a product with a mask one of its factors: what is
@@ -103,7 +124,7 @@ func (p *program) factors(s *instr, i int32) {
 		s.do = doCount
 		return
 	}
-	w := p.once(s.a)
+	w := p.once(s.a, times)
 	if w == nil {
 		return
 	}
@@ -116,7 +137,7 @@ func (p *program) factors(s *instr, i int32) {
 	}
 	w.do, s.do, s.a, s.b = doNothing, doProducts, x, m
 	p.uses[x].reader, p.uses[m].reader = max(i, p.uses[x].reader), max(i, p.uses[m].reader)
-	if w = p.once(x); w == nil {
+	if w = p.once(x, times); w == nil {
 		return
 	}
 	x, g := w.a, w.b

@@ -83,6 +83,7 @@ type action uint8
 const (
 	doNothing action = iota
 	doCompute
+	doExpDiff // exp(a-b)
 	doSlope
 	doClear
 	doAdd
@@ -346,7 +347,7 @@ func (p *program) give(v, at int32) {
 
 // computes reports whether a step writes dst position by position from a, b and
 // c, whatever dst held.
-func (s *instr) computes() bool { return s.do == doCompute || s.do == doWithin }
+func (s *instr) computes() bool { return s.do == doCompute || s.do == doWithin || s.do == doExpDiff }
 
 // A worker runs tiles of a program, one after the other.
 type worker struct {
@@ -489,6 +490,8 @@ func (w *worker) tile(p *program, lo, hi int) {
 			d[s.slope](cur[s.dst], cur[s.g], cur[s.a], cur[s.b], cur[s.c], cur[s.y], s.p)
 		case doClear:
 			clear(cur[s.dst])
+		case doExpDiff:
+			kernel.ExpDiffTo(cur[s.dst], cur[s.a], cur[s.b])
 		case doWithin:
 			kernel.WithinTo(cur[s.dst], cur[s.a], float32(s.p[0]), float32(s.p[1]))
 		case doAdd:

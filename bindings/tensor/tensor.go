@@ -25,7 +25,8 @@ type Binding struct {
 	vm     *runtime.VM
 	alloc  *tensor.Allocator
 	module *lua.LTable
-	blank  lua.LUserData
+	env    *lua.LTable // of userdata
+	meta   lua.LValue
 	quiet  int         // tasks inside no_grad
 	long   bool        // a tensor was seen that takes long to compute with
 	in     *lua.LState // inside a method or operator, where long
@@ -43,7 +44,8 @@ func Of(vm *runtime.VM) *Binding {
 	b.alloc.SetRunner(b.lend)
 	vm.SetValue(bindingKey{}, b)
 	b.class()
-	b.blank = *vm.Wrap((*tensor.Tensor)(nil))
+	blank := vm.Wrap((*tensor.Tensor)(nil))
+	b.env, b.meta = blank.Env, blank.Metatable
 	b.module = b.functions()
 	return b
 }
@@ -74,9 +76,7 @@ func (b *Binding) Wrap(L *lua.LState, t *tensor.Tensor) lua.LValue {
 		b.vm.Raise(L, err)
 	}
 	b.long = b.long || t.Len() >= longLen
-	ud := b.blank
-	ud.Value = t
-	return &ud
+	return &lua.LUserData{Value: t, Env: b.env, Metatable: b.meta}
 }
 
 func (b *Binding) push(L *lua.LState, t *tensor.Tensor) int {

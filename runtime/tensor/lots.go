@@ -1,6 +1,9 @@
 package tensor
 
-import "runtime"
+import (
+	"runtime"
+	"sync/atomic"
+)
 
 // A late value has no elements yet, but what describes it takes room too: up to
 // promiseLen elements' worth is counted for it, so that a script cannot keep any
@@ -10,7 +13,7 @@ const promiseLen = 256
 // A lot is elements reserved together for several late values. They are given
 // back when everything that holds the lot is unreachable.
 type lot struct {
-	left int
+	left atomic.Int64
 	_    *lot // an object of its own, which a plain number need not be
 }
 
@@ -45,23 +48,22 @@ func (a *Allocator) promise(op string, n int) (*lot, error) {
 
 // shared is n elements of a lot for several, or nil.
 func (a *Allocator) shared(n int) *lot {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	l := a.lot
-	if l == nil || l.left < n {
-		if !a.try(4 * int64(a.lotLen)) {
-			return nil
-		}
-		l = a.newLot(a.lotLen)
-		a.lot = l
+	if l := a.lot.Load(); l != nil && l.left.Add(int64(-n)) >= 0 {
+		return l
 	}
-	l.left -= n
+	if !a.try(4 * int64(a.lotLen)) {
+		return nil
+	}
+	l := a.newLot(a.lotLen)
+	l.left.Add(int64(-n))
+	a.lot.Store(l)
 	return l
 }
 
 // newLot is a lot of n elements that were reserved.
 func (a *Allocator) newLot(n int) *lot {
-	l := &lot{left: n}
+	l := &lot{}
+	l.left.Store(int64(n))
 	runtime.AddCleanup(l, a.giveBack, 4*int64(n))
 	return l
 }

@@ -118,7 +118,7 @@ type Allocator struct {
 	lotLen   int
 	mu       sync.Mutex
 	slab     []float32
-	lot      *lot                // the latest for several
+	lot      atomic.Pointer[lot] // the latest for several
 	waiting  []*cell             // the latest reductions that are late
 	pass     *pass               // not in use
 	recent   weak.Pointer[token] // what graphs that begin now share
@@ -161,9 +161,7 @@ func (a *Allocator) reserve(op string, n int) error {
 	if err := a.waitNoMore(op); err != nil {
 		return err
 	}
-	a.mu.Lock()
-	a.lot = nil
-	a.mu.Unlock()
+	a.lot.Store(nil)
 	if err := a.budget.Reserve(4 * int64(n)); err != nil {
 		return &Error{Op: op, Detail: err.Error(), Err: err,
 			Hint: "drop tensors that are no longer needed, compute without gradients what needs none, or raise it with --max-tensor or Limits.TensorBytes"}

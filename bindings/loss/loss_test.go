@@ -336,6 +336,7 @@ func TestData(t *testing.T) {
 		{`loss.as_custom("ppo", {as = "ofset"})`, `! as_custom: as: got "ofset", want one of absolute, offset (did you mean "offset"?)`},
 		{`loss.as_custom("dro", {as = "offset"})`, `! as_custom: unknown option "as" (as_custom takes beta, max_length, denominator, advantage, old_logprobs, correction, correction_low, correction_high, rejection, rejection_low, rejection_high, normalize_weights, aggregate)`},
 		// μ = 0.1 of −ℓ·p(1 − p), p = e⁻¹, of the second datum, 0.9 of −A of the first.
+		{`local d = {logprobs = tensor{-1,-1}, sampling_logprobs = tensor{-1,-1}, mask = tensor{1,1}, offsets = {0,1,2}, advantage = 1, reward = {1, 0}}; return string.format("%.5f %.5f", loss.vapo_pos_nll(d):item(), loss.vapo_pos_nll(d, {positive_denominator = 4}):item())`, "-0.90000 -0.97500"},
 		{`local d = {logprobs = tensor{-1,-1}, sampling_logprobs = tensor{-1,-1}, mask = tensor{1,1}, offsets = {0,1,2}, advantage = 1}; return string.format("%.5f %.5f", loss.chord(d, {expert = {false, true}}):item(), loss.chord(d, {expert = {false, true}, phi = 0}):item())`, "-0.87675 -0.80000"},
 		{`local d = {logprobs = tensor{-1,-1}, sampling_logprobs = tensor{-1,-1}, mask = tensor{1,1}, offsets = {0,1,2}, advantage = 1, {}, {extra = {expert = true}}}; return string.format("%.5f", loss.chord(d, {phi = 0}):item())`, "-0.80000"},
 		// 0.1 of −ℓ of the observations: behind the first loss token, or those named.

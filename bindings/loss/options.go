@@ -83,7 +83,7 @@ func configured(a *luax.Args, name string, parts bool) *configuration {
 	if len(aggregations) > 0 {
 		how := o.OneOf("aggregate", "", aggregations...)
 		if c.parts = how == none; c.parts {
-			if c.settings.Denominator != 0 || c.settings.MaxLength != 0 {
+			if c.settings.Denominator != 0 || c.settings.MaxLength != 0 || c.settings.PositiveDenominator != 0 {
 				a.Fail("aggregate: \"none\" divides by nothing: got a denominator or max_length beside it")
 			}
 			return c

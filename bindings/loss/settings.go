@@ -27,6 +27,8 @@ func settingsOf(name string, keys []string) []string {
 		out = append(out, "expert", "expert_denominator")
 	case "echo":
 		out = append(out, "observation_mask")
+	case "vapo_pos_nll":
+		out = append(out, "positive_denominator")
 	}
 	return out
 }
@@ -55,6 +57,8 @@ func (c *configuration) read(a *luax.Args, name string, o luax.Options) {
 		c.extra, c.expert, s.ExpertDenominator = true, value("expert"), o.Number("expert_denominator", 0)
 	case "echo":
 		c.extra, c.observation = true, value("observation_mask")
+	case "vapo_pos_nll":
+		s.PositiveDenominator = positive(a, o, "positive_denominator")
 	}
 }
 

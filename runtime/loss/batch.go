@@ -23,6 +23,9 @@ type Settings struct {
 	// ExpertDenominator in place of Denominator.
 	Expert            []bool
 	ExpertDenominator float64
+	// PositiveDenominator is to a term that only datums with a reward above 0
+	// have what Denominator is to the rest of the loss. For vapo_pos_nll.
+	PositiveDenominator float64
 	// Observation is the weight of each position, [N], as an observation, 0 for
 	// what is none. Where it is nil, a datum's extra.observation_mask is, a list
 	// of one number for each position, and without that the positions outside the
@@ -46,7 +49,11 @@ func (t *TokenLoss) aggregation(s Settings) Aggregation {
 
 // Check finds what is wrong with s whatever the batch is.
 func (t *TokenLoss) Check(s Settings) error {
-	_, err := t.aggregation(s).Scales(nil, nil, s.MaxLength, s.Denominator)
+	how := t.aggregation(s)
+	_, err := how.Scales(nil, nil, s.MaxLength, s.Denominator)
+	if err == nil && t.positive {
+		_, err = how.Scales(nil, nil, s.MaxLength, s.PositiveDenominator)
+	}
 	return err
 }
 
@@ -69,11 +76,12 @@ func asTensor(name string, b *Batch, s Settings, evaluate func(b *Batch, s Setti
 // clip_fraction, of the loss tokens, and its parts clip_fraction_low and
 // clip_fraction_high; for glm_double_sided trained_tokens and masked_tokens are
 // those within and outside its bounds, and its denominators count the trained
-// ones; agg/empty, 1 where no token is left; those of [Drift] for losses that
-// look at the sampling policy. The advantage is the batch's, reward minus the
-// group's mean with each trajectory counted once, unless s has another. With a
-// correction also correction_weight, the mean weight, and correction_fraction,
-// the share of the tokens that it limited or dropped.
+// ones; for vapo_pos_nll positive_tokens, the loss tokens of datums with a
+// reward above 0; agg/empty, 1 where no token is left; those of [Drift] for
+// losses that look at the sampling policy. The advantage is the batch's, reward
+// minus the group's mean with each trajectory counted once, unless s has
+// another. With a correction also correction_weight, the mean weight, and
+// correction_fraction, the share of the tokens that it limited or dropped.
 func (t *TokenLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float64, error) {
 	if err := b.Logprobs.Err(); err != nil {
 		return nil, nil, err

@@ -38,8 +38,11 @@ type pass struct {
 	limited []int
 	scales  []float64
 	expert  []bool // nil: none
-	spans   []Span // of each piece: the datum at hand
-	exact   []bool // of each piece: a datum was beyond the kernels
+	// positive is what the term of rewards above 0 is multiplied by before the
+	// datum's scale is, [D]; nil: 1.
+	positive []float64
+	spans    []Span // of each piece: the datum at hand
+	exact    []bool // of each piece: a datum was beyond the kernels
 }
 
 var passPool = sync.Pool{New: func() any { return new(pass) }}
@@ -117,6 +120,9 @@ func (p *pass) span(s *Span, d, lo, hi int) {
 		s.Reward = b.Reward[d]
 	}
 	s.Expert = p.expert != nil && p.expert[d]
+	if p.positive != nil {
+		s.positive = &p.positive[d]
+	}
 }
 
 // count is the loss tokens of every datum.
@@ -143,7 +149,10 @@ func countOf(mask []float32) int {
 func (p *pass) run() (value float64, all Sums, err error) {
 	t := p.loss
 	clear(p.exact)
-	known := !t.surviving && !t.aggregation(*p.s).counts()
+	known := t.positive || !t.surviving && !t.aggregation(*p.s).counts()
+	if t.positive {
+		p.count()
+	}
 	if known {
 		if err := p.scale(); err != nil {
 			return 0, all, err
@@ -186,34 +195,55 @@ func (p *pass) run() (value float64, all Sums, err error) {
 func (p *pass) factor(d int) float32 { return p.sign * float32(p.scales[d]) }
 
 // scale finds the factor of each datum, with denominators of their own for an
-// expert's.
+// expert's and for the term of rewards above 0.
 func (p *pass) scale() (err error) {
-	how, groups := p.loss.aggregation(*p.s), p.batch.GroupIdx
 	if p.expert == nil {
-		p.scales, err = how.Scales(p.counts, groups, p.s.MaxLength, p.s.Denominator)
+		p.scales, err = p.loss.aggregation(*p.s).Scales(p.counts, p.batch.GroupIdx, p.s.MaxLength, p.s.Denominator)
+		if err == nil && p.loss.positive {
+			err = p.scalePositive()
+		}
 		return err
 	}
 	p.scales = make([]float64, len(p.counts))
-	for _, kind := range []struct {
-		expert      bool
-		denominator float64
-	}{{false, p.s.Denominator}, {true, p.s.ExpertDenominator}} {
-		var at, counts, group []int
-		for d, expert := range p.expert {
-			if expert != kind.expert {
-				continue
-			}
-			at, counts = append(at, d), append(counts, p.counts[d])
-			if groups != nil {
-				group = append(group, groups[d])
-			}
+	if err := p.scaleSome(p.scales, p.s.Denominator, func(d int) bool { return !p.expert[d] }); err != nil {
+		return err
+	}
+	return p.scaleSome(p.scales, p.s.ExpertDenominator, func(d int) bool { return p.expert[d] })
+}
+
+// scaleSome fills scales for the datums that are in, aggregated by themselves.
+func (p *pass) scaleSome(scales []float64, denominator float64, in func(d int) bool) error {
+	groups := p.batch.GroupIdx
+	var at, counts, group []int
+	for d, n := range p.counts {
+		if !in(d) {
+			continue
 		}
-		scales, err := how.Scales(counts, group, p.s.MaxLength, kind.denominator)
-		if err != nil {
-			return err
+		at, counts = append(at, d), append(counts, n)
+		if groups != nil {
+			group = append(group, groups[d])
 		}
-		for i, d := range at {
-			p.scales[d] = scales[i]
+	}
+	some, err := p.loss.aggregation(*p.s).Scales(counts, group, p.s.MaxLength, denominator)
+	if err != nil {
+		return err
+	}
+	for i, d := range at {
+		scales[d] = some[i]
+	}
+	return nil
+}
+
+// scalePositive finds, for datums with a reward above 0, what their own scale
+// is of the datum's.
+func (p *pass) scalePositive() error {
+	p.positive = make([]float64, len(p.counts))
+	if err := p.scaleSome(p.positive, p.s.PositiveDenominator, func(d int) bool { return p.batch.Reward[d] > 0 }); err != nil {
+		return err
+	}
+	for d, all := range p.scales {
+		if all != 0 { // it is 0 under an infinite denominator
+			p.positive[d] /= all
 		}
 	}
 	return nil
@@ -318,6 +348,15 @@ func (t *TokenLoss) evaluate(b *hud.Packed, s *Settings, grad []float32, sign fl
 		touched[d] = p.sums[d].Tokens > 0
 	}
 	t.report(metrics, &all, b.Tokens())
+	if t.positive {
+		n := 0
+		for d, r := range b.Reward {
+			if r > 0 {
+				n += p.sums[d].Tokens
+			}
+		}
+		metrics["positive_tokens"] = float64(n)
+	}
 	for i, exact := range p.exact {
 		lo, hi := b.Offsets[p.pieces[i]], b.Offsets[p.pieces[i+1]]
 		if exact && !finite(value+kernel.Sum(grad[lo:hi])) {

@@ -164,8 +164,8 @@ func CheckNamed(name string, config map[string]float64, s Settings, o CheckOptio
 	_, o.Draws = l.Config()[keySeed]
 	o.Turns = name == "discopop" // its blend rises faster around 0 than its parts fall
 	o.Whole = func(whole *Batch) (TensorLoss, error) {
-		with := s
-		if with.Denominator, err = wholeDenominator(l, whole, s); err != nil {
+		with, err := wholeDenominators(l, whole, s)
+		if err != nil {
 			return nil, err
 		}
 		return loss(with), nil
@@ -325,30 +325,44 @@ func ok(name, format string, args ...any) Property {
 	return Property{name, StatusOK, fmt.Sprintf(format, args...), ""}
 }
 
-// wholeDenominator is the denominator that b, a whole batch, has in l.
-func wholeDenominator(l BatchLoss, b *Batch, s Settings) (float64, error) {
+// wholeDenominators is s with the denominators that b, a whole batch, has in l.
+func wholeDenominators(l BatchLoss, b *Batch, s Settings) (Settings, error) {
 	_, metrics, err := l.Loss(b, s)
 	if err != nil {
-		return 0, err
+		return s, err
 	}
 	t, ok := l.(*TokenLoss)
 	if !ok {
-		return max(metrics["pairs"], metrics["answers"]), nil
+		s.Denominator = max(metrics["pairs"], metrics["answers"])
+		return s, nil
 	}
+	all, some := map[int]bool{}, map[int]bool{} // groups, and those with a reward above 0
+	datums := 0.0
+	for d := range b.Len() {
+		g := at(b.GroupIdx, d)
+		if all[g] = true; b.Reward[d] > 0 {
+			some[g] = true
+			datums++
+		}
+	}
+	positive := 0.0
 	switch t.aggregation(s) {
 	case Sum:
-		return 0, nil
+		return s, nil
 	case TokenMean:
-		if n, ok := metrics["trained_tokens"]; ok {
-			return n, nil
+		if s.Denominator, ok = metrics["trained_tokens"]; !ok {
+			s.Denominator = metrics["loss_tokens"]
 		}
-		return metrics["loss_tokens"], nil
-	case PromptMean, TokenMeanLegacy:
-		groups := map[int]bool{}
-		for d := range b.Len() {
-			groups[at(b.GroupIdx, d)] = true
-		}
-		return float64(len(groups)), nil // and as many chunks
+		positive = metrics["positive_tokens"]
+	case PromptMean:
+		s.Denominator, positive = float64(len(all)), float64(len(some))
+	case TokenMeanLegacy:
+		s.Denominator, positive = float64(len(all)), float64(len(all)) // as many chunks
+	default:
+		s.Denominator, positive = float64(b.Len()), datums
 	}
-	return float64(b.Len()), nil
+	if t.positive {
+		s.PositiveDenominator = positive
+	}
+	return s, nil
 }

@@ -277,11 +277,11 @@ var clippedSpecs = map[string]spec{
 			}
 		}),
 	},
-	// ppo − μ·ℓ on datums with a reward above 0. Both terms are divided by the
-	// same number of tokens; VAPO's paper divides the second by the tokens of
-	// those datums.
+	// ppo − μ·ℓ on datums with a reward above 0. The second term is aggregated
+	// over those datums alone, with denominators of its own, after VAPO's paper
+	// (arXiv 2504.05118).
 	"vapo_pos_nll": {
-		traits:    traits{sampling: true, advantage: term, clips: true, reward: true},
+		traits:    traits{sampling: true, advantage: term, clips: true, reward: true, positive: true},
 		defaults:  map[string]float64{keyLow: 0.8, keyHigh: 1.28, keyMu: 0.1},
 		short:     true,
 		aggregate: TokenMean,
@@ -290,8 +290,8 @@ var clippedSpecs = map[string]spec{
 			return func(x point) (float64, float64, cut) {
 				value, slope, by := policy(x)
 				if x.reward > 0 {
-					value -= mu * x.l
-					slope -= mu
+					value -= mu * x.share * x.l
+					slope -= mu * x.share
 				}
 				return value, slope, by
 			}
@@ -300,8 +300,9 @@ var clippedSpecs = map[string]spec{
 			mu := c[keyMu]
 			alone := clippedPass(c)
 			both := byTiles(traits{sampling: true, clips: true}, clippedPiece(c), func(t *tile) {
-				timesTo(t.value, t.l, -mu)
-				kernel.SubTo(t.slope, zeros[:len(t.slope)], []float32{float32(mu)})
+				weight := mu * t.share()
+				timesTo(t.value, t.l, -weight)
+				kernel.SubTo(t.slope, zeros[:len(t.slope)], []float32{float32(weight)})
 			})
 			return func(s *Span, dlogprobs []float32, sums *Sums) bool {
 				if s.Reward > 0 {

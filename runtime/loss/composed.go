@@ -30,6 +30,7 @@ type terms struct {
 	l, q, ref *tensor.Tensor // [N]
 	advantage *tensor.Tensor // [N]
 	a, reward *tensor.Tensor // [D]; a is that of the first position
+	positive  *tensor.Tensor // [D] what the term of rewards above 0 is multiplied by; nil: 1
 	expert    *tensor.Tensor // [D] 1 where the datum is an expert's; nil: none is
 	chosen    *tensor.Tensor // [N] for losses that choose tokens
 	tokens    *tensor.Tensor // [D] the loss tokens of each datum, at least 1
@@ -148,7 +149,11 @@ var clippedForms = map[string]form{
 	},
 	"vapo_pos_nll": func(x *terms, c map[string]float64) *tensor.Tensor {
 		good := x.each(x.reward).Gt(zero)
-		return boundedForm(x, c).Sub(tensor.Where(good, x.l.Mul(num(c[keyMu])), zero))
+		weight := num(c[keyMu])
+		if x.positive != nil {
+			weight = x.each(x.positive).Mul(weight)
+		}
+		return boundedForm(x, c).Sub(tensor.Where(good, x.l.Mul(weight), zero))
 	},
 }
 

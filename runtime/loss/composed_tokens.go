@@ -10,7 +10,10 @@ import (
 // where the mask is, and neither a value nor a gradient gets there from what
 // the batch holds. The settings are those of [TokenLoss.Loss], with the
 // aggregation left out: [Batch.Aggregate] adds the tokens up. A loss with one
-// ratio per sequence gives all its tokens the same value.
+// ratio per sequence gives all its tokens the same value. The term of
+// vapo_pos_nll that has denominators of its own is multiplied so that
+// [Batch.Aggregate] with the same settings gives [TokenLoss.Loss]; it is as it
+// is where s names no aggregation.
 func (t *TokenLoss) Tokens(b *Batch, s Settings) (*tensor.Tensor, error) {
 	x, scale, err := t.terms(b, s)
 	if err != nil {
@@ -77,6 +80,13 @@ func (t *TokenLoss) terms(b *Batch, s Settings) (*terms, *tensor.Tensor, error) 
 	}
 	if p.expert != nil {
 		x.expert = column(expert)
+	}
+	if t.positive && s.Aggregate != "" {
+		p.count()
+		if err := p.scale(); err != nil {
+			return nil, nil, err
+		}
+		x.positive = column(p.positive)
 	}
 	return x, scale, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hudrl/hudrl/runtime/hud"
 	"github.com/hudrl/hudrl/runtime/loss"
+	"github.com/hudrl/hudrl/runtime/tensor"
 	"github.com/hudrl/hudrl/tests/golden"
 )
 
@@ -18,7 +19,7 @@ type batchCases struct {
 		Loss                                            string
 		Config                                          map[string]float64
 		Logprobs, Sampling, Mask, Observation, Gradient [][]float64
-		Advantage                                       []float64
+		Advantage, Reward                               []float64
 		Expert                                          []bool
 		Chosen                                          int
 		Value                                           float64
@@ -61,6 +62,8 @@ func TestBatchGolden(t *testing.T) {
 		s := loss.Settings{Advantage: c.Advantage}
 		p := packedRows(c.Logprobs, c.Sampling, c.Mask)
 		switch c.Loss {
+		case "vapo_pos_nll":
+			p.Reward = c.Reward
 		case "chord":
 			if s.Expert = c.Expert; i%2 == 0 { // or in extra
 				s.Expert = nil
@@ -102,7 +105,7 @@ func TestBatchGolden(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"clip_cov", "kl_cov", "chord", "echo"} {
+	for _, name := range []string{"clip_cov", "kl_cov", "chord", "echo", "vapo_pos_nll"} {
 		if seen[name] < 40 {
 			t.Errorf("%s: got %d golden cases, want at least 40", name, seen[name])
 		}
@@ -427,6 +430,79 @@ func TestChordChunks(t *testing.T) {
 			t.Errorf("weight %d: got %v, want %v", i, got[i], want[i])
 		}
 	}
+}
+
+// TestVAPODenominators: the term of rewards above 0 is aggregated over its own
+// datums, chunks with both terms' denominators add up to the batch, and the
+// tokens written with tensors aggregate to the same.
+func TestVAPODenominators(t *testing.T) {
+	t.Parallel()
+	l, err := loss.New("vapo_pos_nll", map[string]float64{"mu": 0.5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// On policy, A = 1: ppo is −1 for each of 5 tokens, the other term 0.5·2 for
+	// each of the 3 of the first and the last datum.
+	p := &hud.Packed{Offsets: []int{0, 1, 4, 6}, Logprobs: []float32{-2, -2, -2, -2, -2, -2}, RefLogprobs: make([]float32, 6), SamplingLogprobs: []float32{-2, -2, -2, -2, -2, -2},
+		Mask: []float32{1, 1, 1, 0, 1, 1}, Reward: []float64{1, -1, 2}, Advantage: []float64{1, 1, 1}, TrajIdx: []int{0, 1, 2}, GroupIdx: []int{0, 0, 1}}
+	for _, c := range []struct {
+		s           loss.Settings
+		want        float64
+		whole, some float64 // the denominators of the batch, 0 for none
+	}{
+		{loss.Settings{Aggregate: loss.Sum}, -5 + 3, 0, 0},
+		{loss.Settings{Aggregate: loss.TokenMean}, -1 + 1, 5, 3},
+		{loss.Settings{Aggregate: loss.TokenMean, PositiveDenominator: 6}, -1 + 0.5, 5, 6},
+		{loss.Settings{Aggregate: loss.SeqMeanTokenMean}, -1 + 1, 3, 2},
+		{loss.Settings{Aggregate: loss.SeqMeanTokenSum}, -5./3 + 3./2, 3, 2},
+		{loss.Settings{Aggregate: loss.SeqMeanTokenSumNorm, MaxLength: 4}, -5./12 + 3./8, 3, 2},
+		{loss.Settings{Aggregate: loss.PromptMean}, -1 + 1, 2, 2},
+	} {
+		run := func(p *hud.Packed, s loss.Settings) (float64, []float32, map[string]float64) {
+			var metrics map[string]float64
+			value, grad := evaluate(t, p, func(b *loss.Batch) *tensor.Tensor {
+				out, m, err := l.Loss(b, s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				metrics = m
+				return out
+			})
+			return value, grad, metrics
+		}
+		value, grad, metrics := run(p, c.s)
+		if !close1(value, c.want, 1) || metrics["positive_tokens"] != 3 {
+			t.Errorf("%s: got %v with %v, want %v with 3 positive_tokens", c.s.Aggregate, value, metrics, c.want)
+		}
+		tokens, slopes := evaluate(t, p, func(b *loss.Batch) *tensor.Tensor {
+			out, err := l.Tokens(b, c.s)
+			if err == nil {
+				out, err = b.Aggregate(out, c.s)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return out
+		})
+		s, sum, parts := c.s, 0.0, []float32{}
+		s.Denominator, s.PositiveDenominator = c.whole, c.some
+		for _, r := range [][2]int{{0, 2}, {2, 3}} { // between the groups
+			v, g, _ := run(slice(p, r[0], r[1]), s)
+			sum, parts = sum+v, append(parts, g...)
+		}
+		if !close1(tokens, c.want, 1) || !close1(sum, c.want, 1) {
+			t.Errorf("%s: got %v of tokens and %v of chunks, want %v", c.s.Aggregate, tokens, sum, c.want)
+		}
+		for i, g := range grad {
+			if !close1(float64(slopes[i]), float64(g), 1) || !close1(float64(parts[i]), float64(g), 1) {
+				t.Errorf("%s: gradient %d: got %v of tokens and %v of chunks, want %v", c.s.Aggregate, i, slopes[i], parts[i], g)
+			}
+		}
+	}
+	_, err = loss.AsCustom("vapo_pos_nll", nil, loss.Settings{PositiveDenominator: -1})
+	refused(t, err, "aggregate: got denominator -1, want above 0")
+	_, err = loss.AsCustom("vapo_pos_nll", nil, loss.Settings{Aggregate: loss.Sum, PositiveDenominator: 2})
+	refused(t, err, "aggregate: sum takes no denominator")
 }
 
 func TestMalformedBatch(t *testing.T) {

@@ -223,7 +223,7 @@ func TestChunks(t *testing.T) {
 		}{{loss.Sum, 0}, {loss.SeqMeanTokenMean, 4}, {loss.SeqMeanTokenSum, 4}, {loss.SeqMeanTokenSumNorm, 4}, {loss.PromptMean, 2}} {
 			s := loss.Settings{Aggregate: c.aggregate, MaxLength: 10}
 			want, value := run(name, s, full)
-			s.Denominator = c.whole
+			s.Denominator, s.PositiveDenominator = c.whole, min(c.whole, 2) // two datums have a reward above 0, one in each group
 			// The cut lies between the groups.
 			first, a := run(name, s, cut(0, 3))
 			second, b := run(name, s, cut(3, 4))

@@ -86,6 +86,10 @@
 //     the probabilities of other tokens, which are exact here.
 //   - chord: Trinity-RFT makes μ from the step; here it is a number, and a
 //     schedule the caller's.
+//   - vapo_pos_nll: NeMo RL divides the term of rewards above 0 by its tokens in
+//     each microbatch, and leaves corrections out of it; here it is by those of
+//     the batch, or [Settings].PositiveDenominator, and a correction weighs the
+//     whole of a token's loss.
 //   - rejection: verl's sequence criteria sum log-ratios held within ±20 each, as
 //     here; its weights of sequences (seq_tis) hold the sum only.
 //   - kl.k3: verl holds x within ±20 and the value below 10, as here; TRL
@@ -154,7 +158,16 @@ type Span struct {
 	Reward     float64 // read where UsesReward is true
 	Expert     bool    // an expert's answer, not the policy's own: for chord
 
-	chosen []float32 // what the loss's choose found, 0 or 1 for each token
+	chosen   []float32 // what the loss's choose found, 0 or 1 for each token
+	positive *float64  // what the term of rewards above 0 is multiplied by; nil is 1
+}
+
+// share is what the term of rewards above 0 is multiplied by.
+func (s *Span) share() float64 {
+	if s.positive == nil {
+		return 1
+	}
+	return *s.positive
 }
 
 // scale is what multiplies the loss of token i, whose mask is m.
@@ -175,8 +188,8 @@ func (s *Span) advantage(i int) float64 {
 
 // point is what a token's loss is computed from.
 type point struct {
-	l, q, ref, a, reward float64
-	chosen, expert       bool
+	l, q, ref, a, reward, share float64
+	chosen, expert              bool
 }
 
 // A cut says which bound cut or limited a token's gradient.
@@ -327,7 +340,7 @@ func (t *TokenLoss) EvalExact(s *Span, dlogprobs []float32) Sums {
 
 // tokens is EvalExact for a tokenFunc.
 func (t *TokenLoss) tokens(s *Span, dlogprobs []float32) (sums Sums) {
-	x := point{reward: s.Reward, expert: s.Expert}
+	x := point{reward: s.Reward, share: s.share(), expert: s.Expert}
 	for i, m := range s.Mask {
 		if m == 0 {
 			if dlogprobs != nil {
@@ -371,6 +384,7 @@ type traits struct {
 	sampling  bool // reads q
 	reference bool // reads the reference's logprobs
 	reward    bool // reads the reward
+	positive  bool // has a term for rewards above 0 with denominators of its own
 	advantage role
 	clips     bool
 	perToken  bool // takes an advantage of each token although it is no tokenFunc

@@ -73,7 +73,7 @@ var policyRows = []Row{
 	{Section: "B32", Name: "rejection", Kind: KindCorrection, Formula: "0 where an estimate of the drift, of the token or the sequence, exceeds its bound, else 1", Source: "verl docs/algo/rollout_corr.md", Default: "rejection_high needed, rejection_low 1/rejection_high for k1"},
 	{Section: "B33", Name: "chord", Kind: KindTokens, Formula: "(1 − μ)·grpo − μ·sg(p(1 − p))·ℓ on expert data", Source: "Trinity-RFT chord"},
 	{Section: "B34", Name: "dft", Kind: KindTokens, Formula: "−sg(exp ℓ)·ℓ", Source: "TRL loss_type=\"dft\", Trinity-RFT"},
-	{Section: "B35", Name: "vapo_pos_nll", Kind: KindTokens, Formula: "ppo − mu·ℓ where R > 0", Source: "NeMo RL loss_functions.py"},
+	{Section: "B35", Name: "vapo_pos_nll", Kind: KindTokens, Formula: "ppo − mu·ℓ where R > 0, divided by their own number", Source: "NeMo RL loss_functions.py, arXiv 2504.05118"},
 	{Section: "B36", Name: "echo", Kind: KindTokens, Formula: "a weighted −ℓ on observation tokens, divided by their own number", Source: "prime-rl algo/echo.py"},
 	{Section: "B37", Name: "ref_kl_pg", Kind: KindTokens, Formula: "−sg(ℓ_ref − ℓ)·r where π − μ ≥ −delta_low, + kl_tau·d²", Source: "prime-rl trainer/rl/loss.py"},
 	{Section: "B38", Name: "opmd_loss", Kind: KindTokens, Formula: "−A·ℓ/(1 + tau)", Source: "Trinity-RFT opmd"},

@@ -29,6 +29,7 @@ local M = {}
 
 ---@class hud.VAPOOptions: hud.PPOOptions
 ---@field mu number? default 0.1
+---@field positive_denominator number? denominator is for the ppo part, this for the part of rewards above 0
 
 ---@class hud.GateOptions: hud.LossOptions
 ---@field delta_low number?
@@ -297,9 +298,10 @@ function M.sapo(data, opts) end
 ---@return tensor loss, table<string, number> metrics
 function M.rollout_is(data, opts) end
 
----ppo - mu*l on datums with a reward above 0; thresholds 0.8 and 1.28, "token_mean"
----for both terms, over all tokens: NeMo RL divides the second by the tokens of those datums
----alone, so its mu is this one times their share of the tokens. Source: NeMo RL.
+---ppo, and - mu*l on datums with a reward above 0, "token_mean" of each part by itself: the
+---second is divided by the tokens of those datums alone, and `aggregate = "none"` gives it
+---undivided, as the first; thresholds 0.8 and 1.28. Metric: positive_tokens, the loss tokens
+---of those datums. Source: NeMo RL (VAPO, arXiv 2504.05118).
 ---
 ---    > d = { logprobs = tensor{-1, -0.5, -2}, sampling_logprobs = tensor{-1.25, -0.5, -1.75},
 ---    >>   mask = tensor{1, 1, 0}, advantage = 2, reward = 1 }

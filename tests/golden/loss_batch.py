@@ -58,6 +58,10 @@ def chord(l, q, a, m, c, expert):
 def echo(l, obs, c):
     return c["alpha"] * (-l * obs).sum() / (obs != 0).sum().clamp(min=1)
 
+def vapo_pos_nll(l, q, a, m, r, c):
+    value, _ = ppo(l, q, a, c)
+    return mean(value, m) + c["mu"] * mean(-l, m * (r > 0).double()[:, None])
+
 def reject(mode, p, q, m, low, high):
     d = torch.clamp(p - q, -20, 20)
     k = {"k1": -d, "k2": 0.5 * d ** 2, "k3": d.exp() - 1 - d}[mode[-2:]]
@@ -126,5 +130,20 @@ for mode in MODES:
         low, high = ([(0.5, 2.0), (0.9, 1.1), (0.99, 1.3)] if mode.endswith("k1") else [(0, 0.5), (0, 0.02), (0, 2.0)])[k % 3]
         rejections.append(json.dumps({"mode": mode, "low": low, "high": high, "old": l.tolist(), "sampling": q.tolist(), "mask": m.tolist(),
                                       "keep": reject(mode, l, q, m, low, high).tolist()}, separators=(",", ":")))
+
+# A stream of its own, so that the cases above stay what they are.
+random.seed(13)
+for k in range(44):
+    config = [{}, {"mu": 1.0}, {"mu": 0.6, "epsilon": 0.4}][k % 3]
+    c = dict({"clip_low_threshold": 0.8, "clip_high_threshold": 1.28, "mu": 0.1}, **config)
+    if "epsilon" in c:
+        c["clip_low_threshold"], c["clip_high_threshold"] = 1 - c["epsilon"], 1 + c["epsilon"]
+    l, q, m, a = draw(k)
+    l.requires_grad_()
+    r = [random.choice([1.0, -0.5, 0.0, 2.0, -3.0]) for _ in range(4)]
+    loss = vapo_pos_nll(l, q, a[:, None], m, torch.tensor(r), c)
+    (loss + 0 * l.sum()).backward()
+    lines.append(json.dumps({"loss": "vapo_pos_nll", "config": config, "logprobs": l.tolist(), "sampling": q.tolist(), "mask": m.tolist(),
+                             "advantage": a.tolist(), "reward": r, "value": loss.item(), "gradient": l.grad.tolist()}, separators=(",", ":")))
 
 print('{"torch":"%s","cases":[\n%s\n],"rejections":[\n%s\n]}' % (torch.__version__, ",\n".join(lines), ",\n".join(rejections)))

@@ -246,13 +246,13 @@ var (
 		func(g float32, n int) float32 { return g / float32(n) })
 	opVar = lane("var", true, readsA, func(x []float32) float64 {
 		_, m2 := moments(x)
-		return m2 / float64(len(x)-1)
+		return m2 / float64(max(len(x)-1, 0))
 	}, func(into, x []float32, _, g float32) {
 		kernel.AddCentered(into, x, kernel.Sum(x)/float64(len(x)), 2*float64(g)/float64(len(x)-1))
 	})
 	opStd = lane("std", true, readsA, func(x []float32) float64 {
 		_, m2 := moments(x)
-		return math.Sqrt(m2 / float64(len(x)-1))
+		return math.Sqrt(m2 / float64(max(len(x)-1, 0)))
 	}, func(into, x []float32, _, g float32) {
 		if mean, m2 := moments(x); m2 != 0 {
 			kernel.AddCentered(into, x, mean, float64(g)/math.Sqrt(m2*float64(len(x)-1)))

@@ -459,3 +459,18 @@ func TestCompare(t *testing.T) {
 		t.Error("allclose is wrong")
 	}
 }
+
+// Of fewer than 2 values there is no variance: NaN, as torch 1.13 has it.
+func TestVarianceOfFew(t *testing.T) {
+	t.Parallel()
+	for name, x := range map[string]*tensor.Tensor{
+		"var of none":          tensor.Zeros(0).Var(),
+		"std of none":          tensor.Zeros(0).Std(),
+		"var of an empty lane": tensor.Zeros(1, 0).Var(1),
+		"std of one":           tensor.Zeros(1).Std(),
+	} {
+		if v, err := x.Item(); err != nil || !math.IsNaN(v) {
+			t.Errorf("%s: got %v, %v, want NaN", name, v, err)
+		}
+	}
+}

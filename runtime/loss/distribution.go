@@ -94,12 +94,6 @@ func NewDistribution(name string, config map[string]float64) (*DistributionLoss,
 	return &DistributionLoss{name: name, config: c, spec: sp, row: sp.f(name, c)}, nil
 }
 
-// Name is the loss's name.
-func (t *DistributionLoss) Name() string { return t.name }
-
-// Config is every option with its value.
-func (t *DistributionLoss) Config() map[string]float64 { return maps.Clone(t.config) }
-
 // UsesTeacher reports whether the loss looks at a second distribution.
 func (t *DistributionLoss) UsesTeacher() bool { return t.spec.teacher }
 

@@ -86,15 +86,6 @@ func NewValue(name string, config map[string]float64) (*ValueLoss, error) {
 	return &ValueLoss{name: name, config: c, old: sp.old, f: sp.f(c)}, nil
 }
 
-// Name is the loss's name.
-func (t *ValueLoss) Name() string { return t.name }
-
-// Config is every option with its value.
-func (t *ValueLoss) Config() map[string]float64 { return maps.Clone(t.config) }
-
-// UsesOld reports whether the loss looks at the predictions before the step.
-func (t *ValueLoss) UsesOld() bool { return t.old }
-
 // Check finds what is wrong with s; see [DistributionLoss.Check].
 func (t *ValueLoss) Check(s Settings) error { return onlyAggregation(t.name, s) }
 

@@ -140,7 +140,7 @@ func TestCommandLine(t *testing.T) {
 	}{
 		{name: "no command is help", out: []string{"Examples:", "hudrl run scripts/quickstart.lua", "Work:", "models", "version"}},
 		{name: "help", args: []string{"run", "--help"}, out: []string{"--max-steps N", "--allow-read DIR", "[HUDRL_HOME]", "-e, --execute CODE"}},
-		{name: "version", args: []string{"version"}, out: []string{"hudrl ", "go1."}},
+		{name: "version", args: []string{"version"}, out: []string{"hudrl ", "go1.", " kernels)"}},
 		{name: "completion", args: []string{"completion", "bash"}, out: []string{"__hudrl"}},
 		{name: "unknown command", args: []string{"rum"}, code: 2, err: []string{`unknown command "rum"`, "hint: did you mean hudrl run?"}},
 		{name: "unknown models command", args: []string{"models", "lisst"}, code: 2, err: []string{"hint: did you mean hudrl models list?"}},

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/hudrl/hudrl/runtime/local"
 )
 
 func (a *app) versionCommand() *cobra.Command {
@@ -14,7 +16,7 @@ func (a *app) versionCommand() *cobra.Command {
 		Short: "say which hudrl this is",
 		Args:  exactArgs(),
 		RunE: func(*cobra.Command, []string) error {
-			fmt.Fprintf(a.Stdout, "hudrl %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			fmt.Fprintf(a.Stdout, "hudrl %s (%s, %s/%s, %s kernels)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, local.Kernels())
 			return nil
 		},
 	}

@@ -143,9 +143,9 @@ func (t *Tensor) backward(retain bool) error {
 		if sum := l.acc.st.cur.data; l.grad != nil {
 			kernel.AddTo(sum, l.grad.st.cur.data, sum)
 		}
-		l.grad, l.acc = l.acc, nil
+		l.grad = l.acc
 		l.touched = append(l.touched, l.reached...).merged()
-		l.reached = nil
+		l.leafPass = leafPass{}
 	}
 	return nil
 }
@@ -196,6 +196,9 @@ func runBackward(t *Tensor, retain bool) (*pass, error) {
 		p.alloc.release(p.taken)
 		p.taken = 0
 		err = p.err
+	}
+	for _, x := range p.leafs {
+		x.leaf.fill()
 	}
 	if err != nil {
 		p.discard()
@@ -376,31 +379,33 @@ func (p *pass) source(n *node, seg *segments, g []float32, even func(g float32, 
 
 // grad is the buffer that t's gradient is added to, or nil when t needs none.
 func (p *pass) grad(t *Tensor) []float32 {
-	g := p.gradAt(t)
-	if t != nil && t.leaf != nil && g != nil {
-		t.leaf.reached = t.leaf.reached.add(0, t.n)
+	if t == nil {
+		return nil
 	}
+	g, _ := p.part(t, 0, t.n, false)
 	return g
 }
 
-// gradAt is like grad for an operation that says itself which elements of a
-// leaf it reached.
-func (p *pass) gradAt(t *Tensor) []float32 {
+// part is positions lo to hi of the gradient of t, or nil when t needs none.
+// Where it is fresh they hold anything, and the caller, who said that it
+// overwrites them, has to.
+func (p *pass) part(t *Tensor, lo, hi int, overwrites bool) (g []float32, fresh bool) {
 	switch {
-	case t == nil || p.err != nil:
-		return nil
+	case p.err != nil:
+		return nil, false
 	case t.leaf != nil:
 		l := t.leaf
 		if l.acc == nil {
-			acc, err := t.st.alloc.make("backward", t.shape, t.n)
+			acc, err := t.st.alloc.blank("backward", t.shape, t.n)
 			if err != nil {
 				p.err = err
-				return nil
+				return nil, false
 			}
 			l.acc = acc
 			p.leafs = append(p.leafs, t)
 		}
-		return l.acc.st.cur.data
+		fresh = l.reach(lo, hi, overwrites)
+		return l.acc.st.cur.data[lo:hi], fresh
 	case t.node != nil:
 		i := t.node.at
 		if v := &p.nodes[i]; v.g == nil {
@@ -410,9 +415,11 @@ func (p *pass) gradAt(t *Tensor) []float32 {
 				v.g = p.take(v.n.n)
 			}
 		}
-		return p.nodes[i].g
+		if g = p.nodes[i].g; g != nil {
+			g = g[lo:hi]
+		}
 	}
-	return nil
+	return g, false
 }
 
 // values is t's elements, nil after an error.
@@ -479,6 +486,6 @@ func (p *pass) recycle(i int32) {
 // discard forgets the gradients of the pass.
 func (p *pass) discard() {
 	for _, x := range p.leafs {
-		x.leaf.acc, x.leaf.reached = nil, nil
+		x.leaf.leafPass = leafPass{}
 	}
 }

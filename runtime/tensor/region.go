@@ -139,20 +139,7 @@ func (p *pass) gradient(b *program, i int32, complete bool) int32 {
 // into is where the gradient of t, as long as the region, is to be added.
 func (p *pass) into(b *program, t *Tensor, number int32) int32 {
 	if t.node == nil || p.nodes[t.node.at].region != number {
-		first := t.leaf != nil && t.leaf.acc == nil
-		if first && p.err == nil {
-			if t.leaf.acc, p.err = t.st.alloc.blank("backward", t.shape, t.n); p.err != nil {
-				return none
-			}
-			p.leafs = append(p.leafs, t)
-		}
-		g := p.grad(t)
-		if g == nil {
-			return none
-		}
-		v := b.memory(g)
-		b.vals[v].fresh = b.vals[v].fresh || first
-		return v
+		return p.onto(b, t, 0)
 	}
 	i := t.node.at
 	if g := p.gradient(b, i, false); g != none {
@@ -313,15 +300,21 @@ func (p *pass) unview(b *program, n *node, number, g int32) {
 		p.hand(b, base, number, g)
 		return
 	}
-	into := p.gradAt(base)
-	if into == nil {
-		return
+	if into := p.onto(b, base, n.y.off-base.off); into != none {
+		b.contribute(instr{do: doAdd, dst: into, g: g})
 	}
-	lo := n.y.off - base.off
-	if base.leaf != nil {
-		base.leaf.reached = base.leaf.reached.add(lo, lo+n.n)
+}
+
+// onto is the part of t's gradient from position lo on that is as long as the
+// region, to be added to.
+func (p *pass) onto(b *program, t *Tensor, lo int) int32 {
+	g, fresh := p.part(t, lo, lo+b.n, true)
+	if g == nil {
+		return none
 	}
-	b.steps = append(b.steps, instr{do: doAdd, dst: b.memory(into[lo : lo+n.n]), g: g})
+	v := b.memory(g)
+	b.vals[v].fresh = b.vals[v].fresh || fresh
+	return v
 }
 
 // value is the values of an operand or a result.

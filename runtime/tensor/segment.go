@@ -108,7 +108,7 @@ func segment(of *laneOp, name string, nothing float64) *segmentOp {
 		if op.even != nil && s.inner == 1 && p.source(n, s, g, op.even) {
 			return
 		}
-		into := p.gradAt(n.in[0])
+		into := p.grad(n.in[0])
 		if into == nil {
 			return
 		}
@@ -130,9 +130,6 @@ func segment(of *laneOp, name string, nothing float64) *segmentOp {
 					op.d(into, x, y[at], g[at])
 				}
 			})
-		}
-		if l := n.in[0].leaf; l != nil {
-			l.reached = l.reached.add(0, n.in[0].n)
 		}
 	}
 	return op

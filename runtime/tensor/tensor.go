@@ -111,9 +111,8 @@ type Tensor struct {
 // A leaf is where gradients end up.
 type leaf struct {
 	grad    *Tensor
-	acc     *Tensor // the running pass's gradient, nil between passes
 	touched spans
-	reached spans // of the running pass
+	leafPass
 }
 
 // Err is why the operation that made t failed, or nil.

@@ -46,43 +46,42 @@ func (t *Tensor) view(shape, strides []int, off, n int) *Tensor {
 
 func viewBack(p *pass, n *node, g []float32) {
 	base, v := n.in[0], n.y
-	into := p.gradAt(base)
-	if into == nil || n.n == 0 {
+	if n.n == 0 {
 		return
 	}
-	off := v.off - base.off
-	lo, hi := off, off+n.n
+	lo := v.off - base.off
 	if v.strides == nil {
-		axpy(into[lo:hi], g)
-	} else {
-		hi = off + 1
-		repeats := false
-		for d, s := range v.strides {
-			hi += (v.shape[d] - 1) * s
-			repeats = repeats || s == 0 && v.shape[d] > 1
-		}
-		if repeats {
-			sum := make([]float64, hi-lo)
-			rows(v.shape, v.strides, 0, func(at, pos, n, step int) {
-				for i := range n {
-					sum[pos] += float64(g[at+i])
-					pos += step
-				}
-			})
-			for i, s := range sum {
-				into[lo+i] += float32(s)
-			}
-		} else {
-			rows(v.shape, v.strides, off, func(at, pos, n, step int) {
-				for i := range n {
-					into[pos] += g[at+i]
-					pos += step
-				}
-			})
-		}
+		into, _ := p.part(base, lo, lo+n.n, false)
+		axpy(into, g)
+		return
 	}
-	if base.leaf != nil {
-		base.leaf.reached = base.leaf.reached.add(lo, hi)
+	hi := lo + 1
+	repeats := false
+	for d, s := range v.strides {
+		hi += (v.shape[d] - 1) * s
+		repeats = repeats || s == 0 && v.shape[d] > 1
+	}
+	into, _ := p.part(base, lo, hi, false)
+	switch {
+	case into == nil:
+	case repeats:
+		sum := make([]float64, hi-lo)
+		rows(v.shape, v.strides, 0, func(at, pos, n, step int) {
+			for i := range n {
+				sum[pos] += float64(g[at+i])
+				pos += step
+			}
+		})
+		for i, s := range sum {
+			into[i] += float32(s)
+		}
+	default:
+		rows(v.shape, v.strides, 0, func(at, pos, n, step int) {
+			for i := range n {
+				into[pos] += g[at+i]
+				pos += step
+			}
+		})
 	}
 }
 

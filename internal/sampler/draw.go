@@ -61,21 +61,57 @@ func (d *drawer) draw(req *Request, rng *rand.Rand, logits []float32) (id int32,
 	return id, logits[id] - lse
 }
 
+// likeliest are the tokens that draw, called just before, chose from, as it
+// reports their logprobs. Among equals the lower id comes first.
+func (d *drawer) likeliest(req *Request, logits []float32) []Token {
+	score := logits
+	if req.Processed {
+		if math.IsInf(1/req.Temperature, 0) {
+			return []Token{{ID: argmax(logits)}}
+		}
+		score = d.prob[:len(logits)]
+	}
+	ids := d.order(score)
+	out := make([]Token, 0, min(req.Top, len(ids)))
+	total := 0.0
+	if req.Processed {
+		for _, x := range score {
+			total += float64(x)
+		}
+	}
+	lse := kernel.LogSumExp(logits)
+	for _, id := range ids[:cap(out)] {
+		switch {
+		case !req.Processed:
+			out = append(out, Token{id, logits[id] - lse})
+		case score[id] > 0:
+			out = append(out, Token{id, float32(math.Log(float64(score[id]) / total))})
+		}
+	}
+	return out
+}
+
+// order is the tokens by falling score.
+func (d *drawer) order(score []float32) []int32 {
+	if cap(d.ids) < len(score) {
+		d.ids = make([]int32, len(score))
+	}
+	ids := d.ids[:len(score)]
+	for i := range ids {
+		ids[i] = int32(i)
+	}
+	slices.SortFunc(ids, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(score[b], score[a]), cmp.Compare(a, b))
+	})
+	return ids
+}
+
 // filter sets the probabilities of the tokens that top_k, top_p and min_p
 // exclude to 0. p need not sum to 1; its largest entry is 1. Among equals the
 // lower id stays.
 func (d *drawer) filter(req *Request, p []float32) {
 	if req.TopK > 0 && req.TopK < len(p) || req.TopP < 1 {
-		if cap(d.ids) < len(p) {
-			d.ids = make([]int32, len(p))
-		}
-		ids := d.ids[:len(p)]
-		for i := range ids {
-			ids[i] = int32(i)
-		}
-		slices.SortFunc(ids, func(a, b int32) int {
-			return cmp.Or(cmp.Compare(p[b], p[a]), cmp.Compare(a, b))
-		})
+		ids := d.order(p)
 		keep := len(ids)
 		if req.TopK > 0 {
 			keep = min(keep, req.TopK)

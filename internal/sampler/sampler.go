@@ -46,6 +46,9 @@ type Request struct {
 	// after temperature and filters, instead of the model's own.
 	Processed bool
 
+	// Top is how many of the likeliest tokens are told at each position.
+	Top int
+
 	// Stream, when set, is called from Submit's goroutine with pieces of the
 	// text as they are final: what may yet turn out to begin a stop string or
 	// is half a UTF-8 character is held back.
@@ -58,6 +61,13 @@ type Result struct {
 	Logprobs     []float32 // natural log, one per token
 	Text         string    // of the tokens up to a stop string; any bytes
 	FinishReason string    // Stop or Length
+	Top          [][]Token // one list per token, the likeliest first; nil without Request.Top
+}
+
+// A Token is one that could have been drawn.
+type Token struct {
+	ID      int32
+	Logprob float32
 }
 
 // A Detokenizer turns tokens into text.
@@ -179,6 +189,8 @@ func (r *Request) validate() error {
 		return fmt.Errorf("sample: top_p must be in (0, 1]: got %v", r.TopP)
 	case r.TopK < 0:
 		return fmt.Errorf("sample: top_k must be at least 0: got %d", r.TopK)
+	case r.Top < 0:
+		return fmt.Errorf("sample: top must be at least 0: got %d", r.Top)
 	case !(r.MinP >= 0 && r.MinP <= 1):
 		return fmt.Errorf("sample: min_p must be in [0, 1]: got %v", r.MinP)
 	}

@@ -57,6 +57,9 @@ func (q *sequence) advance(d *drawer, text Detokenizer, logits []float32) (ended
 	}
 	q.result.Tokens = append(q.result.Tokens, id)
 	q.result.Logprobs = append(q.result.Logprobs, logprob)
+	if q.req.Top > 0 {
+		q.result.Top = append(q.result.Top, d.likeliest(&q.req, logits))
+	}
 	if id == q.req.EOS {
 		q.finish(Stop)
 		return true

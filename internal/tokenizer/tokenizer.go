@@ -86,8 +86,9 @@ func (t *Bytes) RenderAfter(ids []int, messages []hud.Message, addGenerationProm
 			return nil, fmt.Errorf("render: message %d: unknown role %q: want system, user, assistant or tool", i+1, m.Role)
 		}
 		ids = append(ids, marker)
-		for j := range len(m.Content) {
-			ids = append(ids, int(m.Content[j]))
+		text := m.Text()
+		for j := range len(text) {
+			ids = append(ids, int(text[j]))
 		}
 		if marker == Assistant {
 			ids = append(ids, End)

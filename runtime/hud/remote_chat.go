@@ -29,7 +29,7 @@ func (r *Remote) Chat(ctx context.Context, req *ChatRequest) (*ChatResponse, err
 			return nil, invalid(op, "%s: got %v, want a finite number", x.name, *x.v)
 		}
 	}
-	body := chatBody{ChatRequest: req, Logprobs: req.Logprobs || req.ReturnTokenIDs}
+	body := chatBody{ChatRequest: req, Logprobs: req.Logprobs || req.ReturnTokenIDs || req.TopLogprobs > 0}
 	if req.Seed != nil {
 		// Gateways take 64 bits with a sign: the upper half is negative there.
 		body.Seed = new(int64(*req.Seed))
@@ -102,18 +102,84 @@ func readChoice(r *httpjson.Reader) (c Choice, err error) {
 		"prompt_token_ids": ints(&c.PromptTokenIDs),
 		"token_ids":        ints(&c.TokenIDs),
 		"message": func() error {
-			return members(r, map[string]func() error{"role": text(r, &c.Message.Role), "content": text(r, &c.Message.Content)})
+			return members(r, map[string]func() error{
+				"role": text(r, &c.Message.Role), "content": text(r, &c.Message.Content),
+				"tool_calls": func() error {
+					return r.List(func(int) error {
+						call, err := readToolCall(r)
+						if call.Name != "" { // another kind of tool
+							c.Message.ToolCalls = append(c.Message.ToolCalls, call)
+						}
+						return err
+					})
+				},
+			})
 		},
 		"logprobs": func() error {
 			return members(r, map[string]func() error{"content": func() error {
-				return r.List(func(int) error {
+				return r.List(func(i int) error {
 					var lp float64
-					err := members(r, map[string]func() error{"logprob": number(r, &lp)})
+					var top []TokenLogprob
+					err := members(r, map[string]func() error{"logprob": number(r, &lp), "top_logprobs": func() error {
+						return r.List(func(int) error {
+							t, err := readTokenLogprob(r)
+							top = append(top, t)
+							return err
+						})
+					}})
 					c.Logprobs = append(c.Logprobs, float32(lp))
+					if top != nil && c.TopLogprobs == nil {
+						c.TopLogprobs = make([][]TokenLogprob, i)
+					}
+					if c.TopLogprobs != nil {
+						c.TopLogprobs = append(c.TopLogprobs, top)
+					}
 					return err
 				})
 			}})
 		},
 	})
 	return c, err
+}
+
+// readToolCall reads a call of a function; arguments that are no string are
+// kept as they are written.
+func readToolCall(r *httpjson.Reader) (c ToolCall, err error) {
+	err = members(r, map[string]func() error{
+		"id": text(r, &c.ID),
+		"function": func() error {
+			return members(r, map[string]func() error{"name": text(r, &c.Name), "arguments": func() error {
+				if r.Kind() == '{' || r.Kind() == '[' {
+					raw, err := r.Raw()
+					c.Arguments = string(raw)
+					return err
+				}
+				return text(r, &c.Arguments)()
+			}})
+		},
+	})
+	return c, err
+}
+
+// readTokenLogprob reads a token that could have been: its bytes where they
+// are told, as its text may show them as U+FFFD.
+func readTokenLogprob(r *httpjson.Reader) (TokenLogprob, error) {
+	t, lp := TokenLogprob{TokenID: -1}, 0.0
+	var exact []int
+	err := members(r, map[string]func() error{
+		"token": text(r, &t.Token), "logprob": number(r, &lp), "token_id": whole(r, &t.TokenID), // hudrl's own
+		"bytes": func() (err error) {
+			exact, err = r.Ints(nil)
+			return err
+		},
+	})
+	t.Logprob = float32(lp)
+	if len(exact) > 0 {
+		b := make([]byte, len(exact))
+		for i, v := range exact {
+			b[i] = byte(v)
+		}
+		t.Token = string(b)
+	}
+	return t, err
 }

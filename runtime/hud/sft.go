@@ -20,6 +20,6 @@ func SFT(tok Tokenizer, messages []Message) (*TrajectoryPayload, error) {
 	}
 	return &TrajectoryPayload{Samples: []TrajectorySample{{
 		PromptTokenIDs: prompt,
-		OutputTokenIDs: append(tok.Encode(last.Content), tok.EndOfTurn()),
+		OutputTokenIDs: append(tok.Encode(last.Text()), tok.EndOfTurn()),
 	}}}, nil
 }

@@ -153,6 +153,10 @@ type OptimStepResult struct {
 type Message struct {
 	Role    string `json:"role"` // "system", "user", "assistant" or "tool"
 	Content string `json:"content"`
+
+	ToolCalls  []ToolCall `json:"tool_calls,omitempty"`   // of an assistant
+	ToolCallID string     `json:"tool_call_id,omitempty"` // of a tool: the call it answers
+	Name       string     `json:"name,omitempty"`         // of a tool or a participant; models do not see it
 }
 
 // A ChatRequest asks the gateway for completions. Pointer fields distinguish
@@ -169,6 +173,15 @@ type ChatRequest struct {
 	Seed        *uint64   `json:"seed,omitempty"`
 	N           int       `json:"n,omitempty"` // 0: one
 	Logprobs    bool      `json:"logprobs,omitempty"`
+
+	// TopLogprobs is how many of the likeliest tokens are told at each
+	// position, at most MaxTopLogprobs; it implies Logprobs.
+	TopLogprobs int `json:"top_logprobs,omitempty"`
+
+	// Tools are functions that the model may ask for: see Choice.
+	Tools             []Tool     `json:"tools,omitempty"`
+	ToolChoice        ToolChoice `json:"tool_choice,omitempty"`
+	ParallelToolCalls *bool      `json:"parallel_tool_calls,omitempty"` // false: at most one call an answer
 
 	// ReturnTokenIDs asks for prompt and output ids and implies Logprobs.
 	ReturnTokenIDs bool `json:"return_token_ids,omitempty"`
@@ -189,10 +202,14 @@ type ChatRequest struct {
 	// TraceID is the Trace-Id header.
 	TraceID string `json:"-"`
 
-	// Stream, when set, is called with the text of each generated token of
-	// choice 0 as it is decoded, from the goroutine that called Chat.
+	// Stream, when set, is called with pieces of choice 0's content as they
+	// are decoded, from the goroutine that called Chat. Together they are the
+	// content; tool calls are none of it.
 	Stream func(delta string) `json:"-"`
 }
+
+// MaxTopLogprobs is what OpenAI's protocol allows.
+const MaxTopLogprobs = 20
 
 // CheckpointUnknown is the checkpoint of an answer whose service does not say
 // which one it came from, as HUD's does not.
@@ -208,13 +225,23 @@ type ChatResponse struct {
 }
 
 // A Choice is one completion. TokenIDs include the stop token when one was
-// sampled; Logprobs has one entry per token id.
+// sampled; Logprobs has one entry per token id, and so has TopLogprobs, the
+// likeliest first, where it was asked for. The tokens are those of the whole
+// text: that of tool calls, which the message has as ToolCalls, too.
 type Choice struct {
 	Message        Message
-	FinishReason   string // "stop" or "length"
+	FinishReason   string // "stop", "length" or "tool_calls"
 	PromptTokenIDs []int
 	TokenIDs       []int
 	Logprobs       []float32
+	TopLogprobs    [][]TokenLogprob
+}
+
+// A TokenLogprob is a token that could have been.
+type TokenLogprob struct {
+	TokenID int    // -1 where the service does not say
+	Token   string // its text, which need not be UTF-8; "" for a marker
+	Logprob float32
 }
 
 // Usage counts tokens.

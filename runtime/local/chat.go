@@ -2,7 +2,11 @@ package local
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -26,6 +30,10 @@ const maxChoices = 128
 // context is refused; a completion that fills it ends with "length". Logprobs
 // are the model's own unless LogprobsMode is "processed". A request with a
 // TraceID is recorded: choice 0 becomes a turn of that trace.
+//
+// Tools stand in the prompt in their text form, see [hud.WithTools], unless
+// PromptTokenIDs are given: those have them. Tool calls in what the model
+// wrote end a choice with "tool_calls"; their ids follow from its tokens.
 func (s *Service) Chat(ctx context.Context, req *hud.ChatRequest) (*hud.ChatResponse, error) {
 	const op = "chat"
 	if err := checkChat(op, req); err != nil {
@@ -47,32 +55,101 @@ func (s *Service) Chat(ctx context.Context, req *hud.ChatRequest) (*hud.ChatResp
 	if err != nil {
 		return nil, err
 	}
-	results, err := s.sample(ctx, op, sm, request(req, weights, prompt, int32(s.tok.EndOfTurn())), req)
+	told := 0 // bytes of the first choice's content
+	base := request(req, weights, prompt, int32(s.tok.EndOfTurn()))
+	if req.Stream != nil {
+		base.Stream = func(text string) {
+			told += len(text)
+			req.Stream(text)
+		}
+		if len(req.ToolsShown()) > 0 {
+			base.Stream = hud.BeforeToolCalls(base.Stream)
+		}
+		base.Stream = validStream(base.Stream)
+	}
+	results, err := s.sample(ctx, op, sm, base, max(req.N, 1))
 	if err != nil {
 		return nil, err
 	}
 	resp := &hud.ChatResponse{ID: "chatcmpl-" + newID(), Model: r.slug(), CheckpointID: checkpoint, Usage: hud.Usage{PromptTokens: len(prompt)}}
 	for i, res := range results {
-		c := hud.Choice{
-			Message:      hud.Message{Role: "assistant", Content: strings.ToValidUTF8(res.Text, replacement)},
-			FinishReason: res.FinishReason,
-		}
 		output := toInts(res.Tokens)
+		c := hud.Choice{FinishReason: res.FinishReason}
+		c.Message = s.message(req, prompt, output, res)
+		if len(c.Message.ToolCalls) > 0 && c.FinishReason == sampler.Stop {
+			c.FinishReason = "tool_calls"
+		}
 		if req.ReturnTokenIDs {
 			c.PromptTokenIDs, c.TokenIDs = prompt, output
 		}
-		if req.Logprobs || req.ReturnTokenIDs {
+		if req.Logprobs || req.ReturnTokenIDs || req.TopLogprobs > 0 {
 			c.Logprobs = res.Logprobs
+		}
+		if req.TopLogprobs > 0 {
+			c.TopLogprobs = s.likeliest(res)
 		}
 		resp.Choices = append(resp.Choices, c)
 		resp.Usage.CompletionTokens += len(output)
 		if i == 0 {
+			if content := c.Message.Content; req.Stream != nil && told < len(content) {
+				req.Stream(content[told:]) // might have been a tool call
+			}
 			if err := s.record(ctx, op, req, r, prompt, output, res.Logprobs); err != nil {
 				return nil, err
 			}
 		}
 	}
 	return resp, nil
+}
+
+// message is what a completion says.
+func (s *Service) message(req *hud.ChatRequest, prompt, output []int, res *sampler.Result) hud.Message {
+	m := hud.Message{Role: "assistant"}
+	text := res.Text
+	if len(req.ToolsShown()) == 0 {
+		m.Content = strings.ToValidUTF8(text, replacement)
+		return m
+	}
+	if whole := s.tok.Decode(output); oneCall(req) && whole == text+hud.ToolCallEnd {
+		text = whole // where sampling stopped belongs to the call
+	}
+	m.Content, m.ToolCalls = hud.ParseToolCalls(strings.ToValidUTF8(text, replacement))
+	if len(m.ToolCalls) > 0 {
+		id := callID(prompt, output)
+		for i := range m.ToolCalls {
+			m.ToolCalls[i].ID = fmt.Sprintf("call_%s%02d", id, i)
+		}
+	}
+	return m
+}
+
+// oneCall reports whether an answer is to hold one tool call at most.
+func oneCall(req *hud.ChatRequest) bool {
+	return len(req.ToolsShown()) > 0 && req.ParallelToolCalls != nil && !*req.ParallelToolCalls
+}
+
+// callID tells the calls of one answer from those of the others in its
+// conversation, and is the same wherever the same tokens are sampled.
+func callID(prompt, output []int) string {
+	h := sha256.New()
+	for _, ids := range [][]int{prompt, output} {
+		for _, id := range ids {
+			h.Write(binary.LittleEndian.AppendUint32(nil, uint32(id)))
+		}
+		h.Write([]byte("/"))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:11])
+}
+
+// likeliest are the tokens that could have been, with their texts.
+func (s *Service) likeliest(res *sampler.Result) [][]hud.TokenLogprob {
+	out := make([][]hud.TokenLogprob, len(res.Top))
+	for i, tokens := range res.Top {
+		for _, t := range tokens {
+			out[i] = append(out[i], hud.TokenLogprob{TokenID: int(t.ID), Token: s.tok.Decode([]int{int(t.ID)}), Logprob: t.Logprob})
+		}
+	}
+	return out
 }
 
 // record keeps a turn of a trace. A service opened read-only cannot, and its
@@ -104,6 +181,11 @@ func checkChat(op string, req *hud.ChatRequest) error {
 		return invalid(op, "logprobs_mode: got %q, want raw or processed", req.LogprobsMode)
 	case req.ContinuationFrom < 0:
 		return invalid(op, "continuation_from: got %d, want 0 or more", req.ContinuationFrom)
+	case req.TopLogprobs < 0 || req.TopLogprobs > hud.MaxTopLogprobs:
+		return invalid(op, "top_logprobs: got %d, want 0 to %d", req.TopLogprobs, hud.MaxTopLogprobs)
+	}
+	if err := checkTools(op, req); err != nil {
+		return err
 	}
 	for i, stop := range req.Stop {
 		if stop == "" {
@@ -113,12 +195,31 @@ func checkChat(op string, req *hud.ChatRequest) error {
 	return nil
 }
 
+func checkTools(op string, req *hud.ChatRequest) error {
+	if err := hud.CheckTools(req.Tools); err != nil {
+		return invalid(op, "%v", err)
+	}
+	named := slices.ContainsFunc(req.Tools, func(t hud.Tool) bool { return t.Name == string(req.ToolChoice) })
+	switch req.ToolChoice {
+	case "", hud.ToolAuto, hud.ToolNone:
+		return nil
+	case hud.ToolRequired:
+		if named = len(req.Tools) > 0; !named {
+			return invalid(op, "tool_choice: got required, want tools to choose from")
+		}
+	}
+	if !named {
+		return invalid(op, "tool_choice: got %q, which is none of the tools", req.ToolChoice)
+	}
+	return invalid(op, "tool_choice: got %q, want auto or none: nothing makes these models call a tool", req.ToolChoice)
+}
+
 // prompt renders the messages, or continues the tokens the caller trusts.
 func (s *Service) prompt(op string, c policy.Config, req *hud.ChatRequest) ([]int, error) {
 	var prompt []int
 	var err error
 	if len(req.PromptTokenIDs) == 0 {
-		prompt, err = s.tok.Render(req.Messages, true)
+		prompt, err = s.tok.Render(hud.WithTools(req.Messages, req.ToolsShown()), true)
 	} else {
 		for i, id := range req.PromptTokenIDs {
 			if id < 0 || id >= c.Vocab {
@@ -170,7 +271,10 @@ func (s *Service) routed(ctx context.Context, op string, r resolved, checkpoint 
 func request(req *hud.ChatRequest, m *policy.Model, prompt []int, eos int32) sampler.Request {
 	r := sampler.Request{
 		Model: m, Prompt: toInt32s(prompt), MaxTokens: req.MaxTokens, Temperature: 1, TopP: 1, TopK: req.TopK, MinP: req.MinP,
-		Stop: req.Stop, EOS: eos, Processed: req.LogprobsMode == "processed",
+		Stop: req.Stop, EOS: eos, Processed: req.LogprobsMode == "processed", Top: req.TopLogprobs,
+	}
+	if oneCall(req) {
+		r.Stop = append(slices.Clone(r.Stop), hud.ToolCallEnd)
 	}
 	if req.Temperature != nil {
 		r.Temperature = *req.Temperature
@@ -188,22 +292,18 @@ func request(req *hud.ChatRequest, m *policy.Model, prompt []int, eos int32) sam
 
 // sample draws every choice at once. Choice 0 has the request's seed, the
 // others seeds made from it, so that choice 0 is the same whatever n.
-func (s *Service) sample(ctx context.Context, op string, sm *sampler.Sampler, base sampler.Request, req *hud.ChatRequest) ([]*sampler.Result, error) {
+func (s *Service) sample(ctx context.Context, op string, sm *sampler.Sampler, base sampler.Request, n int) ([]*sampler.Result, error) {
 	run, cancel := context.WithCancel(ctx)
 	defer cancel()
-	n := max(req.N, 1)
 	results, errs := make([]*sampler.Result, n), make([]error, n)
 	finished := make(chan struct{}, n)
 	for i := 1; i < n; i++ {
 		r := base
-		r.Seed = choiceSeed(base.Seed, i)
+		r.Seed, r.Stream = choiceSeed(base.Seed, i), nil
 		go func() {
 			defer func() { finished <- struct{}{} }()
 			results[i], errs[i] = sm.Submit(run, r)
 		}()
-	}
-	if req.Stream != nil {
-		base.Stream = validStream(req.Stream)
 	}
 	if results[0], errs[0] = sm.Submit(run, base); errs[0] != nil {
 		cancel()

@@ -29,10 +29,26 @@ func usageOf(u hud.Usage) usage { return usage{u, u.PromptTokens + u.CompletionT
 
 type completionChoice struct {
 	Index        int           `json:"index"`
-	Message      hud.Message   `json:"message"`
+	Message      messageJSON   `json:"message"`
 	FinishReason string        `json:"finish_reason"`
 	Logprobs     *logprobsJSON `json:"logprobs"`
 	captured
+}
+
+// messageJSON is a message whose content is null where tool calls are all that
+// it has.
+type messageJSON struct {
+	Role      string         `json:"role"`
+	Content   *string        `json:"content"`
+	ToolCalls []hud.ToolCall `json:"tool_calls,omitempty"`
+}
+
+func messageOf(m *hud.Message) messageJSON {
+	out := messageJSON{Role: m.Role, Content: &m.Content, ToolCalls: m.ToolCalls}
+	if m.Content == "" && len(m.ToolCalls) > 0 {
+		out.Content = nil
+	}
+	return out
 }
 
 // captured are the tokens of a choice, for whoever trains on them.
@@ -49,10 +65,28 @@ type logprobsJSON struct {
 // of a character is U+FFFD, and Bytes has what it is. Both are empty for a
 // marker and where the service does not tell its tokens' texts.
 type tokenLogprob struct {
-	Token       string     `json:"token"`
-	Logprob     exact      `json:"logprob"`
-	Bytes       []int      `json:"bytes"`
-	TopLogprobs []struct{} `json:"top_logprobs"`
+	tokenJSON
+	TopLogprobs []topLogprob `json:"top_logprobs"`
+}
+
+type tokenJSON struct {
+	Token   string `json:"token"`
+	Logprob exact  `json:"logprob"`
+	Bytes   []int  `json:"bytes"`
+}
+
+type topLogprob struct {
+	tokenJSON
+	TokenID int `json:"token_id"` // hudrl's own; -1 where the service does not say
+}
+
+// tokenOf writes a token of which text is known, or nothing.
+func tokenOf(text string, logprob float32) tokenJSON {
+	t := tokenJSON{Token: strings.ToValidUTF8(text, "\uFFFD"), Logprob: exact(logprob), Bytes: make([]int, len(text))}
+	for k := range len(text) {
+		t.Bytes[k] = int(text[k])
+	}
+	return t
 }
 
 // exact is a number from whose text the same float32 is read, also by way of
@@ -74,7 +108,7 @@ type completions struct {
 // completions prepares the answers to req. To give the texts of tokens it asks
 // the service for their ids, which are not told unless the client asked.
 func (h *handler) completions(ctx context.Context, req *chatRequest) *completions {
-	c := &completions{created: time.Now().Unix(), ids: req.ReturnTokenIDs, logprobs: req.Logprobs || req.ReturnTokenIDs}
+	c := &completions{created: time.Now().Unix(), ids: req.ReturnTokenIDs, logprobs: req.Logprobs || req.ReturnTokenIDs || req.TopLogprobs > 0}
 	if source, ok := h.svc.(hud.TokenizerSource); ok && c.logprobs {
 		if texts, err := source.Tokenizer(ctx, req.Model); err == nil { // else Chat says why
 			c.texts, req.ReturnTokenIDs = texts, true
@@ -91,14 +125,15 @@ func (c *completions) logprobsOf(choice *hud.Choice) *logprobsJSON {
 	out := &logprobsJSON{Content: make([]tokenLogprob, len(choice.Logprobs))}
 	for i, lp := range choice.Logprobs {
 		entry := &out.Content[i]
-		entry.Logprob, entry.TopLogprobs = exact(lp), []struct{}{}
-		if c.texts == nil || i >= len(choice.TokenIDs) {
-			continue
+		entry.tokenJSON = tokenJSON{Logprob: exact(lp)}
+		if c.texts != nil && i < len(choice.TokenIDs) {
+			entry.tokenJSON = tokenOf(c.texts.Decode(choice.TokenIDs[i:i+1]), lp)
 		}
-		text := c.texts.Decode(choice.TokenIDs[i : i+1])
-		entry.Token, entry.Bytes = strings.ToValidUTF8(text, "\uFFFD"), make([]int, len(text))
-		for k := range len(text) {
-			entry.Bytes[k] = int(text[k])
+		entry.TopLogprobs = []topLogprob{}
+		if i < len(choice.TopLogprobs) {
+			for _, t := range choice.TopLogprobs[i] {
+				entry.TopLogprobs = append(entry.TopLogprobs, topLogprob{tokenOf(t.Token, t.Logprob), t.TokenID})
+			}
 		}
 	}
 	return out
@@ -118,7 +153,7 @@ func (c *completions) whole(res *hud.ChatResponse) completion {
 	}
 	for i := range res.Choices {
 		choice := &res.Choices[i]
-		out.Choices[i] = completionChoice{i, choice.Message, choice.FinishReason, c.logprobsOf(choice), c.captured(choice)}
+		out.Choices[i] = completionChoice{i, messageOf(&choice.Message), choice.FinishReason, c.logprobsOf(choice), c.captured(choice)}
 	}
 	return out
 }

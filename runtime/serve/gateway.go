@@ -22,9 +22,6 @@ func (h *handler) chat(w http.ResponseWriter, r *http.Request) error {
 	if req.usage && !req.stream {
 		return refuse("chat", http.StatusUnprocessableEntity, "stream_options: got some, want none without stream")
 	}
-	if err := req.checkCalls(); err != nil {
-		return err
-	}
 	write := h.completions(r.Context(), &req)
 	if req.stream {
 		return h.stream(w, r, &req, write)
@@ -41,26 +38,7 @@ func (h *handler) chat(w http.ResponseWriter, r *http.Request) error {
 type chatRequest struct {
 	hud.ChatRequest
 	stream bool
-	usage  bool  // at the end of the stream
-	calls  []int // messages, from 0, that carry calls of tools
-}
-
-// checkCalls refuses calls of tools that would have to be shown to the model.
-// The tokens that a client has of its conversation may stand for some.
-func (req *chatRequest) checkCalls() error {
-	covered := 0
-	if len(req.PromptTokenIDs) > 0 {
-		covered = req.ContinuationFrom
-		if len(req.Messages) > 0 && req.Messages[0].Role == "system" {
-			covered++
-		}
-	}
-	for _, i := range req.calls {
-		if i >= covered {
-			return refuse("chat", http.StatusUnprocessableEntity, "messages[%d].tool_calls: got some, want none: %s", i+1, noTools)
-		}
-	}
-	return nil
+	usage  bool // at the end of the stream
 }
 
 func (req *chatRequest) fields(j *httpjson.Reader) []httpjson.Field {
@@ -74,12 +52,9 @@ func (req *chatRequest) fields(j *httpjson.Reader) []httpjson.Field {
 	return []httpjson.Field{
 		{Name: "model", Required: true, Read: httpjson.Into(&req.Model, j.String)},
 		{Name: "messages", Required: true, Read: func() error {
-			return j.List(func(i int) error {
-				m, calls, err := readMessage(j)
+			return j.List(func(int) error {
+				m, err := readMessage(j)
 				req.Messages = append(req.Messages, m)
-				if calls {
-					req.calls = append(req.calls, i)
-				}
 				return err
 			})
 		}},
@@ -109,11 +84,25 @@ func (req *chatRequest) fields(j *httpjson.Reader) []httpjson.Field {
 		{Name: "n", Read: atLeastOne(j, &req.N)},
 		{Name: "stream", Read: httpjson.Into(&req.stream, j.Bool)},
 		{Name: "logprobs", Read: httpjson.Into(&req.Logprobs, j.Bool)},
+		{Name: "top_logprobs", Read: httpjson.Into(&req.TopLogprobs, j.Int)},
 		{Name: "logprobs_mode", Read: httpjson.Into(&req.LogprobsMode, j.String)},
 		{Name: "return_token_ids", Read: httpjson.Into(&req.ReturnTokenIDs, j.Bool)},
 		{Name: "prompt_token_ids", Read: httpjson.Into(&req.PromptTokenIDs, func() ([]int, error) { return j.Ints(nil) })},
 		{Name: "continuation_from", Read: httpjson.Into(&req.ContinuationFrom, j.Int)},
 		{Name: "checkpoint", Read: httpjson.Into(&req.Checkpoint, j.String)},
+		{Name: "tools", Read: func() error {
+			return j.List(func(int) error {
+				t, err := readTool(j)
+				req.Tools = append(req.Tools, t)
+				return err
+			})
+		}},
+		{Name: "tool_choice", Read: httpjson.Into(&req.ToolChoice, func() (hud.ToolChoice, error) { return readToolChoice(j) })},
+		{Name: "parallel_tool_calls", Read: func() error {
+			v, err := j.Bool()
+			req.ParallelToolCalls = &v
+			return err
+		}},
 		{Name: "stream_options", Read: func() error {
 			return j.Fields(
 				httpjson.Field{Name: "include_usage", Read: httpjson.Into(&req.usage, j.Bool)},
@@ -123,16 +112,13 @@ func (req *chatRequest) fields(j *httpjson.Reader) []httpjson.Field {
 
 		// What other services do and this one does not is refused unless it asks
 		// for nothing; what says who is asking is passed over.
-		{Name: "tools", Read: none(j, noTools)},
-		{Name: "functions", Read: none(j, noTools)},
-		{Name: "tool_choice", Read: only(j, noTools, `"none"`, `"auto"`)},
+		{Name: "functions", Read: none(j, "functions are tools now")},
+		{Name: "function_call", Read: only(j, "functions are tools now", `"none"`, `"auto"`)},
 		{Name: "response_format", Read: only(j, "answers are plain text", `{"type":"text"}`)},
 		{Name: "chat_template_kwargs", Read: only(j, "the chat template takes none", `{}`)},
 		{Name: "logit_bias", Read: only(j, "sampling has no biases", `{}`)},
 		{Name: "frequency_penalty", Read: only(j, "sampling has no penalties", "0", "0.0")},
 		{Name: "presence_penalty", Read: only(j, "sampling has no penalties", "0", "0.0")},
-		{Name: "top_logprobs", Read: only(j, "only the sampled token's logprob is told", "0")},
-		{Name: "parallel_tool_calls", Read: j.Skip},
 		{Name: "user", Read: j.Skip},
 		{Name: "metadata", Read: j.Skip},
 		{Name: "store", Read: j.Skip},
@@ -141,8 +127,6 @@ func (req *chatRequest) fields(j *httpjson.Reader) []httpjson.Field {
 		{Name: "prompt_cache_key", Read: j.Skip},
 	}
 }
-
-const noTools = "the models' chat template has no tools"
 
 // none reads a list that must be empty.
 func none(j *httpjson.Reader, why string) func() error {
@@ -171,47 +155,4 @@ func only(j *httpjson.Reader, why string, texts ...string) func() error {
 		}
 		return nil
 	}
-}
-
-// readMessage reads a message: its role, and its content as a string or as
-// parts of text, and whether it carries calls of tools. What else a message
-// carries is about what is in its content.
-func readMessage(j *httpjson.Reader) (m hud.Message, calls bool, err error) {
-	ignored := func(name string) httpjson.Field { return httpjson.Field{Name: name, Read: j.Skip} }
-	err = j.Fields(
-		httpjson.Field{Name: "role", Required: true, Read: httpjson.Into(&m.Role, j.String)},
-		httpjson.Field{Name: "content", Read: func() error {
-			if j.Kind() == '"' {
-				m.Content, err = j.String()
-				return err
-			}
-			var parts []string
-			err := j.List(func(int) error {
-				kind, text := "", ""
-				err := j.Fields(
-					httpjson.Field{Name: "type", Required: true, Read: httpjson.Into(&kind, j.String)},
-					httpjson.Field{Name: "text", Read: httpjson.Into(&text, j.String)},
-					ignored("image_url"),
-				)
-				if err == nil && kind != "text" {
-					err = &httpjson.Error{Path: "type", Detail: "got " + kind + ", want text: the models read nothing else"}
-				}
-				parts = append(parts, text)
-				return err
-			})
-			m.Content = strings.Join(parts, "")
-			return err
-		}},
-		ignored("name"), ignored("tool_call_id"), httpjson.Field{Name: "tool_calls", Read: func() error {
-			return j.List(func(int) error {
-				calls = true
-				return j.Skip()
-			})
-		}}, ignored("refusal"), ignored("reasoning_content"), ignored("reasoning"),
-		ignored("reasoning_details"), ignored("annotations"), ignored("audio"), httpjson.Field{Name: "function_call", Read: func() error {
-			calls = true
-			return j.Skip()
-		}},
-	)
-	return m, calls, err
 }

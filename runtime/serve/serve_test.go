@@ -105,13 +105,20 @@ func TestStrictRequests(t *testing.T) {
 		{"POST", chat, `{"model":"m","messages":[{"role":"user","content":"x","colour":1}]}`, 422, "messages[1].colour: unknown field"},
 		{"POST", chat, `{"model":"m","messages":[],"stream_options":{"include_usage":true}}`, 422, "stream_options: got some, want none without stream"},
 		{"POST", chat, `{"model":"m","messages":[],"stream":true,"stream_options":{"include":true}}`, 422, "stream_options.include: unknown field"},
-		{"POST", chat, `{"model":"m","messages":[],"tools":[{"type":"function"}]}`, 422, "tools[1]: got one, want none: the models' chat template has no tools"},
-		{"POST", chat, `{"model":"m","messages":[],"tool_choice":"required"}`, 422, `tool_choice: got "required", want "none": the models' chat template has no tools`},
+		{"POST", chat, `{"model":"m","messages":[],"tools":[{"type":"function"}]}`, 422, "tools[1].function: missing"},
+		{"POST", chat, `{"model":"m","messages":[],"tools":[{"type":"custom","function":{"name":"f"}}]}`, 422, "tools[1].type: got custom, want function"},
+		{"POST", chat, `{"model":"m","messages":[],"tools":[{"function":{"name":"f","params":{}}}]}`, 422, "tools[1].function.params: unknown field"},
+		{"POST", chat, `{"model":"m","messages":[],"functions":[{"name":"f"}]}`, 422, "functions[1]: got one, want none: functions are tools now"},
+		{"POST", chat, `{"model":"m","messages":[],"function_call":{"name":"f"}}`, 422, `function_call: got {"name":"f"}, want "none": functions are tools now`},
+		{"POST", chat, `{"model":"m","messages":[],"tool_choice":"any"}`, 422, "tool_choice: got any, want auto, none, required or an object that names a function"},
+		{"POST", chat, `{"model":"m","messages":[],"tool_choice":{"type":"function"}}`, 422, "tool_choice.function: missing"},
+		{"POST", chat, `{"model":"m","messages":[],"parallel_tool_calls":1}`, 422, "parallel_tool_calls: got 1, want true or false"},
 		{"POST", chat, `{"model":"m","messages":[],"response_format":{"type":"json_object"}}`, 422, `response_format: got {"type":"json_object"}, want {"type":"text"}`},
 		{"POST", chat, `{"model":"m","messages":[],"frequency_penalty":0.5}`, 422, "frequency_penalty: got 0.5, want 0"},
-		{"POST", chat, `{"model":"m","messages":[],"top_logprobs":5}`, 422, "top_logprobs: got 5, want 0"},
+		{"POST", chat, `{"model":"m","messages":[],"top_logprobs":"5"}`, 422, `top_logprobs: got "5", want a whole number`},
 		{"POST", chat, `{"model":"m","messages":[],"logit_bias":{"5":-100}}`, 422, `logit_bias: got {"5":-100}, want {}`},
-		{"POST", chat, `{"model":"m","messages":[{"role":"user","content":"x"},{"role":"assistant","tool_calls":[{"id":"x"}]}]}`, 422, "messages[2].tool_calls: got some, want none"},
+		{"POST", chat, `{"model":"m","messages":[{"role":"user","content":"x"},{"role":"assistant","tool_calls":[{"id":"x"}]}]}`, 422, "messages[2].tool_calls[1].function: missing"},
+		{"POST", chat, `{"model":"m","messages":[{"role":"assistant","function_call":{"name":"f"}}]}`, 422, "messages[1].function_call: got one, want tool_calls"},
 		{"POST", chat, `{"model":"m","messages":[],"max_tokens":0}`, 422, "max_tokens: got 0, want at least 1"},
 		{"POST", "/v2/trace/abc/exit", `{"reward":1}`, 422, "status: missing"},
 		{"GET", "/v2/models?limit=-1", ``, 422, `limit: got "-1", want a whole number`},
@@ -175,7 +182,8 @@ func TestOptionalMembers(t *testing.T) {
 	}
 	calls := d.fake.Calls()
 	req := calls[len(calls)-1].Req.(*hud.ChatRequest)
-	if *req.Seed != math.MaxUint64 || req.Messages[1].Content != "ab" || req.Messages[2].Content != "" || req.Messages[3].Content != "c" || !slices.Equal(req.Stop, []string{"q"}) {
+	if *req.Seed != math.MaxUint64 || req.Messages[1].Content != "ab" || req.Messages[2].Content != "" || req.Messages[3].Content != "c" || req.Messages[3].ToolCallID != "x" ||
+		!slices.Equal(req.Messages[2].ToolCalls, []hud.ToolCall{{ID: "x", Name: "f", Arguments: "{}"}}) || !slices.Equal(req.Stop, []string{"q"}) {
 		t.Errorf("the service was asked %+v", req)
 	}
 }

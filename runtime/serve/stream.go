@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -33,11 +34,29 @@ type chunkChoice struct {
 type delta struct {
 	Role    string  `json:"role,omitempty"`
 	Content *string `json:"content,omitempty"`
+
+	ToolCalls []toolCallDelta `json:"tool_calls,omitempty"`
+}
+
+// toolCallDelta is a whole call: none is told before it is known to be one.
+type toolCallDelta struct {
+	Index int `json:"index"`
+	hud.ToolCall
+}
+
+// MarshalJSON puts the index before the call's members, which would else be
+// all there is.
+func (d toolCallDelta) MarshalJSON() ([]byte, error) {
+	call, err := json.Marshal(d.ToolCall)
+	if err != nil {
+		return nil, err
+	}
+	return fmt.Appendf(nil, `{"index":%d,%s`, d.Index, call[1:]), nil
 }
 
 // events are an answer in pieces, as server-sent events. The first choice's
-// text comes as it is sampled, that of the others when all are done; tokens
-// and logprobs come with each choice's last piece.
+// text comes as it is sampled, that of the others when all are done; tool calls
+// come after a choice's text, tokens and logprobs with its last piece.
 type events struct {
 	*completions
 	w     http.ResponseWriter
@@ -88,6 +107,9 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request, req *chatReques
 		if rest != "" {
 			s.text(i, rest)
 		}
+		if calls := choice.Message.ToolCalls; len(calls) > 0 {
+			s.calls(i, calls)
+		}
 		s.chunk([]chunkChoice{{Index: i, Logprobs: s.logprobsOf(choice), FinishReason: &choice.FinishReason, captured: s.captured(choice)}}, &res.CheckpointID, nil)
 	}
 	if req.usage {
@@ -104,6 +126,14 @@ func (s *events) role(i int) {
 
 func (s *events) text(i int, text string) {
 	s.chunk([]chunkChoice{{Index: i, Delta: delta{Content: &text}}}, nil, nil)
+}
+
+func (s *events) calls(i int, calls []hud.ToolCall) {
+	d := delta{ToolCalls: make([]toolCallDelta, len(calls))}
+	for k, call := range calls {
+		d.ToolCalls[k] = toolCallDelta{k, call}
+	}
+	s.chunk([]chunkChoice{{Index: i, Delta: d}}, nil, nil)
 }
 
 func (s *events) chunk(choices []chunkChoice, checkpoint *string, u *usage) {

@@ -380,8 +380,9 @@ func fakePrompt(req *hud.ChatRequest) ([]int, error) {
 	if len(req.Messages) == 0 {
 		return nil, refuse(op, hud.CodeValidation, 422, "messages: got 0, want at least 1")
 	}
-	prompt, rest := []int{tokBOS}, req.Messages
+	prompt, rest := []int{tokBOS}, hud.WithTools(req.Messages, req.ToolsShown())
 	if len(req.PromptTokenIDs) > 0 {
+		rest = req.Messages
 		covered := req.ContinuationFrom
 		if rest[0].Role == "system" {
 			covered++

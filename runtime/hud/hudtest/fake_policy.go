@@ -1,6 +1,7 @@
 package hudtest
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -64,7 +65,7 @@ func appendMessage(ids []int, m hud.Message) ([]int, error) {
 		return nil, refuse("chat", hud.CodeValidation, 422, "role: got %q, want system, user, assistant or tool", m.Role)
 	}
 	ids = append(ids, marker)
-	ids = append(ids, fakeTokenizer{}.Encode(m.Content)...)
+	ids = append(ids, fakeTokenizer{}.Encode(m.Text())...)
 	if m.Role == "assistant" {
 		ids = append(ids, tokEnd)
 	}
@@ -182,6 +183,13 @@ func (b *bigram) sample(prompt []int, req *hud.ChatRequest, temperature float64,
 		}
 	}
 	c.Message = hud.Message{Role: "assistant", Content: text}
+	if len(req.ToolsShown()) > 0 {
+		c.Message.Content, c.Message.ToolCalls = hud.ParseToolCalls(text)
+		for i := range c.Message.ToolCalls {
+			c.Message.ToolCalls[i].ID = fmt.Sprintf("call_%d_%d", len(prompt), i)
+			c.FinishReason = "tool_calls"
+		}
+	}
 	return c
 }
 

@@ -63,6 +63,17 @@ var absent = []struct {
 	{regexp.MustCompile(`\brawlen\b`), `rawlen is Lua 5.2: # ignores metatables on plain tables here`},
 }
 
+// AbsentHint is what to do instead of a standard Lua name that scripts do not
+// have ("io", "table.unpack"), or "".
+func AbsentHint(name string) string {
+	for _, h := range absent {
+		if h.re.MatchString(name) || h.re.MatchString(name+".") {
+			return h.hint
+		}
+	}
+	return ""
+}
+
 // runHint is a hint for an error that was raised on a line of source.
 func runHint(message, line string) string {
 	if !strings.Contains(message, "nil") && !strings.Contains(message, "call a non-function") {

@@ -1,7 +1,9 @@
 package runtime
 
 import (
+	"maps"
 	"math"
+	"slices"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -101,6 +103,22 @@ var allowed = map[string]map[string]struct {
 var constants = map[string]map[string]lua.LValue{
 	"_G":   {"_VERSION": lua.LString("Lua 5.1")},
 	"math": {"pi": lua.LNumber(math.Pi), "huge": lua.LNumber(math.Inf(1))},
+}
+
+// Names are the standard names that a script sees: those of each library, and
+// under "_G" the other globals, sorted.
+func Names() map[string][]string {
+	all := map[string][]string{"_G": {"_G", "arg"}}
+	for lib, names := range allowed {
+		all[lib] = slices.AppendSeq(all[lib], maps.Keys(names))
+	}
+	for lib, names := range constants {
+		all[lib] = slices.AppendSeq(all[lib], maps.Keys(names))
+	}
+	for _, names := range all {
+		slices.Sort(names)
+	}
+	return all
 }
 
 // openLibraries fills the globals with what the allow-list names.

@@ -15,6 +15,19 @@ type Entry struct {
 	Text      string // prose, then parameters and results, one a line
 	Function  bool
 	Value     bool // a table or a constant of a module
+
+	// As LuaCATS writes types; prose may follow them.
+	Params  []Param  // of a function
+	Returns []string // one a line of the stub
+	Type    string   // of a field, a value or what an alias stands for
+	Parent  string   // the class that a class extends
+}
+
+// A Param is a function's parameter; the last may be "...".
+type Param struct {
+	Name     string
+	Optional bool
+	Type     string
 }
 
 // String is the entry as a person reads it.
@@ -98,8 +111,9 @@ var (
 	functionLine = regexp.MustCompile(`^function (\w+(?:\.\w+)*)([.:])(\w+)(\(.*?\)) end`)
 	localLine    = regexp.MustCompile(`^local (\w+) = `)
 	fieldLine    = regexp.MustCompile(`^(\w+)\.(\w+) = `)
-	classTag     = regexp.MustCompile(`^@(?:class|alias) (\(partial\) )?([\w.]+)`)
-	fieldTag     = regexp.MustCompile(`^@field (\w+)\??\s+(.*)`)
+	classTag     = regexp.MustCompile(`^@(class|alias) (\(partial\) )?([\w.]+)(?:: ([\w.]+))?\s*(.*)`)
+	typeTag      = regexp.MustCompile(`^@type (.*)`)
+	fieldTag     = regexp.MustCompile(`^@field (\w+)(\??)\s+(.*)`)
 	paramTag     = regexp.MustCompile(`^@param (\S+)\s+(.*)`)
 	returnTag    = regexp.MustCompile(`^@return (.*)`)
 )
@@ -122,18 +136,24 @@ func parse(text string) []Entry {
 			continue
 		}
 		class, partial := "", false
+		known := Entry{}
 		for _, c := range block {
 			if m := classTag.FindStringSubmatch(c); m != nil {
-				class, partial = m[2], m[1] != ""
+				class, partial = m[3], m[2] != ""
+				known.Parent = m[4]
+				if m[1] == "alias" {
+					known.Type = m[5]
+				}
 			}
 		}
 		if class != "" {
 			if !partial {
-				entries = append(entries, Entry{Name: class, Signature: class, Text: prose(block)})
+				known.Name, known.Signature, known.Text = class, class, prose(block)
+				entries = append(entries, known)
 			}
 			for _, c := range block {
 				if m := fieldTag.FindStringSubmatch(c); m != nil {
-					entries = append(entries, Entry{Name: class + "." + m[1], Signature: class + "." + m[1], Text: "  " + m[2]})
+					entries = append(entries, Entry{Name: class + "." + m[1], Signature: class + "." + m[1], Text: "  " + m[3], Type: optional(m[3], m[2] != "")})
 				}
 			}
 		}
@@ -141,7 +161,9 @@ func parse(text string) []Entry {
 		case functionLine.MatchString(line):
 			m := functionLine.FindStringSubmatch(line)
 			full := name(m[1]) + m[2] + m[3]
-			entries = append(entries, Entry{Name: full, Signature: full + m[4], Text: prose(block), Function: true})
+			e := Entry{Name: full, Signature: full + m[4], Text: prose(block), Function: true}
+			e.Params, e.Returns = signature(block)
+			entries = append(entries, e)
 		case localLine.MatchString(line):
 			if class != "" {
 				classes[localLine.FindStringSubmatch(line)[1]] = class
@@ -150,11 +172,38 @@ func parse(text string) []Entry {
 		case fieldLine.MatchString(line) && class == "":
 			m := fieldLine.FindStringSubmatch(line)
 			full := name(m[1]) + "." + m[2]
-			entries = append(entries, Entry{Name: full, Signature: full, Text: prose(block), Value: true})
+			e := Entry{Name: full, Signature: full, Text: prose(block), Value: true}
+			for _, c := range block {
+				if m := typeTag.FindStringSubmatch(c); m != nil {
+					e.Type = m[1]
+				}
+			}
+			entries = append(entries, e)
 		}
 		block = nil
 	}
 	return entries
+}
+
+// signature is what the tags above a function say of it.
+func signature(block []string) (params []Param, returns []string) {
+	for _, c := range block {
+		if m := paramTag.FindStringSubmatch(c); m != nil {
+			name, maybe := strings.CutSuffix(m[1], "?")
+			params = append(params, Param{Name: name, Optional: maybe, Type: m[2]})
+		} else if m := returnTag.FindStringSubmatch(c); m != nil {
+			returns = append(returns, m[1])
+		}
+	}
+	return params, returns
+}
+
+// optional marks a type with the ? that stood behind its field's name.
+func optional(text string, maybe bool) string {
+	if maybe {
+		return "nil|" + text
+	}
+	return text
 }
 
 // prose drops what is for editors only.
@@ -169,7 +218,7 @@ func prose(block []string) string {
 			lines = append(lines, "  returns "+returnTag.FindStringSubmatch(c)[1])
 		case fieldTag.MatchString(c):
 			m := fieldTag.FindStringSubmatch(c)
-			lines = append(lines, "  ."+m[1]+": "+m[2])
+			lines = append(lines, "  ."+m[1]+": "+m[3])
 		case strings.HasPrefix(c, "@"):
 		default:
 			lines = append(lines, c)

@@ -40,7 +40,7 @@ var below = []string{
 var rooms = []room{
 	// Above the Lua line.
 	{"cmd/hudrl", []string{"internal/cli"}},
-	{"internal/cli", append([]string{"bindings", "runtime", "runtime/repl", "scripts", "stdlib"},
+	{"internal/cli", append([]string{"bindings", "runtime", "runtime/repl", "runtime/check", "scripts", "stdlib"},
 		"runtime/hud", "runtime/local", "runtime/loss", "runtime/metrics", "runtime/serve", "runtime/tinker", "internal/heap", "internal/plot")},
 	{"bindings/luax", []string{"runtime", "runtime/hud"}},
 	{"bindings", append([]string{"bindings/...", "runtime", "stdlib"}, below...)},
@@ -49,6 +49,7 @@ var rooms = []room{
 	{"bindings/loss", append([]string{"bindings/luax", "bindings/tensor", "runtime"}, below...)},
 	{"bindings/...", append([]string{"bindings/luax", "runtime"}, below...)},
 	{"runtime/repl", []string{"runtime"}},
+	{"runtime/check", []string{"runtime", "stdlib"}}, // reads scripts, runs none
 	{"runtime/runtimetest", []string{"runtime", "internal/testkit"}},
 	{"runtime", nil}, // modules arrive in its Config
 	{"scripts/embed", []string{"bindings", "runtime", "runtime/hud", "runtime/local", "runtime/rollout", "runtime/tensor"}},
@@ -86,7 +87,7 @@ var rooms = []room{
 // owners lists the external modules that only some rooms may import. A module
 // of golang.org/x that is not listed needs an entry like any other.
 var owners = map[string][]string{
-	"github.com/yuin/gopher-lua":       {"runtime", "runtime/repl", "runtime/runtimetest", "bindings/...", "scripts/embed", "tests/..."},
+	"github.com/yuin/gopher-lua":       {"runtime", "runtime/check", "runtime/repl", "runtime/runtimetest", "bindings/...", "scripts/embed", "tests/..."},
 	"layeh.com/gopher-luar":            {"runtime"},
 	"github.com/peterh/liner":          {"runtime/repl"},
 	"modernc.org/sqlite":               {"internal/store"},

@@ -1,0 +1,125 @@
+// Package check finds mistakes in a script without running it.
+//
+//	problems := check.Source("train.lua", text, check.Options{})
+//	for _, p := range problems { fmt.Println(p) }
+//	// train.lua:3: hud.TrainingClient: missing argument model
+//
+// It reports what cannot be right, or is seldom meant: syntax errors, globals
+// that nothing defines, names and options that hud does not have, locals that
+// nobody reads, comparisons of tensors with < or ==, and loops that train in a
+// way that teaches nothing, such as a step without group_size on grouped runs.
+//
+// What it knows of hud comes from the editor stubs of package stdlib: it
+// follows values from require through locals, calls and loops, and says
+// nothing of a value that it lost sight of. A line that ends in a comment
+// with the word nocheck is not reported.
+package check
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/yuin/gopher-lua/ast"
+	"github.com/yuin/gopher-lua/parse"
+
+	"github.com/hudrl/hudrl/runtime"
+)
+
+// A Rule is a kind of problem.
+type Rule string
+
+const (
+	Syntax   Rule = "syntax"   // the text does not compile
+	Global   Rule = "global"   // a global that nothing defines, or by accident
+	Name     Rule = "name"     // a name that its module or class does not have
+	Argument Rule = "argument" // a call that lacks an argument, or an unknown option
+	Unused   Rule = "unused"   // a local that nobody reads
+	Tensor   Rule = "tensor"   // a tensor where only its values could be meant
+	Training Rule = "training" // a loop that cannot learn what it seems to
+)
+
+// A Problem is one finding.
+type Problem struct {
+	Source  string `json:"source"`
+	Line    int    `json:"line"`
+	Rule    Rule   `json:"rule"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"` // what to do about it, or ""
+	Text    string `json:"text,omitempty"` // the line
+}
+
+// String is one line without the hint.
+func (p Problem) String() string {
+	return fmt.Sprintf("%s:%d: %s", p.Source, p.Line, p.Message)
+}
+
+// Options say what a script may rely on beside the standard names.
+type Options struct {
+	Globals []string // that the host sets
+}
+
+var stubs = sync.OnceValue(newLibrary)
+
+// Source finds the problems of a script, in the order of its lines.
+func Source(name, src string, opts Options) []Problem {
+	if _, err := runtime.Compile(name, src); err != nil {
+		p := Problem{Source: name, Line: 1, Rule: Syntax, Message: err.Error()}
+		var e *runtime.Error
+		if errors.As(err, &e) {
+			p.Line, p.Message, p.Hint, p.Text = e.Line, e.Message, e.Hint, e.Text
+		}
+		return []Problem{p}
+	}
+	src = strings.TrimPrefix(src, "\ufeff")
+	if strings.HasPrefix(src, "#!") {
+		src = "--" + src
+	}
+	stmts, err := parse.Parse(strings.NewReader(src), name)
+	if err != nil {
+		return []Problem{{Source: name, Line: 1, Rule: Syntax, Message: err.Error()}}
+	}
+	c := &checker{
+		lib: stubs(), source: name, lines: strings.Split(src, "\n"),
+		written: map[decl]int{}, expects: map[*ast.FunctionExpr]*typ{}, globals: map[string]*global{}, registered: map[string]bool{},
+	}
+	c.standard(opts.Globals)
+	c.script(stmts) // learns what later lines assign and expect
+	c.problems, c.facts = nil, facts{}
+	c.reporting = true
+	c.script(stmts)
+	c.training()
+	return c.found()
+}
+
+// found sorts the problems and leaves out those that their line excuses.
+func (c *checker) found() []Problem {
+	slices.SortStableFunc(c.problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
+	c.problems = slices.Compact(c.problems)
+	return slices.DeleteFunc(c.problems, func(p Problem) bool {
+		_, comment, _ := strings.Cut(p.Text, "--")
+		return strings.Contains(comment, "nocheck")
+	})
+}
+
+func (c *checker) report(line int, rule Rule, hint, format string, args ...any) {
+	if !c.reporting {
+		return
+	}
+	text := ""
+	if line >= 1 && line <= len(c.lines) {
+		text = strings.TrimRight(c.lines[line-1], " \t\r")
+	}
+	c.problems = append(c.problems, Problem{c.source, line, rule, fmt.Sprintf(format, args...), hint, text})
+}
+
+// near is the hint for a name that is not there.
+func near(name string, candidates []string) string {
+	if best := runtime.Nearest(name, candidates); best != "" && best != name {
+		return "did you mean " + best + "?"
+	}
+	return ""
+}

@@ -1,0 +1,155 @@
+package check_test
+
+import (
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hudrl/hudrl/runtime/check"
+	"github.com/hudrl/hudrl/scripts"
+)
+
+// preamble is line 1 of every case.
+const preamble = `local hud = require "hud"; local tensor, loss = require "hud.tensor", require "hud.loss"; print(hud, tensor, loss) local tr = hud.TrainingClient("m") print(tr) `
+
+func TestSource(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name string
+		src  string   // from line 2
+		want []string // "line: message [hint]"
+	}{
+		{"syntax", "local x = = 1", []string{`2: syntax error near "="`}},
+		{"newer Lua", "print(7 // 2)", []string{`2: syntax error near "/" ["//" is Lua 5.3: write math.floor(a / b)]`}},
+
+		{"undefined global", "local total = 1\nprint(totl, total)", []string{"3: undefined global totl [did you mean total?]"}},
+		{"absent library", "print(io.read())", []string{"2: undefined global io [there is no io: print writes, and require reads Lua files]"}},
+		{"absent function", "print(table.unpack({}))", []string{`2: table has no unpack [table.unpack and table.pack are Lua 5.2: write unpack(t) and {n = select("#", ...), ...}]`}},
+		{"misspelt function", "print(string.formt('%d', 1), ('x'):uper())", []string{
+			"2: string has no formt [did you mean format?]", "2: string has no method uper [did you mean upper?]"}},
+		{"globals of the script", "count = 0\nfunction add() count = count + 1 end\nadd()", nil},
+		{"global by accident", "local function f() best = 1 return best end\nprint(f())", []string{
+			"2: assigns the global best inside a function [write local best, or assign it outside the function first]"}},
+		{"global defined later", "local function f() return later end\nlater = 1\nprint(f())", nil},
+
+		{"unused", "local a, b, _c = 1, 2, 3\nlocal function f() return f end\nprint(b)", []string{"3: function f is never used"}},
+		{"unused and written", "local n = 0\nfor i = 1, 3 do n = i end", []string{"2: local n is assigned but never read"}},
+		{"unused last of several", "local ok, e = pcall(print)\nprint(ok)", []string{"2: local e is never used"}},
+		{"loop variables and parameters", "for i, v in ipairs{} do end\nprint(function(a, b) end)", nil},
+		{"until sees the block", "repeat local done = true until done", nil},
+		{"shadowing", "local x = 1\ndo local x = 2 print(x) end\nprint(x)", nil},
+
+		{"module", `require "hud.los"`, []string{"2: there is no module hud.los [did you mean hud.log?]"}},
+		{"own module", `local mine = require "mine"` + "\nmine.anything()", nil},
+		{"module's name", "print(hud.modles.list())", []string{"2: hud has no modles [did you mean models?]"}},
+		{"nested module", "print(hud.models.lst(), loss.kl.k4, hud.loss.ppo)", []string{
+			"2: hud.loss.kl has no k4 [did you mean k1?]", "2: hud.models has no lst [did you mean list?]"}},
+		{"registered loss", "loss.register('mine', print)\nprint(loss.mine, loss.other)", []string{"3: hud.loss has no other"}},
+		{"method", "tr:stp({}, { learning_rate = 1e-4 })", []string{"2: hud.Trainer has no method stp [did you mean step?]"}},
+		{"field of a result", "print(tr:head().metric)", []string{"2: hud.Checkpoint has no metric [did you mean metrics?]"}},
+		{"element", "for _, c in ipairs(tr:checkpoints()) do print(c.stp) end", []string{"2: hud.Checkpoint has no stp [did you mean step?]"}},
+		{"callback", "hud.Taskset('t', { { prompt = 'x', grade = function(answer, run) return run.rewards, answer end } })", []string{
+			"2: hud.Run has no rewards [did you mean reward?]"}},
+		{"named callback", "local function mine(data, logprobs)\n  return logprobs[1]:sum() * data[1].rewrd\nend\ntr:forward_backward_custom({}, mine)\ntr:optim_step{ learning_rate = 1e-4 }", []string{
+			"3: hud.DatumTensors has no rewrd [did you mean reward?]"}},
+		{"lost sight", "local x = hud.state('s', {})\nprint(x.anything.at.all)\nlocal y = tr\ny = nil\nprint(y.stp)", nil},
+
+		{"option", "print(hud.Agent('m', { temprature = 1 }))", []string{`2: hud.Agent: unknown option "temprature" [did you mean temperature?]`}},
+		{"option in a nested table", "hud.Taskset('t', { { promt = 'x' } })", []string{`2: hud.Task: unknown option "promt" [did you mean prompt?]`}},
+		{"missing option", "tr:forward_backward({})\ntr:optim_step{ beta1 = 0.9 }", []string{"3: hud.Trainer:optim_step: missing option learning_rate"}},
+		{"missing argument", "tr:step({})", []string{"2: hud.Trainer:step: missing argument opts"}},
+		{"arguments from a call", "print(hud.Agent(unpack{ 'm' }))", nil},
+		{"too many arguments", "print(tr:head(1))", []string{"2: hud.Trainer:head takes 0 arguments, got 1"}},
+		{"dot for a method", "tr.head()\nprint(tr.head(tr))", []string{"2: hud.Trainer:head is a method [write it with a colon, so that it gets the object]"}},
+		{"colon for a function", "hud:now()", []string{"2: hud.now is a function, not a method [write hud.now(…), with a dot]"}},
+
+		{"order", "local t = tensor{ 1, 2 }\nprint(t > 1, 1 <= t)", []string{
+			"3: <= does not compare tensors [write a:le(b) for a mask, or compare t:item()]",
+			"3: > does not compare tensors [write a:gt(b) for a mask, or compare t:item()]"}},
+		{"equality", "local t = tensor.ones(2):exp() * 2\nprint(t == 1, t == t)", []string{
+			"3: == with a number is never true of a tensor: it asks whether both are the same object [write a:eq(b) for a mask, or compare t:item()]"}},
+		{"truth", "local t = tensor.ones(2)\nif t:ge(1) then print(t.grad and 1 or 2) end\nprint(t and t:ge(1))", []string{
+			"3: a tensor counts as true, whatever its values [compare its value: t:item() > 0, t:any():item() == 1]",
+			`4: "and" takes a tensor for true, whatever its values [write a:land(b), or a * b for masks]`}},
+		{"unused result", "local t = tensor.ones(2)\nt:exp()\nt:clamp_{ min = 0 }\nt:requires_grad_()\n(t * t):sum():backward()", []string{
+			"3: the result of tensor:exp is not used [assign it, or write exp_ to change the tensor itself]"}},
+
+		{"no group_size", "local job = hud.Job.start('j', { group = 8 })\ntr:step(job.runs, { learning_rate = 1e-4 })", []string{
+			"3: hud.Trainer:step without group_size: line 2 makes groups, and without it the baseline is the mean over the whole batch [pass group_size, the same number as the job's group]"}},
+		{"group_size", "local job = hud.Job.start('j', { group = 8 })\ntr:step(job.runs, { learning_rate = 1e-4, group_size = 8 })", nil},
+		{"supervised", "local job = hud.Job.start('j', { group = 8 })\ntr:step(job.runs, { learning_rate = 1e-4, loss_fn = 'cross_entropy' })", nil},
+		{"groups of one", "local job = hud.Job.start('j', { group = 1 })\ntr:step(job.runs, { learning_rate = 1e-4 })", nil},
+		{"greedy", "local a = hud.Agent('m', { temperature = 0 })\nlocal b = hud.Taskset('t', {}):run(a)\nhud.Taskset('e', {}):run(a, { train = false })\ntr:step(b.runs, { learning_rate = 1e-4 })", []string{
+			"3: hud.Taskset:run at temperature 0: a group's answers are all alike, and there is nothing to learn from [sample at temperature 1 to train; train = false marks an evaluation]"}},
+		{"no step", "tr:forward_backward({})", []string{
+			"2: hud.Trainer:forward_backward accumulates gradients, but nothing here takes a step [call trainer:optim_step{ learning_rate = … } after it]"}},
+		{"no gradient", "tr:optim_step{ learning_rate = 1e-4 }", []string{
+			"2: hud.Trainer:optim_step: nothing here accumulates a gradient [call forward_backward before it]"}},
+		{"another file trains", "local mine = require 'mine'\nmine.train(tr)\ntr:optim_step{ learning_rate = 1e-4 }", nil},
+		{"learning rate", "tr:step({}, { learning_rate = 1, group_size = 8 })", []string{
+			"2: learning_rate 1 is very large [adapters train around 1e-4, whole models around 1e-5]"}},
+
+		{"excused", "local x = 1 -- nocheck: kept for the debugger", nil},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, p := range check.Source("x.lua", preamble+"\n"+c.src, check.Options{}) {
+				line := strings.TrimPrefix(p.String(), "x.lua:")
+				if p.Hint != "" {
+					line += " [" + p.Hint + "]"
+				}
+				got = append(got, line)
+			}
+			slices.Sort(got)
+			if !slices.Equal(got, c.want) {
+				t.Errorf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(c.want, "\n  "))
+			}
+		})
+	}
+}
+
+func TestOptionsGlobals(t *testing.T) {
+	t.Parallel()
+	if got := check.Source("x.lua", "print(simulator.state)", check.Options{Globals: []string{"simulator"}}); len(got) > 0 {
+		t.Errorf("got %v, want nothing: the host sets it", got)
+	}
+}
+
+// What ships is an example of how to write.
+func TestShippedScripts(t *testing.T) {
+	t.Parallel()
+	files, err := fs.Glob(scripts.FS, "*.lua")
+	if err != nil || len(files) < 5 {
+		t.Fatalf("got %d scripts, %v", len(files), err)
+	}
+	for _, name := range files {
+		text, err := fs.ReadFile(scripts.FS, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range check.Source(name, string(text), check.Options{}) {
+			t.Errorf("%s [%s]", p, p.Hint)
+		}
+	}
+}
+
+// Whatever the text, there is an answer.
+func FuzzSource(f *testing.F) {
+	for _, src := range []string{
+		"", "local x <const> = 1", "return ...", "for i = 1, 2 do goto on ::on:: end", "a.b.c = function(...) return ... end",
+		preamble + "tr:step(hud.Job.start('x', {group = 8}).runs, {learning_rate = 1})", "local function f(x) return f(x) end f = nil",
+		"local t = {f = function(self) return self end} function t.g.h:i() return self end", "#!/usr/bin/hudrl\nprint(1)", "\ufeffprint(1)",
+	} {
+		f.Add(src)
+	}
+	f.Fuzz(func(t *testing.T, src string) {
+		for _, p := range check.Source("x.lua", src, check.Options{}) {
+			if p.Line < 1 || p.Message == "" || p.Rule == "" {
+				t.Errorf("got %+v", p)
+			}
+		}
+	})
+}

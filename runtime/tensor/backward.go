@@ -336,13 +336,13 @@ func (p *pass) whole(i int32) []float32 {
 // flush puts the sources of node i into a buffer.
 func (p *pass) flush(i int32) {
 	v := &p.nodes[i]
-	g := p.take(v.n.n)
+	g := p.take(v.n.t.n)
 	if g == nil {
 		return
 	}
 	for k := v.src; k != 0; k = p.sources[k-1].next {
 		s := &p.sources[k-1]
-		s.seg.each(0, v.n.n, func(k, from, to int) { put(g[from:to], s.v[k], false) })
+		s.seg.each(0, v.n.t.n, func(k, from, to int) { put(g[from:to], s.v[k], false) })
 	}
 	v.g, v.src = g, 0
 }
@@ -412,7 +412,7 @@ func (p *pass) part(t *Tensor, lo, hi int, overwrites bool) (g []float32, fresh 
 			if v.src != 0 {
 				p.flush(i)
 			} else {
-				v.g = p.take(v.n.n)
+				v.g = p.take(v.n.t.n)
 			}
 		}
 		if g = p.nodes[i].g; g != nil {

@@ -128,7 +128,7 @@ func Where(mask, a, b *Tensor) *Tensor {
 		return failure(err)
 	}
 	// What the mask is at this moment is what counts.
-	return opWhere.over(a.to(shape, n), b.to(shape, n), mask.Detach().to(shape, n), false, shape, n, [2]float64{})
+	return opWhere.over(a.to(shape, n), b.to(shape, n), mask.Detach().to(shape, n), false, packed(shape, n), [2]float64{})
 }
 
 // to is t with n elements in the given shape, or one.

@@ -90,7 +90,7 @@ func (a *Allocator) From(data []float32, shape ...int) *Tensor {
 		return failf("tensor", "got %d elements for shape %s, want %d", len(data), shapeString(shape), n)
 	}
 	o := &constant{}
-	o.t.shape, o.t.n, o.t.st = slices.Clone(shape), n, &o.s.s
+	o.t.layout, o.t.st = packed(slices.Clone(shape), n), &o.s.s
 	o.s.s.alloc, o.s.s.cur = a, &o.s.s.first
 	o.s.s.first.data = data
 	return &o.t

@@ -65,6 +65,10 @@ type number struct {
 	is bool
 }
 
+// An operation keeps the numbers it takes as it computes with them.
+func floats(p [2]float64) [2]float32  { return [2]float32{float32(p[0]), float32(p[1])} }
+func doubles(p [2]float32) [2]float64 { return [2]float64{float64(p[0]), float64(p[1])} }
+
 // init makes op's gradient; every elem goes through it.
 func (op *elem) init() *elem {
 	op.elem = op
@@ -81,31 +85,37 @@ func (op *elem) apply(a, b *Tensor, k number, p [2]float64) *Tensor {
 	if f, ok := ok1(a); !ok {
 		return f
 	}
-	n, shape := a.n, a.shape
+	l := a.layout
 	if k.is {
 		p[0] = k.v
 	} else if b != nil {
 		if b.err != nil {
 			return failure(b.err)
 		}
-		if !slices.Equal(a.shape, b.shape) {
-			var err error
-			if shape, err = broadcast(op.name, a.shape, b.shape); err != nil {
+		switch {
+		case a.layout == b.layout, len(b.shape) == 0:
+		case len(a.shape) == 0:
+			l = b.layout
+		case !slices.Equal(a.shape, b.shape):
+			shape, err := broadcast(op.name, a.shape, b.shape)
+			if err != nil {
 				return failure(err)
 			}
-			if n, err = product(op.name, shape); err != nil {
+			n, err := product(op.name, shape)
+			if err != nil {
 				return failure(err)
 			}
 			if a.n != n && a.n != 1 || b.n != n && b.n != 1 {
 				return op.spread(a, b, shape, n)
 			}
+			l = packed(shape, n)
 		}
 	}
-	return op.over(a, b, nil, k.is, shape, n, p)
+	return op.over(a, b, nil, k.is, l.row(), p)
 }
 
-// over computes op of operands of n elements, or of one.
-func (op *elem) over(a, b, mask *Tensor, k bool, shape []int, n int, p [2]float64) *Tensor {
+// over computes op of operands of l.n elements, or of one.
+func (op *elem) over(a, b, mask *Tensor, k bool, l *layout, p [2]float64) *Tensor {
 	if a.strides != nil {
 		if a = a.Clone(); a.err != nil {
 			return a
@@ -123,18 +133,19 @@ func (op *elem) over(a, b, mask *Tensor, k bool, shape []int, n int, p [2]float6
 		}
 	}
 	if op.back != nil && (a.RequiresGrad() || b.RequiresGrad()) {
-		return op.recorded(alloc, a, b, mask, k, shape, n, p)
+		return op.recorded(alloc, a, b, mask, k, l, p)
 	}
+	n := l.n
 	if n >= lateLen && !alloc.atOnce() {
 		o := &lateConstant{}
-		o.t.shape, o.t.n, o.t.st = shape, n, &o.s.s
+		o.t.layout, o.t.st = l, &o.s.s
 		if err := op.later(alloc, &o.s, a, b, mask, k, n, p); err != nil {
 			return failure(err)
 		}
 		return &o.t
 	}
 	o := &constant{}
-	o.t.shape, o.t.n = shape, n
+	o.t.layout = l
 	if err := alloc.fill(op.name, &o.t, &o.s, n); err != nil {
 		return failure(err)
 	}
@@ -145,16 +156,16 @@ func (op *elem) over(a, b, mask *Tensor, k bool, shape []int, n int, p [2]float6
 }
 
 // recorded is over where a gradient is wanted.
-func (op *elem) recorded(alloc *Allocator, a, b, mask *Tensor, k bool, shape []int, n int, p [2]float64) *Tensor {
-	o := &recorded{}
-	o.t.shape, o.t.n = shape, n
+func (op *elem) recorded(alloc *Allocator, a, b, mask *Tensor, k bool, l *layout, p [2]float64) *Tensor {
+	o, n := &node{}, l.n
+	o.t.layout = l
 	if n >= lateLen && !alloc.atOnce() {
 		s := &lateStorage{}
 		o.t.st = &s.s
 		if err := op.later(alloc, s, a, b, mask, k, n, p); err != nil {
 			return failure(err)
 		}
-		o.n.mask = s.l.mask
+		o.mask = s.l.mask
 	} else {
 		s := &small{}
 		if err := alloc.fill(op.name, &o.t, s, n); err != nil {
@@ -168,25 +179,25 @@ func (op *elem) recorded(alloc *Allocator, a, b, mask *Tensor, k bool, shape []i
 			if err != nil {
 				return failure(err)
 			}
-			o.n.mask = &r
+			o.mask = &r
 		}
 	}
-	nd := o.note(&op.opDef, a, b)
-	nd.p, nd.tiled = p, n >= lateLen
+	o.note(&op.opDef, a, b)
+	o.p, o.tiled = floats(p), n >= lateLen
 	return &o.t
 }
 
 // later fills o with the operation, which runs when values are asked for.
 func (op *elem) later(alloc *Allocator, o *lateStorage, a, b, mask *Tensor, k bool, n int, p [2]float64) error {
 	l := &o.l
-	l.op, l.n, l.p, l.size = op, n, p, 1
+	l.op, l.n, l.p, l.size = op, n, floats(p), 1
 	var err error
 	if l.in[0], err = a.ref(op.name, n); err != nil {
 		return err
 	}
 	switch {
 	case k:
-		l.in[1] = ref{val: float32(p[0]), used: true}
+		l.in[1] = oneRef(float32(p[0]))
 	case b != nil:
 		if l.in[1], err = b.ref(op.name, n); err != nil {
 			return err
@@ -282,16 +293,16 @@ func (op *elem) reading(p *pass, n *node) (a, b, c, y []float32) {
 	}
 	if reads&readsB != 0 {
 		if n.in[1] == nil {
-			b = []float32{float32(n.p[0])}
+			b = []float32{n.p[0]}
 		} else {
 			b = p.values(n.in[1])
 		}
 	}
 	if n.mask != nil {
-		c = p.refValues(*n.mask, n.n)
+		c = p.refValues(*n.mask, n.t.n)
 	}
 	if reads&readsY != 0 {
-		y = p.values(n.y)
+		y = p.values(&n.t)
 	}
 	return a, b, c, y
 }
@@ -310,10 +321,10 @@ func (op *elem) backward(p *pass, n *node, g []float32) {
 		switch {
 		case n.spread:
 			op.unspread(p, i, n, into, g, a, b, y)
-		case t.n == n.n:
-			op.d[i](into, g, a, b, c, y, n.p)
+		case t.n == n.t.n:
+			op.d[i](into, g, a, b, c, y, doubles(n.p))
 		default:
-			into[0] += float32(op.total(i, g, a, b, c, y, n.p))
+			into[0] += float32(op.total(i, g, a, b, c, y, doubles(n.p)))
 		}
 	}
 }
@@ -376,12 +387,12 @@ func (op *elem) unspread(p *pass, which int, n *node, into, g, a, b, y []float32
 			ca, cb := cut(a, r.a, r.sa, lo, hi), cut(b, r.b, r.sb, lo, hi)
 			cy, cg := cut(y, r.at, 1, lo, hi), g[r.at+lo:r.at+hi]
 			if sums == nil {
-				d(into[at+lo:at+hi], cg, ca, cb, nil, cy, n.p)
+				d(into[at+lo:at+hi], cg, ca, cb, nil, cy, doubles(n.p))
 				continue
 			}
 			part := tile[0][:hi-lo]
 			clear(part)
-			d(part, cg, ca, cb, nil, cy, n.p)
+			d(part, cg, ca, cb, nil, cy, doubles(n.p))
 			if step == 1 {
 				for i, v := range part {
 					sums[at+lo+i] += float64(v)

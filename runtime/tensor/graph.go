@@ -24,17 +24,16 @@ type opDef struct {
 	elem *elem // set where it works element by element
 }
 
-// A node is one recorded operation.
+// A node is a tensor and the operation that made it.
 type node struct {
+	t    Tensor
 	op   *opDef
 	in   [2]*Tensor
 	rest *[]*Tensor // inputs beyond two
-	y    *Tensor    // the result
-	p    [2]float64
+	p    [2]float32
 	aux  any // what else the operation needs
 	mask *ref
 	tok  *token
-	n    int // elements of the result
 
 	run   uint64 // the run that has it in its list,
 	at    int32  // and where
@@ -79,13 +78,11 @@ func (a *Allocator) token() *token {
 	return t
 }
 
-// note records that o's tensor is computed by op from a and b (nil when there
+// note records that n's tensor is computed by op from a and b (nil when there
 // is none), of which one at least requires grad.
-func (o *recorded) note(op *opDef, a, b *Tensor) *node {
-	n := &o.n
-	n.op, n.n, n.y = op, o.t.n, &o.t
+func (n *node) note(op *opDef, a, b *Tensor) {
+	n.op, n.t.node = op, n
 	n.in[0], n.in[1] = a, b
-	o.t.node = n
 	var reads uint8
 	if a.RequiresGrad() {
 		reads = op.reads[0]
@@ -96,7 +93,6 @@ func (o *recorded) note(op *opDef, a, b *Tensor) *node {
 	if reads != 0 {
 		n.keep(reads)
 	}
-	return n
 }
 
 // keep registers n with the storages whose values its gradient reads.
@@ -108,7 +104,7 @@ func (n *node) keep(reads uint8) {
 		}
 	}
 	if n.tok == nil {
-		n.tok = n.y.st.alloc.token()
+		n.tok = n.t.st.alloc.token()
 	}
 	n.tok.live.Add(1)
 	if reads&readsA != 0 {
@@ -118,7 +114,7 @@ func (n *node) keep(reads uint8) {
 		n.in[1].st.needed(n.tok)
 	}
 	if reads&readsY != 0 {
-		n.y.st.needed(n.tok)
+		n.t.st.needed(n.tok)
 	}
 }
 

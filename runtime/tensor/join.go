@@ -103,10 +103,9 @@ func (a *Allocator) many(op *opDef, shape []int, n int, grad bool) (*Tensor, *no
 		t, err := a.make(op.name, shape, n)
 		return t, nil, err
 	}
-	o := &recorded{}
-	o.t.shape, o.t.n, o.t.node = shape, n, &o.n
-	o.n = node{op: op, n: n, y: &o.t}
-	return &o.t, &o.n, a.fill(op.name, &o.t, &small{}, n)
+	o := &node{op: op}
+	o.t.layout, o.t.node = packed(shape, n), o
+	return &o.t, o, a.fill(op.name, &o.t, &small{}, n)
 }
 
 // Stack joins tensors of one shape along a new dimension.

@@ -68,7 +68,7 @@ func (a *Allocator) bound(l *late) error {
 // refValues is the n values of an operand, whole.
 func (p *pass) refValues(r ref, n int) []float32 {
 	if r.c == nil {
-		return []float32{r.val}
+		return []float32{r.one()}
 	}
 	if r.c.late != nil {
 		if err := p.alloc.settle("backward", r.c); err != nil {
@@ -76,7 +76,7 @@ func (p *pass) refValues(r ref, n int) []float32 {
 			return nil
 		}
 	}
-	return r.c.data[r.off : r.off+n]
+	return r.c.data[r.x : r.x+n]
 }
 
 // maxWaiting is how many reductions may be late: each keeps what it reads.

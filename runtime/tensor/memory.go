@@ -235,7 +235,7 @@ func (a *Allocator) counted(op string, n int) ([]float32, error) {
 // keeps.
 func (a *Allocator) make(op string, shape []int, n int) (*Tensor, error) {
 	o := &constant{}
-	o.t.shape, o.t.n = shape, n
+	o.t.layout = packed(shape, n)
 	if err := a.fill(op, &o.t, &o.s, n); err != nil {
 		return nil, err
 	}
@@ -262,12 +262,13 @@ func (al *Allocator) outcome(op *opDef, shape []int, n int, a, b *Tensor) (*Tens
 		t, err := al.make(op.name, shape, n)
 		return t, nil, err
 	}
-	o, s := &recorded{}, &small{}
-	o.t.shape, o.t.n = shape, n
+	o, s := &node{}, &small{}
+	o.t.layout = packed(shape, n)
 	if err := al.fill(op.name, &o.t, s, n); err != nil {
 		return nil, nil, err
 	}
-	return &o.t, o.note(op, a, b), nil
+	o.note(op, a, b)
+	return &o.t, o, nil
 }
 
 // result is like make, with the error in the tensor.

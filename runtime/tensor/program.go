@@ -178,12 +178,12 @@ func (p *program) one(v float32) int32 {
 // ref is an operand.
 func (p *program) ref(r *ref) int32 {
 	switch {
-	case r == nil || !r.used:
+	case r.none():
 		return none
 	case r.c == nil:
-		return p.one(r.val)
+		return p.one(r.one())
 	}
-	return p.cell(r.c, r.off)
+	return p.cell(r.c, r.x)
 }
 
 // cell is n values from off on of a cell.
@@ -196,12 +196,12 @@ func (p *program) cell(c *cell, off int) int32 {
 	if l.prog == p {
 		return l.val
 	}
-	in := instr{do: doCompute, op: l.op, p: l.p}
+	in := instr{do: doCompute, op: l.op, p: doubles(l.p)}
 	if l.seg != nil {
 		r := l.in[0]
 		p.from = append(p.from, r.c)
 		in.do, in.over = doSegments, true
-		in.extra = p.spread(r.c.data[r.off:r.off+l.seg.count()], l.seg)
+		in.extra = p.spread(r.c.data[r.x:r.x+l.seg.count()], l.seg)
 	} else if x, lo, hi, ok := l.between(p); ok {
 		in.a, in.p, in.do = p.ref(x), [2]float64{lo, hi}, doWithin
 	} else {
@@ -237,7 +237,7 @@ func (l *late) between(p *program) (x *ref, lo, hi float64, ok bool) {
 		ge.in[0] != le.in[0] || ge.in[0].c == nil {
 		return nil, 0, 0, false
 	}
-	return &ge.in[0], float64(ge.in[1].val), float64(le.in[1].val), true
+	return &ge.in[0], float64(ge.in[1].one()), float64(le.in[1].one()), true
 }
 
 func (p *program) spread(v []float32, seg *segments) int32 {

@@ -45,7 +45,7 @@ func lane(name string, empty bool, reads uint8, f func(x []float32) float64, d f
 			x = p.values(n.in[0])
 		}
 		if reads&readsY != 0 {
-			y = p.values(n.y)
+			y = p.values(&n.t)
 		}
 		if p.err != nil {
 			return
@@ -95,7 +95,7 @@ func (t *Tensor) fold(op *laneOp, out *Tensor, seg *segments) error {
 			c.captured = true
 		}
 		l := &late{fold: op, seg: seg, n: len(dst)}
-		l.in[0] = ref{c: c, used: true}
+		l.in[0] = ref{c: c}
 		out.st.cur.late = l
 		return t.st.alloc.wait(out.st.cur)
 	}

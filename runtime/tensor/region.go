@@ -4,7 +4,7 @@ package tensor
 // ready by it, tile by tile: gradients that only they need stay in registers.
 func (p *pass) together(root int32) {
 	r := &p.nodes[root]
-	n := r.n.n
+	n := r.n.t.n
 	p.list = p.list[:0]
 	for i := r.heads; i != 0; i = p.nodes[i-1].next {
 		p.list = append(p.list, i-1)
@@ -53,13 +53,13 @@ func (p *pass) together(root int32) {
 
 // along reports whether the gradient at a position of n's result goes to that
 // position of m's, where n is tiled.
-func (n *node) along(m *node) bool { return m.tiled && n.n == m.n && n.op != &opExpand.opDef }
+func (n *node) along(m *node) bool { return m.tiled && n.t.n == m.t.n && n.op != &opExpand.opDef }
 
 // crosses reports whether the region has a view of v's base that is another
 // part of it: what both add to must then be added one after the other.
 func (p *pass) crosses(v *node) bool {
 	for _, i := range p.list {
-		if u := p.nodes[i].n; u.op == viewOp && u.in[0] == v.in[0] && u.y.off != v.y.off {
+		if u := p.nodes[i].n; u.op == viewOp && u.in[0] == v.in[0] && u.t.off != v.t.off {
 			return true
 		}
 	}
@@ -198,13 +198,13 @@ func (p *pass) slopes(b *program, i, g int32) {
 			reads |= op.reads[k]
 		}
 	}
-	in := instr{do: doSlope, op: op, p: n.p, g: g}
+	in := instr{do: doSlope, op: op, p: doubles(n.p), g: g}
 	if reads&readsA != 0 {
 		in.a = p.value(b, n.in[0])
 	}
 	if reads&readsB != 0 {
 		if n.in[1] == nil {
-			in.b = b.one(float32(n.p[0]))
+			in.b = b.one(n.p[0])
 		} else {
 			in.b = p.value(b, n.in[1])
 		}
@@ -213,7 +213,7 @@ func (p *pass) slopes(b *program, i, g int32) {
 		in.c = b.ref(n.mask)
 	}
 	if reads&readsY != 0 {
-		in.y = p.value(b, n.y)
+		in.y = p.value(b, &n.t)
 	}
 	for k, t := range n.in {
 		if !t.RequiresGrad() || p.err != nil {
@@ -221,11 +221,11 @@ func (p *pass) slopes(b *program, i, g int32) {
 		}
 		in.slope = uint8(k)
 		switch {
-		case t.n != n.n:
+		case t.n != n.t.n:
 			in.dst = b.register()
 			b.vals[in.dst].fresh = true
 			b.contribute(in)
-			p.ends = append(p.ends, ending{t, b.fold(in.dst, opSum, whole(n.n))})
+			p.ends = append(p.ends, ending{t, b.fold(in.dst, opSum, whole(n.t.n))})
 		case op.same[k]:
 			p.hand(b, t, number, g)
 		default:
@@ -248,7 +248,7 @@ func (p *pass) product(b *program, n *node, k int, in *instr, number int32) bool
 		return false
 	}
 	v := &p.nodes[t.node.at]
-	if v.val != none || v.g != nil || v.src != 0 || !finite(other, float32(n.p[0])) {
+	if v.val != none || v.g != nil || v.src != 0 || !finite(other, n.p[0]) {
 		return false
 	}
 	v.val = b.register()
@@ -276,7 +276,7 @@ func finite(t *Tensor, k float32) bool {
 		return true
 	case c.late.seg != nil:
 		r := c.late.in[0]
-		for _, v := range r.c.data[r.off : r.off+c.late.seg.count()] {
+		for _, v := range r.c.data[r.x : r.x+c.late.seg.count()] {
 			if v-v != 0 {
 				return false
 			}
@@ -296,11 +296,11 @@ func finite(t *Tensor, k float32) bool {
 // unview adds the gradient of a view to that of what it is a view of.
 func (p *pass) unview(b *program, n *node, number, g int32) {
 	base := n.in[0]
-	if base.node != nil && base.n == n.n {
+	if base.node != nil && base.n == n.t.n {
 		p.hand(b, base, number, g)
 		return
 	}
-	if into := p.onto(b, base, n.y.off-base.off); into != none {
+	if into := p.onto(b, base, n.t.off-base.off); into != none {
 		b.contribute(instr{do: doAdd, dst: into, g: g})
 	}
 }

@@ -23,7 +23,7 @@ func scan(name string, reads uint8, f func(dst, x []float32), d func(into, y, g 
 		dims := n.aux.([3]int)
 		y := g // a place holder where the result is not read
 		if reads&readsY != 0 {
-			y = p.values(n.y)
+			y = p.values(&n.t)
 		}
 		strips(dims, func(at func(s []float32) []float32, put func(s, v []float32)) {
 			d := make([]float32, dims[1])

@@ -117,7 +117,7 @@ func segment(of *laneOp, name string, nothing float64) *segmentOp {
 			x = p.values(n.in[0])
 		}
 		if op.reads[0]&readsY != 0 {
-			y = p.values(n.y)
+			y = p.values(&n.t)
 		}
 		if p.err != nil {
 			return
@@ -297,12 +297,12 @@ func (t *Tensor) expandLater(s *segments, shape []int, n int) *Tensor {
 	}
 	if !t.RequiresGrad() {
 		o := &lateConstant{}
-		o.t.shape, o.t.n, o.t.st = shape, n, fill(&o.s)
+		o.t.layout, o.t.st = packed(shape, n), fill(&o.s)
 		return &o.t
 	}
-	o := &recorded{}
-	o.t.shape, o.t.n, o.t.st = shape, n, fill(&lateStorage{})
-	nd := o.note(&opExpand.opDef, t, nil)
-	nd.aux, nd.tiled = s, true
+	o := &node{}
+	o.t.layout, o.t.st = packed(shape, n), fill(&lateStorage{})
+	o.note(&opExpand.opDef, t, nil)
+	o.aux, o.tiled = s, true
 	return &o.t
 }

@@ -2,7 +2,51 @@ package tensor
 
 import (
 	"slices"
+	"sync/atomic"
 )
+
+// A layout is what tensors of one shape have in common: it is shared, and never
+// written. That of a failed one is why it failed.
+type layout struct {
+	shape   []int
+	strides []int // nil: row-major and contiguous
+	n       int   // product of shape
+	err     error
+}
+
+// scalarLayout is that of all tensors without dimensions.
+var scalarLayout = &layout{n: 1}
+
+// packed is the layout of a contiguous tensor of n elements; it keeps shape.
+func packed(shape []int, n int) *layout {
+	switch len(shape) {
+	case 0:
+		return scalarLayout
+	case 1:
+		return vector(n)
+	}
+	return &layout{shape: shape, n: n}
+}
+
+// vector is the layout of a vector: the latest again if it can be.
+func vector(n int) *layout {
+	l := lastVector.Load()
+	if l == nil || l.n != n {
+		l = &layout{shape: []int{n}, n: n}
+		lastVector.Store(l)
+	}
+	return l
+}
+
+var lastVector atomic.Pointer[layout]
+
+// row is l without gaps.
+func (l *layout) row() *layout {
+	if l.strides == nil {
+		return l
+	}
+	return packed(l.shape, l.n)
+}
 
 // product is the number of elements of shape, or an error for a negative size
 // or too many.

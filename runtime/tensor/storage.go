@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"math"
 	"sync/atomic"
 	"weak"
 )
@@ -35,7 +36,7 @@ type late struct {
 	fold  *laneOp // in place of op
 	in    [2]ref
 	mask  *ref // the third operand
-	p     [2]float64
+	p     [2]float32
 	seg   *segments // of segment_expand, or of fold
 	n     int       // elements of the result
 	size  int32     // operations that are late, this one and what it reads: at least
@@ -44,13 +45,23 @@ type late struct {
 	val   int32 // of prog
 }
 
-// A ref is an operand of a late operation.
+// A ref is an operand of a late operation: elements of a cell, one value, or
+// none.
 type ref struct {
-	c    *cell   // nil: one value, or none
-	off  int     // of the first element in c
-	val  float32 // where c is nil
-	used bool
+	c *cell
+	x int // where c is nil isOne and the bits of the value, or 0, else the first element
 }
+
+const isOne = 1 << 32
+
+// oneRef is the operand that is one value.
+func oneRef(v float32) ref { return ref{x: isOne | int(math.Float32bits(v))} }
+
+// one is the value of an operand that is one.
+func (r *ref) one() float32 { return math.Float32frombits(uint32(r.x)) }
+
+// none reports whether there is no operand.
+func (r *ref) none() bool { return r == nil || r.c == nil && r.x == 0 }
 
 // small is a storage with room for a few values.
 type small struct {
@@ -62,12 +73,6 @@ type small struct {
 type lateStorage struct {
 	s storage
 	l late
-}
-
-// recorded is a tensor with the operation that made it.
-type recorded struct {
-	t Tensor
-	n node
 }
 
 // constant and lateConstant are tensors that no graph made.
@@ -115,12 +120,12 @@ func (t *Tensor) ref(op string, n int) (ref, error) {
 		}
 	}
 	if t.n == 1 && n != 1 {
-		return ref{val: c.data[t.off], used: true}, nil
+		return oneRef(c.data[t.off]), nil
 	}
 	if !s.readonly {
 		c.captured = true
 	}
-	return ref{c: c, off: t.off, used: true}, nil
+	return ref{c, t.off}, nil
 }
 
 // replace prepares the storage for other values: what reads the present ones

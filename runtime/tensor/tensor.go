@@ -97,15 +97,12 @@ func (e *Error) ErrorHint() string { return e.Hint }
 // A Tensor is an N-dimensional array of float32. The zero value is not a
 // tensor; make one with From, Zeros and the like.
 type Tensor struct {
-	shape   []int // shared between tensors, never written
-	strides []int // nil: row-major and contiguous
-	off     int
-	n       int // product of shape
-	st      *storage
+	*layout
+	off int
+	st  *storage
 
 	node *node // what made it, nil for leaves and constants
 	leaf *leaf // set on a leaf that requires grad
-	err  error
 }
 
 // A leaf is where gradients end up.
@@ -126,7 +123,7 @@ func (t *Tensor) Err() error {
 var errNil = &Error{Op: "tensor", Detail: "got nil, want a tensor"}
 
 // failure is a tensor that carries an error.
-func failure(err error) *Tensor { return &Tensor{err: err} }
+func failure(err error) *Tensor { return &Tensor{layout: &layout{err: err}} }
 
 // failf is a failed operation; what it says follows the grammar of Error.
 func failf(op, format string, args ...any) *Tensor {
@@ -250,7 +247,7 @@ func (t *Tensor) RequireGrad() *Tensor {
 		if c.err != nil {
 			return c
 		}
-		t.strides, t.off, t.st = nil, 0, c.st
+		t.layout, t.off, t.st = c.layout, 0, c.st
 	}
 	if err := t.st.settled("requires_grad_"); err != nil {
 		return failure(err)
@@ -264,7 +261,7 @@ func (t *Tensor) Detach() *Tensor {
 	if f, ok := ok1(t); !ok {
 		return f
 	}
-	return &Tensor{shape: t.shape, strides: t.strides, off: t.off, n: t.n, st: t.st}
+	return &Tensor{layout: t.layout, off: t.off, st: t.st}
 }
 
 // Grad is the gradient collected since ZeroGrad, shaped like t, or nil when

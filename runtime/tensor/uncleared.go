@@ -43,7 +43,7 @@ func (a *Allocator) blank(op string, shape []int, n int) (*Tensor, error) {
 		return nil, err
 	}
 	o := &constant{}
-	o.t.shape, o.t.n, o.t.st = shape, n, &o.s.s
+	o.t.layout, o.t.st = packed(shape, n), &o.s.s
 	o.s.s.alloc, o.s.s.cur = a, &o.s.s.first
 	o.s.s.first.data = data
 	return &o.t, nil

@@ -2,7 +2,6 @@ package tensor
 
 import (
 	"slices"
-	"sync/atomic"
 
 	"github.com/hudrl/hudrl/internal/kernel"
 )
@@ -23,35 +22,40 @@ func init() {
 
 // view is a tensor over t's storage.
 func (t *Tensor) view(shape, strides []int, off, n int) *Tensor {
-	if strides != nil && isContiguous(shape, strides) {
-		strides = nil
+	if strides == nil || isContiguous(shape, strides) {
+		return t.part(packed(shape, n), off)
 	}
-	if n == 0 {
+	return t.part(&layout{shape: shape, strides: strides, n: n}, off)
+}
+
+// part is a tensor over t's storage, from off on.
+func (t *Tensor) part(l *layout, off int) *Tensor {
+	if l.n == 0 {
 		off = t.off
 	}
 	if t.node == nil && t.leaf == nil {
-		return &Tensor{shape: shape, strides: strides, off: off, n: n, st: t.st}
+		return &Tensor{layout: l, off: off, st: t.st}
 	}
-	o := &recorded{}
-	o.t.shape, o.t.strides, o.t.off, o.t.n, o.t.st = shape, strides, off, n, t.st
+	o := &node{}
+	o.t.layout, o.t.off, o.t.st = l, off, t.st
 	base := t
 	if t.node != nil && t.node.op == viewOp {
 		base = t.node.in[0]
 	}
-	o.t.node = &o.n
-	o.n.op, o.n.n, o.n.y, o.n.in[0] = viewOp, n, &o.t, base
-	o.n.tiled = strides == nil && n >= lateLen
+	o.t.node = o
+	o.op, o.in[0] = viewOp, base
+	o.tiled = l.strides == nil && l.n >= lateLen
 	return &o.t
 }
 
 func viewBack(p *pass, n *node, g []float32) {
-	base, v := n.in[0], n.y
-	if n.n == 0 {
+	base, v := n.in[0], &n.t
+	if v.n == 0 {
 		return
 	}
 	lo := v.off - base.off
 	if v.strides == nil {
-		into, _ := p.part(base, lo, lo+n.n, false)
+		into, _ := p.part(base, lo, lo+v.n, false)
 		axpy(into, g)
 		return
 	}
@@ -153,8 +157,8 @@ func (t *Tensor) Reshape(shape ...int) *Tensor {
 // Flatten is t in one dimension.
 func (t *Tensor) Flatten() *Tensor { return t.Reshape(-1) }
 
-// layout is t's shape and strides, as copies to change.
-func (t *Tensor) layout() (shape, strides []int) {
+// sizes is t's shape and strides, as copies to change.
+func (t *Tensor) sizes() (shape, strides []int) {
 	if t.strides == nil {
 		return slices.Clone(t.shape), contiguousStrides(t.shape)
 	}
@@ -174,7 +178,7 @@ func (t *Tensor) Transpose(d, e int) *Tensor {
 	if err != nil {
 		return failure(err)
 	}
-	shape, strides := t.layout()
+	shape, strides := t.sizes()
 	shape[d], shape[e] = shape[e], shape[d]
 	strides[d], strides[e] = strides[e], strides[d]
 	return t.view(shape, strides, t.off, t.n)
@@ -210,7 +214,7 @@ func (t *Tensor) Squeeze(dims ...int) *Tensor {
 		}
 		drop[k] = t.shape[k] == 1
 	}
-	shape, strides := t.layout()
+	shape, strides := t.sizes()
 	k := 0
 	for d := range shape {
 		if !drop[d] {
@@ -232,7 +236,7 @@ func (t *Tensor) Unsqueeze(d int) *Tensor {
 	if d < 0 {
 		d += len(t.shape) + 1
 	}
-	shape, strides := t.layout()
+	shape, strides := t.sizes()
 	return t.view(slices.Insert(shape, d, 1), slices.Insert(strides, d, 0), t.off, t.n)
 }
 
@@ -286,26 +290,14 @@ func (t *Tensor) Narrow(d, start, length int) *Tensor {
 		return failf("narrow", "start %d and length %d out of range in dimension %d of shape %s", start, length, d, shapeString(t.shape))
 	}
 	if len(t.shape) == 1 && t.strides == nil {
-		return t.view(vector(length), nil, t.off+start, length)
+		return t.part(vector(length), t.off+start)
 	}
-	shape, strides := t.layout()
+	shape, strides := t.sizes()
 	off := t.off + start*strides[d]
 	shape[d] = length
 	n, _ := product("narrow", shape)
 	return t.view(shape, strides, off, n)
 }
-
-// vector is the shape of a vector: the latest again if it can be.
-func vector(n int) []int {
-	s := lastVector.Load()
-	if s == nil || s[0] != n {
-		s = &[1]int{n}
-		lastVector.Store(s)
-	}
-	return s[:]
-}
-
-var lastVector atomic.Pointer[[1]int]
 
 // Select is position i of dimension d, which goes; negative i counts from the
 // end.
@@ -323,7 +315,7 @@ func (t *Tensor) Select(d, i int) *Tensor {
 	if i < 0 {
 		i += t.shape[d]
 	}
-	shape, strides := t.layout()
+	shape, strides := t.sizes()
 	off := t.off + i*strides[d]
 	shape, strides = slices.Delete(shape, d, d+1), slices.Delete(strides, d, d+1)
 	n, _ := product("select", shape)

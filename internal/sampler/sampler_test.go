@@ -40,7 +40,7 @@ func model(t testing.TB, seed uint64) *policy.Model {
 
 func open(t testing.TB, opts sampler.Options) *sampler.Sampler {
 	t.Helper()
-	s := sampler.New(&tokenizer.Bytes{}, opts)
+	s := sampler.New(tokenizer.New(), opts)
 	t.Cleanup(s.Close)
 	return s
 }
@@ -101,7 +101,7 @@ func TestResultsDoNotDependOnConcurrency(t *testing.T) {
 	}
 	var want []*sampler.Result
 	for _, r := range reqs {
-		alone := sampler.New(&tokenizer.Bytes{}, sampler.Options{})
+		alone := sampler.New(tokenizer.New(), sampler.Options{})
 		want = append(want, submit(t, alone, r))
 		alone.Close()
 	}
@@ -111,7 +111,7 @@ func TestResultsDoNotDependOnConcurrency(t *testing.T) {
 		}
 	}
 	for _, at := range []struct{ concurrency, limit int }{{1, 0}, {7, 0}, {64, 0}, {64, 150}} {
-		s := sampler.New(&tokenizer.Bytes{}, sampler.Options{MaxBatchTokens: at.limit})
+		s := sampler.New(tokenizer.New(), sampler.Options{MaxBatchTokens: at.limit})
 		order := rand.New(rand.NewPCG(uint64(at.concurrency), 0)).Perm(len(reqs))
 		work := make(chan int)
 		var wg sync.WaitGroup
@@ -165,7 +165,7 @@ func TestEnds(t *testing.T) {
 	if !slices.Equal(got.Tokens, long.Tokens[:first+1]) || got.FinishReason != sampler.Stop {
 		t.Errorf("end token: got %+v", got)
 	}
-	var tok tokenizer.Bytes
+	tok := tokenizer.New()
 	ids := make([]int, first)
 	for i := range ids {
 		ids[i] = int(long.Tokens[i])
@@ -451,7 +451,7 @@ func TestForget(t *testing.T) {
 func TestCloseEndsEverything(t *testing.T) {
 	before := runtime.NumGoroutine()
 	m := model(t, 1)
-	s := sampler.New(&tokenizer.Bytes{}, sampler.Options{MaxBatchTokens: 200})
+	s := sampler.New(tokenizer.New(), sampler.Options{MaxBatchTokens: 200})
 	var wg sync.WaitGroup
 	streaming := make(chan struct{}, 1000)
 	for i := range 20 {
@@ -527,7 +527,7 @@ func BenchmarkGroups(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := sampler.New(&tokenizer.Bytes{}, sampler.Options{})
+	s := sampler.New(tokenizer.New(), sampler.Options{})
 	defer s.Close()
 	tokens := 0
 	for step := 0; b.Loop(); step++ {

@@ -69,7 +69,7 @@ type Service struct {
 	store  *store.Store
 	opts   Options
 	log    *slog.Logger
-	tok    *tokenizer.Bytes
+	tok    *hud.ByteTokenizer
 	loaded weightsCache
 
 	mu       sync.Mutex
@@ -97,7 +97,7 @@ func Open(dir string, options ...Options) (*Service, error) {
 	if len(options) > 1 {
 		return nil, invalid(op, "options: got %d, want at most 1", len(options))
 	}
-	s := &Service{tok: &tokenizer.Bytes{}, trainers: map[string]*trainer{}, samplers: map[string]*sampler.Sampler{}}
+	s := &Service{tok: tokenizer.New(), trainers: map[string]*trainer{}, samplers: map[string]*sampler.Sampler{}}
 	if len(options) == 1 {
 		s.opts = options[0]
 	}

@@ -22,6 +22,14 @@ var tens = func() (t [2*maxTen + 1]float64) {
 	return t
 }()
 
+// tenBits are the bits of tens, which are in the same order.
+var tenBits = func() (t [2 * maxTen]uint64) {
+	for i := range t {
+		t[i] = math.Float64bits(tens[i])
+	}
+	return t
+}()
+
 // wholeTens[n] is 10^n; room[n] is the largest mantissa that n more digits may
 // follow within 63 bits.
 var wholeTens, room = func() (p, r [9]uint64) {
@@ -30,6 +38,76 @@ var wholeTens, room = func() (p, r [9]uint64) {
 	}
 	return p, r
 }()
+
+// parts[n] is the value of the last of 8+n digits after the point.
+var parts = [8]float64{1e-8, 1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15}
+
+// window is how much text plain may look at.
+const window = 40
+
+// plain reads a number as logprobs are written: a digit, a point, eight digits
+// or more. It returns what float32At would, and how long the number is, which
+// is 0 when it is of another form or takes more to be sure.
+//
+// Digits after the sixteenth are left out. A number of at least 0.1 then lies
+// at most 10 ulp of float64 above the mantissa, and what is computed from that
+// at most 14 from the number: the conversion and the product round, and the
+// power of ten is 1 ulp off.
+func plain(p *[window]byte) (f float32, size int) {
+	negative := 0
+	if p[0] == '-' {
+		negative = 1
+	}
+	q := (*[window - 1]byte)(p[negative:])
+	lead := uint64(q[0] - '0')
+	if lead > 9 || q[1] != '.' {
+		return 0, 0
+	}
+	x := binary.LittleEndian.Uint64(q[2:]) ^ 0x3030303030303030
+	y := binary.LittleEndian.Uint64(q[10:]) ^ 0x3030303030303030
+	if others(x) != 0 {
+		return 0, 0
+	}
+	m := lead*1e8 + eight(x)
+	var d float64
+	if stop := others(y); stop != 0 {
+		n := bits.TrailingZeros64(stop) / 8 & 7
+		d = float64(int64(m*wholeTens[n]+eight(y<<8<<(uint(56-8*n)&63)))) * parts[n]
+		size = negative + 10 + n
+	} else {
+		z := binary.LittleEndian.Uint64(q[18:]) ^ 0x3030303030303030
+		stop = others(z)
+		if stop == 0 || m < 1e7 {
+			return 0, 0
+		}
+		d = float64(int64(m*1e8+eight(y))) * 1e-16
+		size = negative + 18 + bits.TrailingZeros64(stop)/8
+	}
+	if p[size]|0x20 == 'e' || !sureOf(d) {
+		return 0, 0
+	}
+	if negative != 0 {
+		d = -d
+	}
+	return float32(d), size
+}
+
+// others has the high bit of each byte set that is no digit of x, whose bytes
+// are characters without the bits of '0'; above the first one they may be set
+// wrongly.
+func others(x uint64) uint64 { return (x + 0x7676767676767676 | x) & 0x8080808080808080 }
+
+// guard is how far a computed number may be from what it stands for, in ulp of
+// float64.
+const guard = 16
+
+// sureOf reports whether d is not so near a midpoint of two float32s that
+// guard decides which of them it is, and has a normal float32.
+func sureOf(d float64) bool {
+	const midpoint = 1 << 28 // of the 29 bits that float32 has not
+	low, power := math.Float64bits(d)&(1<<29-1), math.Float64bits(d)>>52
+	return low-midpoint+guard > 2*guard && power-(1023-125) <= 125+126
+}
 
 // float32At reads the JSON number at b[i:], which padding follows, and returns
 // float32 of the float64 that strconv.ParseFloat would give. ok is false when
@@ -64,7 +142,7 @@ func float32At(b []byte, i int) (f float32, next int, ok bool) {
 		// Eight characters at once; of the last eight those before the first that
 		// is no digit.
 		x := binary.LittleEndian.Uint64(b[i:]) ^ 0x3030303030303030
-		stop := (x + 0x7676767676767676 | x) & 0x8080808080808080
+		stop := others(x)
 		for stop == 0 {
 			if m > room[8] {
 				return 0, 0, false
@@ -72,7 +150,7 @@ func float32At(b []byte, i int) (f float32, next int, ok bool) {
 			m = m*1e8 + eight(x)
 			i += 8
 			x = binary.LittleEndian.Uint64(b[i:]) ^ 0x3030303030303030
-			stop = (x + 0x7676767676767676 | x) & 0x8080808080808080
+			stop = others(x)
 		}
 		if stop&0x80 == 0 {
 			n := uint(bits.TrailingZeros64(stop)) / 8 & 7
@@ -104,9 +182,7 @@ func float32At(b []byte, i int) (f float32, next int, ok bool) {
 		return 0, 0, false
 	}
 	d := float64(int64(m)) * tens[exp+maxTen]
-	const guard, midpoint = 16, 1 << 28 // of the 29 bits that float32 has not
-	low, power := math.Float64bits(d)&(1<<29-1), math.Float64bits(d)>>52
-	if low-midpoint+guard <= 2*guard || power-(1023-125) > 125+126 { // where float32 is normal
+	if !sureOf(d) {
 		return 0, 0, false
 	}
 	if negative {
@@ -158,20 +234,20 @@ func AppendFloat32(b []byte, f float32) []byte {
 // putFloat32 writes f and returns how long it is.
 func putFloat32(b []byte, f float32) (n int) {
 	_ = b[longest-1]
-	d := float64(f)
-	if math.Signbit(d) {
-		b[0] = '-'
-		n, d = 1, -d
-	}
+	b[0] = '-' // stays if f is negative, which nothing predicts
+	n = int(math.Float32bits(f) >> 31)
+	d := math.Abs(float64(f))
 	if d == 0 {
 		b[n] = '0'
 		return n + 1
 	}
 	// 10^e <= 2^k <= d, and 1233/4096 is log10(2) closely enough that e is
-	// right or one too small.
-	e := (int(math.Float64bits(d)>>52) - 1023) * 1233 >> 12
+	// right or one too small. Nothing predicts which, so it is no branch.
+	x64 := math.Float64bits(d)
+	e := (int(x64>>52) - 1023) * 1233 >> 12
+	e += int((tenBits[(e+1+maxTen)&127] - 1 - x64) >> 63)
 	m := uint32(d*tens[8-e+maxTen] + 0.5)
-	if m >= 1e9 {
+	if m >= 1e9 { // rounded up to the next power, or 1 ulp of it too far
 		e++
 		m = uint32(d*tens[8-e+maxTen] + 0.5)
 	}
@@ -224,14 +300,25 @@ func spread(x uint64) uint64 {
 	return q | (x-10*q)<<8
 }
 
+// NotFinite is the index of the first number of list that JSON cannot carry,
+// or -1.
+func NotFinite(list []float32) int {
+	for i, f := range list {
+		if math.Float32bits(f)&0x7f800000 == 0x7f800000 {
+			return i
+		}
+	}
+	return -1
+}
+
 // AppendFloat32s appends the numbers of list with commas between them. A
 // number that JSON cannot carry is an error; positions count from 1.
 func AppendFloat32s(b []byte, list []float32) ([]byte, error) {
+	if i := NotFinite(list); i >= 0 {
+		return b, fmt.Errorf("value %d: got %v, want a finite number", i+1, list[i])
+	}
 	b = slices.Grow(b, len(list)*(longest/2)+2*longest)
 	for i, f := range list {
-		if math.Float32bits(f)&0x7f800000 == 0x7f800000 {
-			return b, fmt.Errorf("value %d: got %v, want a finite number", i+1, f)
-		}
 		if i > 0 {
 			b = append(b, ',')
 		}

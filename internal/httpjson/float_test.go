@@ -59,10 +59,17 @@ func TestNumbersAreReadAsStrconvReadsThem(t *testing.T) {
 	}
 	for range 50000 {
 		texts = append(texts, spellings(rng)...)
+		texts = append(texts, strconv.FormatFloat(-10*rng.ExpFloat64(), 'f', 8+rng.IntN(14), 64))
 	}
-	fast := 0
+	fast, plainly := 0, 0
 	for _, text := range texts {
-		padded := append([]byte(text), make([]byte, padding)...)
+		padded := append([]byte(text), make([]byte, window)...)
+		if got, size := plain((*[window]byte)(padded)); size != 0 {
+			plainly++
+			if want := sure(text); math.Float32bits(got) != math.Float32bits(want) || size != len(text) {
+				t.Fatalf("%s: got %v of %d characters, want %v of all %d", text, got, size, want, len(text))
+			}
+		}
 		got, next, ok := float32At(padded, 0)
 		if !ok {
 			continue
@@ -72,8 +79,8 @@ func TestNumbersAreReadAsStrconvReadsThem(t *testing.T) {
 			t.Fatalf("%s: got %v of %d characters, want %v of all %d", text, got, next, want, len(text))
 		}
 	}
-	if fast < len(texts)/2 {
-		t.Errorf("%d of %d numbers were read without strconv, want at least half", fast, len(texts))
+	if fast < len(texts)/2 || plainly < len(texts)/20 {
+		t.Errorf("%d and %d of %d numbers were read without strconv, want at least half and a twentieth", fast, plainly, len(texts))
 	}
 }
 

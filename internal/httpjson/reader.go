@@ -64,8 +64,9 @@ type Reader struct {
 }
 
 // Buffers are short until the text proves to be long: many answers are, and
-// many are read at once.
-const short, long = 4 << 10, 64 << 10
+// many are read at once. Long ones take more than net/http keeps back, so that
+// it reads straight into them.
+const short, long = 4 << 10, 160 << 10
 
 // NewReader reads from src.
 func NewReader(src io.Reader) *Reader {

@@ -1,9 +1,12 @@
 package httpjson
 
-import "io"
+import (
+	"io"
+	"slices"
+)
 
 // chunk is how much of a body is made at once.
-const chunk = 128 << 10
+const chunk = 64 << 10
 
 // A Stream is a body that is made while it is read, a piece at a time. It can
 // be read once.
@@ -40,6 +43,9 @@ func (s *Stream) make() {
 	}
 	for s.err == nil && len(s.buf) < chunk {
 		s.buf, s.err = s.next(s.buf)
+		if len(s.buf) > chunk/16 && cap(s.buf) < 2*chunk { // the body is long: no more growing by and by
+			s.buf = slices.Grow(s.buf, 2*chunk-len(s.buf))
+		}
 	}
 }
 

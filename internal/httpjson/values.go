@@ -2,6 +2,7 @@ package httpjson
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,6 +10,9 @@ import (
 	"strconv"
 	"unicode/utf8"
 )
+
+// "1.0," and "0.0,", the first character lowest.
+const one, zero = 0x2c302e31, 0x2c302e30
 
 // Float32s reads a list of numbers and appends them to dst.
 func (r *Reader) Float32s(dst []float32) ([]float32, error) {
@@ -23,17 +27,29 @@ func (r *Reader) Float32s(dst []float32) ([]float32, error) {
 		}
 		// While no number can reach the end of what is visible.
 		b, i, done := r.buf, r.pos, false
+	scan:
 		for safe := r.end - 64; i < safe; {
-			f, next, ok := float32At(b, i)
-			if !ok || next >= r.end {
+			switch p := (*[window]byte)(b[i:]); binary.LittleEndian.Uint32(p[:]) {
+			case one: // masks are of these
+				dst, i = append(dst, 1), i+3
+			case zero:
+				dst, i = append(dst, 0), i+3
+			default:
+				f, size := plain(p)
+				if size == 0 {
+					next, ok := 0, false
+					if f, next, ok = float32At(b, i); !ok || next >= r.end {
+						break scan
+					}
+					size = next - i
+				}
+				dst, i = append(dst, f), i+size
+			}
+			r.pos, done = i, true
+			if b[i] != ',' {
 				break
 			}
-			dst = append(dst, f)
-			r.pos, done = next, true
-			if b[next] != ',' {
-				break
-			}
-			if i = next + 1; b[i] == ' ' {
+			if i++; b[i] == ' ' {
 				i++
 			}
 			done = false

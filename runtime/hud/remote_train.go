@@ -6,11 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
-	"math"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/hudrl/hudrl/internal/httpjson"
 )
@@ -137,75 +134,6 @@ func (r *Remote) Forward(ctx context.Context, modelID string, req *ForwardReques
 	return res, nil
 }
 
-// positions bounds the positions of a batch's inline inputs.
-func positions(inputs []TrainInput) (n int) {
-	for _, in := range inputs {
-		if in.Payload == nil {
-			continue
-		}
-		for i := range in.Payload.Samples {
-			s := &in.Payload.Samples[i]
-			n += len(s.PromptTokenIDs) + len(s.OutputTokenIDs)
-		}
-	}
-	return n
-}
-
-// readForward reads the answer of forward straight into packed slices.
-func readForward(r *httpjson.Reader, req *ForwardRequest) (*ForwardResult, error) {
-	n := positions(req.Inputs)
-	res := &ForwardResult{Data: &Packed{
-		Offsets:  []int{0},
-		Logprobs: make([]float32, 0, n), SamplingLogprobs: make([]float32, 0, n), Mask: make([]float32, 0, n),
-	}}
-	p := res.Data
-	datum := func(int) error {
-		reward, traj, group := math.NaN(), -1, -1
-		lists := map[string]*[]float32{"logprobs": &p.Logprobs, "sampling_logprobs": &p.SamplingLogprobs, "mask": &p.Mask}
-		readers := map[string]func() error{"reward": number(r, &reward), "traj_idx": whole(r, &traj), "group_idx": whole(r, &group)}
-		for name, dst := range lists {
-			readers[name] = func() (err error) {
-				*dst, err = r.Float32s(*dst)
-				return err
-			}
-		}
-		if err := members(r, readers); err != nil {
-			return err
-		}
-		if math.IsNaN(reward) {
-			return lack("reward")
-		}
-		if traj < 0 {
-			return lack("traj_idx")
-		}
-		at := p.Tokens()
-		if len(p.Mask) != len(p.Logprobs) || len(p.SamplingLogprobs) != len(p.Logprobs) {
-			return &httpjson.Error{Detail: fmt.Sprintf("got %d logprobs, %d sampling_logprobs and %d values of mask, want as many of each",
-				len(p.Logprobs)-at, len(p.SamplingLogprobs)-at, len(p.Mask)-at)}
-		}
-		p.Offsets = append(p.Offsets, len(p.Logprobs))
-		p.Reward, p.TrajIdx, p.GroupIdx = append(p.Reward, reward), append(p.TrajIdx, traj), append(p.GroupIdx, group)
-		return nil
-	}
-	met := false
-	err := members(r, map[string]func() error{
-		"forward_id": text(r, &res.ForwardID),
-		"data": func() error {
-			met = true
-			return r.List(datum)
-		},
-	})
-	switch {
-	case err != nil:
-		return nil, err
-	case res.ForwardID == "":
-		return nil, lack("forward_id")
-	case !met:
-		return nil, lack("data")
-	}
-	return res, nil
-}
-
 // Backward implements Trainer.
 func (r *Remote) Backward(ctx context.Context, modelID string, req *BackwardRequest) (*ForwardBackwardResult, error) {
 	const op = "backward"
@@ -218,53 +146,6 @@ func (r *Remote) Backward(ctx context.Context, modelID string, req *BackwardRequ
 	return r.pass(ctx, op, r.train(modelID, "backward"), func() *httpjson.Stream {
 		return httpjson.NewStream(weightsBody(req))
 	})
-}
-
-// weightsRow is how many weights are one piece of a body.
-const weightsRow = 4096
-
-// weightsBody writes every member always: metrics too, {} when there are none.
-func weightsBody(req *BackwardRequest) func([]byte) ([]byte, error) {
-	d, at, begun := 0, 0, false
-	return func(b []byte) ([]byte, error) {
-		if !begun {
-			begun = true
-			b = appendString(append(b, `{"forward_id":`...), req.ForwardID)
-			b = append(b, `,"weights":[`...)
-		}
-		if d == len(req.Weights) {
-			b = append(b, `],"metrics":{`...)
-			for i, name := range slices.Sorted(maps.Keys(req.Metrics)) {
-				if i > 0 {
-					b = append(b, ',')
-				}
-				var err error
-				if b, err = appendFloat(append(appendString(b, name), ':'), req.Metrics[name]); err != nil {
-					return b, fmt.Errorf("metrics: %s: %w", name, err)
-				}
-			}
-			return append(b, "}}"...), io.EOF
-		}
-		row := req.Weights[d]
-		switch {
-		case at > 0:
-			b = append(b, ',')
-		case d > 0:
-			b = append(b, ",["...)
-		default:
-			b = append(b, '[')
-		}
-		end := min(at+weightsRow, len(row))
-		b, err := httpjson.AppendFloat32s(b, row[at:end])
-		if err != nil {
-			return b, fmt.Errorf("weights: datum %d: %w", d+1, err)
-		}
-		if at = end; at == len(row) {
-			b = append(b, ']')
-			d, at = d+1, 0
-		}
-		return b, nil
-	}
 }
 
 // OptimStep implements Trainer. State stays with the caller.

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+
+	"github.com/hudrl/hudrl/internal/httpjson"
 )
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
@@ -105,11 +107,11 @@ func checkMetrics(op, what string, metrics map[string]float64) error {
 func checkWeights(op string, weights [][]float32) (zero bool, err error) {
 	zero = true
 	for d, row := range weights {
-		for t, w := range row {
-			if !finite(float64(w)) {
-				return false, invalid(op, "weights: datum %d, position %d: got %v, want a finite number", d+1, t+1, w)
-			}
-			zero = zero && w == 0
+		if t := httpjson.NotFinite(row); t >= 0 {
+			return false, invalid(op, "weights: datum %d, position %d: got %v, want a finite number", d+1, t+1, row[t])
+		}
+		for t := 0; zero && t < len(row); t++ {
+			zero = row[t] == 0
 		}
 	}
 	return zero, nil
@@ -148,10 +150,8 @@ func checkPacked(op string, p *Packed, refLen int) error {
 			return bad("datum %d is of trajectory %d, of %d sent", d+1, t, refLen)
 		}
 	}
-	for i, lp := range p.Logprobs {
-		if !finite(float64(lp)) {
-			return bad("logprob %d is %v", i+1, lp)
-		}
+	if i := httpjson.NotFinite(p.Logprobs); i >= 0 {
+		return bad("logprob %d is %v", i+1, p.Logprobs[i])
 	}
 	return nil
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the benchmarks of this directory and those of the matrix products in
 # turn with torch's and OpenBLAS's, and the quickstart, and writes one table of
-# medians, spreads and ratios. A round takes three minutes.
+# medians, spreads and ratios. A round takes four minutes.
 #
 #   tests/bench/run.sh [ROUNDS [FILE]]      default 3 rounds, bench.md
 #
@@ -40,12 +40,17 @@ for i in $(seq "$rounds"); do
 	echo "round $i of $rounds" >&2
 	{
 		bench bench 'Loop|Packed|Fused|Exp|Tiny' 0.2s
+		bench bench 'Decode|Encode|Custom$' 0.2s
+		GOMAXPROCS=1 bench bench 'Decode|Encode|Custom$' 0.2s | sed -E 's/^Benchmark(Decode|Encode|Custom)/Benchmark\1OneCore/'
+		bench bench CustomMemory 5x
 		bench kernel 'Gemm$|GemmCores$' 0.2s
 		HUDRL_KERNEL=avx2 bench kernel 'Gemm$' 0.2s | sed 's/^BenchmarkGemm/BenchmarkGemmAVX2/'
 		"$python" process.py quickstart env HUDRL_HOME="$scratch/home$i" "$scratch/hudrl" run ../../scripts/quickstart.lua
 	} >"$scratch/ours.$i"
 	{
 		peer 1 losses.py
+		peer 1 wire.py
+		peer 1 wire.py memory
 		peer 1 gemm.py
 		for threads in 1 2; do
 			for kind in llama gpt; do

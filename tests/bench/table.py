@@ -4,7 +4,7 @@ import re
 import statistics
 import sys
 
-UNITS = {"ns/op": "ns", "GFLOP/s": "gflops", "peak-GFLOP/s": "peak", "x-one-core": "cores", "peak-MB": "mb"}
+UNITS = {"ns/op": "ns", "GFLOP/s": "gflops", "peak-GFLOP/s": "peak", "x-one-core": "cores", "peak-MB": "mb", "MB/s": "rate"}
 
 
 def read(ours, peer):
@@ -13,7 +13,7 @@ def read(ours, peer):
     r = {}
 
     def put(name, value):
-        pick = {"ns": min, "mb": max}.get(name.split()[-1], lambda old, new: new)
+        pick = {"ns": min, "mb": max, "rate": max}.get(name.split()[-1], lambda old, new: new)
         r[name] = pick(r.get(name, value), value)
 
     for line in ours.read_text().splitlines() + peer.read_text().splitlines():
@@ -42,7 +42,7 @@ def get(r, key):
 
 
 def show(values, unit):
-    scale, name, digits = {"ns": (1e-6, "ms", 4), "mb": (1, "MB", 3), "gflops": (1, "GFLOP/s", 3), "peak": (1, "GFLOP/s", 3), "cores": (1, "", 3)}[unit]
+    scale, name, digits = {"ns": (1e-6, "ms", 4), "mb": (1, "MB", 3), "gflops": (1, "GFLOP/s", 3), "peak": (1, "GFLOP/s", 3), "cores": (1, "", 3), "rate": (1e-3, "GB/s", 3)}[unit]
     low, mid, high = (f"{f(values) * scale:.{digits}g}" for f in (min, statistics.median, max))
     return f"{mid} {name}".strip() + f" [{low}..{high}]"
 
@@ -66,6 +66,25 @@ def part(a, b):
     return a / b
 
 
+def per_thousand(a, _):
+    return a / 1000
+
+
+for s in SIZES:
+    work = "forward_backward_custom in Lua / json and torch"
+    line(1, f"{work}, one core, {s}", f"customonecore/{s} ns", f"peer/custom/{s} ns", "12, 18")
+    line(1, f"{work}, both cores, {s}", f"custom/{s} ns", f"peer/custom/{s} ns", "12, 30")
+    line(1, f"{work}, both cores, numbers of 9 digits, {s}", f"custom/short-{s} ns", f"peer/custom/short-{s} ns", "")
+for s in SIZES:
+    work = "decode forward / json.loads"
+    line(2, f"{work}, one core, {s}", f"decodeonecore/{s} ns", f"peer/decode/{s} ns", "8, 11")
+    line(2, f"{work}, both cores, {s}", f"decode/{s} ns", f"peer/decode/{s} ns", "8, 11")
+    line(2, f"{work}, both cores, numbers of 9 digits, {s}", f"decode/short-{s} ns", f"peer/decode/short-{s} ns", "")
+    line(2, f"decode forward, one core, {s}", f"decodeonecore/{s} rate", "", "0.8, 1.1 GB/s", per_thousand)
+    line(2, f"decode forward, both cores, {s}", f"decode/{s} rate", "", "0.8, 2 GB/s", per_thousand)
+for s in SIZES:
+    line(3, f"encode backward / tolist and json.dumps, one core, {s}", f"encodeonecore/{s} ns", f"peer/encode/{s} ns", "12, 22")
+    line(3, f"encode backward, one core, {s}", f"encodeonecore/{s} rate", "", "goal 1 GB/s", per_thousand)
 for s in SIZES:
     line(4, f"loop in Lua / torch loop, {s}", f"loop/{s} ns", f"peer/glm_double_sided-loop/{s} ns", "3, 8" if s == "256x4096" else "8, 15")
 for s in SIZES:
@@ -97,6 +116,7 @@ for n, bounds in ((1, "6, 9"), (32, "2, 3")):
         line(11, f"sampling {n}, {how} / torch's best", f"sample/{n}-{how} ns", f"peer/sample/{n}-{how}-* ns", bounds)
 for size in ("small", "medium"):
     line(13, f"peak memory of training {size} / torch's least", f"train/{size} mb", f"peer/train/{size}-* mb", "at most 0.5, 0.25", part)
+line(13, "peak memory of forward_backward_custom in Lua / json and torch, 256x4096", "custommemory/256x4096 mb", "peer/custom/256x4096 mb", "200 MB, 80 MB", part)
 line(14, "10,000 tiny products", "tiny/10000 ns", "peer/tiny/10000 ns", "500 ns, 250 ns each")
 line(16, "quickstart", "quickstart ns", "", "25 s, 13 s", lambda a, _: a / 1e9)
 line(16, "quickstart's peak memory", "quickstart mb", "", "300 MB", part)

@@ -59,7 +59,10 @@ type ratioCall struct {
 	highSlope         float32
 	lowValue          float32
 	highValue         float32
+	factor            float32 // of the quick pass: slope times that of the gradient
+	lowTie, highTie   float32 // log-ratios that rounding may have moved to a bound; NaN where none can be
 	times             uint32
+	ties              uint32 // not 0: there was one
 	sums              Ratios
 }
 
@@ -79,11 +82,11 @@ func split(v float64) (float32, float32) {
 	return f, float32(v - float64(f))
 }
 
-// PiecewiseTo computes p for every position and gives the sums: grad[i] is scale[i] times the derivative, 0 where the
+// PiecewiseTo computes p for every position and gives the sums: grad[i] is factor·scale[i] times the derivative, 0 where the
 // mask is 0, whatever the other slices hold there. grad may be nil. The comparisons are those of the exact d, the
-// ratio is within 2 ulp, the rounding of x − q included, and the sums are of float32 terms, added up in float64 by
-// runs of sixteen.
-func PiecewiseTo(grad, x, q, mask, scale []float32, p *Piecewise) Ratios {
+// ratio is within 2 ulp, the rounding of x − q included, or within 4 where nothing but the ratio is asked for and no |d|
+// reaches 8, and the sums are of float32 terms, added up in float64 by runs of sixteen.
+func PiecewiseTo(grad, x, q, mask, scale []float32, p *Piecewise, factor float32) Ratios {
 	checkLen("PiecewiseTo", "q", len(q), len(x))
 	checkLen("PiecewiseTo", "mask", len(mask), len(x))
 	checkLen("PiecewiseTo", "scale", len(scale), len(x))
@@ -94,7 +97,7 @@ func PiecewiseTo(grad, x, q, mask, scale []float32, p *Piecewise) Ratios {
 		return Ratios{}
 	}
 	if active < levelAVX2 {
-		return PiecewiseRef(grad, x, q, mask, scale, p)
+		return PiecewiseRef(grad, x, q, mask, scale, p, factor)
 	}
 	c := ratioCall{x: unsafe.Pointer(unsafe.SliceData(x)), q: unsafe.Pointer(unsafe.SliceData(q)), mask: unsafe.Pointer(unsafe.SliceData(mask)),
 		scale: unsafe.Pointer(unsafe.SliceData(scale)), n: uintptr(len(x)), slope: p.Slope,
@@ -104,6 +107,18 @@ func PiecewiseTo(grad, x, q, mask, scale []float32, p *Piecewise) Ratios {
 	}
 	c.low, c.lowRest = split(p.Low)
 	c.high, c.highRest = split(p.High)
+	if p.quick() {
+		c.factor, c.lowTie, c.highTie = p.Slope*factor, tie(c.low), tie(c.high)
+		if active >= levelAVX512 {
+			quickAVX512(&c)
+		} else {
+			quickAVX2(&c)
+		}
+		if c.was() {
+			return c.sums
+		}
+		c.sums = Ratios{}
+	}
 	if p.TimesX {
 		c.times = 1<<16 - 1
 	}
@@ -112,11 +127,59 @@ func PiecewiseTo(grad, x, q, mask, scale []float32, p *Piecewise) Ratios {
 	} else {
 		piecewiseAVX2(&c)
 	}
+	if grad != nil && factor != 1 {
+		Scale(factor, grad)
+	}
 	return c.result()
 }
 
+// quickLogRatio bounds the log-ratios that may be rounded before the exponential: below it that is worth 2 ulp at most.
+const quickLogRatio = 8
+
+// quick is whether the quick pass computes p: it is for those that are flat outside their bounds.
+func (p *Piecewise) quick() bool { return !p.TimesX && p.LowSlope == 0 && p.HighSlope == 0 }
+
+// tie is the rounded log-ratio that may lie on either side of a bound; a difference of 0 is exact.
+func tie(bound float32) float32 {
+	if bound == 0 {
+		return float32(math.NaN())
+	}
+	return bound
+}
+
+// was is whether the quick pass was made for what it found.
+func (c *ratioCall) was() bool {
+	return c.ties == 0 && c.sums.MaxLog < quickLogRatio && !math.IsNaN(c.sums.LogSquares)
+}
+
+// RatioSums is what [PiecewiseTo] adds up for the loss that is 1 everywhere, so that Loss is Σ scale.
+func RatioSums(x, q, mask, scale []float32) Ratios {
+	checkLen("RatioSums", "q", len(q), len(x))
+	checkLen("RatioSums", "mask", len(mask), len(x))
+	checkLen("RatioSums", "scale", len(scale), len(x))
+	if len(x) == 0 {
+		return Ratios{}
+	}
+	one := Piecewise{Low: math.Inf(1), High: math.Inf(1), LowSlope: 1, LowValue: 1}
+	if active >= levelAVX2 {
+		c := ratioCall{x: unsafe.Pointer(unsafe.SliceData(x)), q: unsafe.Pointer(unsafe.SliceData(q)), mask: unsafe.Pointer(unsafe.SliceData(mask)),
+			scale: unsafe.Pointer(unsafe.SliceData(scale)), n: uintptr(len(x))}
+		if active >= levelAVX512 {
+			quickSumsAVX512(&c)
+		} else {
+			quickSumsAVX2(&c)
+		}
+		if c.was() {
+			return c.sums
+		}
+	}
+	s := PiecewiseTo(nil, x, q, mask, scale, &one, 1)
+	s.Low = 0
+	return s
+}
+
 // PiecewiseRef is the plain Go [PiecewiseTo], in float64.
-func PiecewiseRef(grad, x, q, mask, scale []float32, p *Piecewise) Ratios {
+func PiecewiseRef(grad, x, q, mask, scale []float32, p *Piecewise, factor float32) Ratios {
 	var s Ratios
 	for i, m := range mask {
 		slope := 0.0
@@ -137,7 +200,7 @@ func PiecewiseRef(grad, x, q, mask, scale []float32, p *Piecewise) Ratios {
 				value = slope * float64(x[i])
 			}
 			s.Loss += float64(scale[i]) * value
-			slope *= float64(scale[i])
+			slope *= float64(scale[i]) * float64(factor)
 		}
 		if grad != nil {
 			grad[i] = float32(slope)

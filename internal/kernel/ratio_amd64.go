@@ -30,3 +30,23 @@ func ratioAVX512(c *ratioCall)
 //
 //go:noescape
 func ratioAVX2(c *ratioCall)
+
+// quickAVX512 is PiecewiseTo for a piece and log-ratios that are quick.
+//
+//go:noescape
+func quickAVX512(c *ratioCall)
+
+// quickAVX2 is quickAVX512 with AVX2.
+//
+//go:noescape
+func quickAVX2(c *ratioCall)
+
+// quickSumsAVX512 is RatioSums for log-ratios that are quick.
+//
+//go:noescape
+func quickSumsAVX512(c *ratioCall)
+
+// quickSumsAVX2 is quickSumsAVX512 with AVX2.
+//
+//go:noescape
+func quickSumsAVX2(c *ratioCall)

@@ -258,3 +258,175 @@ done:
 	RESULTS
 	VZEROUPPER
 	RET
+
+// QUICK is RATIO without what the rounding of d lost; Y1 is left alone.
+#define QUICK \
+	VXORPS       Y3, Y3, Y3;                \
+	VCMPPS       $4, Y3, Y7, Y8;            \
+	VMASKMOVPS   (SI), Y8, Y0;              \
+	VMASKMOVPS   (DI), Y8, Y3;              \
+	VSUBPS       Y3, Y0, Y2;                \
+	VMOVUPS      ·expTable+0(SB), Y5;       \
+	VFMADD213PS  ·ratioTable+64(SB), Y2, Y5; \
+	VSUBPS       ·ratioTable+64(SB), Y5, Y3; \
+	VMOVAPS      Y2, Y7;                    \
+	VFNMADD231PS ·expTable+32(SB), Y3, Y7;  \
+	VMOVUPS      ·expTable+96(SB), Y6;      \
+	VFMADD213PS  ·expTable+128(SB), Y7, Y6; \
+	VFMADD213PS  ·expTable+160(SB), Y7, Y6; \
+	VFMADD213PS  ·expTable+192(SB), Y7, Y6; \
+	VFMADD213PS  ·expTable+224(SB), Y7, Y6; \
+	VFMADD213PS  ·expTable+320(SB), Y7, Y6; \
+	VFMADD213PS  ·expTable+320(SB), Y7, Y6; \
+	VPSLLD       $23, Y5, Y5;               \
+	VPADDD       Y5, Y6, Y6;                \
+	VANDPS       Y8, Y6, Y6;                \
+	VADDPS       Y6, Y10, Y10;              \
+	VFMADD231PS  Y6, Y6, Y11;               \
+	VADDPS       Y2, Y12, Y12;              \
+	VFMADD231PS  Y2, Y2, Y13;               \
+	VMAXPS       Y6, Y14, Y14;              \
+	VANDPS       ·ratioTable+0(SB), Y2, Y3; \
+	VPMAXUD      Y3, Y15, Y15;              \
+	TALLY(Y8, R11)
+
+// QUICKPIECE adds the value to its sum and leaves the gradient in Y4. Y5 are those that are not below the bounds, Y7 of
+// these those that are not above; Y1 gathers who is at one.
+#define QUICKPIECE \
+	VBROADCASTSS ratioCall_low(BX), Y3;       \
+	VCMPPS       $13, Y3, Y2, Y5;             \
+	VANDPS       Y8, Y5, Y5;                  \
+	TALLY(Y5, R12);                           \
+	VBROADCASTSS ratioCall_high(BX), Y3;      \
+	VCMPPS       $2, Y3, Y2, Y7;              \
+	VANDPS       Y5, Y7, Y7;                  \
+	TALLY(Y7, R13);                           \
+	VBROADCASTSS ratioCall_lowTie(BX), Y3;    \
+	VCMPPS       $0, Y3, Y2, Y3;              \
+	VORPS        Y3, Y1, Y1;                  \
+	VBROADCASTSS ratioCall_highTie(BX), Y3;   \
+	VCMPPS       $0, Y3, Y2, Y3;              \
+	VORPS        Y3, Y1, Y1;                  \
+	VMASKMOVPS   (R8), Y8, Y3;                \
+	VMULPS       Y3, Y6, Y4;                  \
+	VANDPS       Y7, Y4, Y4;                  \
+	VBROADCASTSS ratioCall_slope(BX), Y0;     \
+	VFMADD231PS  Y0, Y4, Y9;                  \
+	VANDNPS      Y8, Y5, Y0;                  \
+	VANDPS       Y3, Y0, Y0;                  \
+	VBROADCASTSS ratioCall_lowValue(BX), Y2;  \
+	VFMADD231PS  Y2, Y0, Y9;                  \
+	VANDNPS      Y5, Y7, Y0;                  \
+	VANDPS       Y3, Y0, Y0;                  \
+	VBROADCASTSS ratioCall_highValue(BX), Y2; \
+	VFMADD231PS  Y2, Y0, Y9;                  \
+	VBROADCASTSS ratioCall_factor(BX), Y0;    \
+	VMULPS       Y0, Y4, Y4;                  \
+	VANDPS       Y7, Y4, Y4
+
+// func quickAVX2(c *ratioCall)
+TEXT ·quickAVX2(SB), NOSPLIT, $320-8
+	RATIOSTART
+	MOVQ   ratioCall_scale(BX), R8
+	VXORPS Y1, Y1, Y1
+	SUBQ   $8, CX
+	JLT    tail
+
+block:
+	MOVQ $16, R10
+
+loop:
+	VMOVUPS (DX), Y7
+	QUICK
+	QUICKPIECE
+	TESTQ   R9, R9
+	JZ      next
+	VMOVUPS Y4, (R9)
+	ADDQ    $32, R9
+
+next:
+	ADDQ $32, SI
+	ADDQ $32, DI
+	ADDQ $32, DX
+	ADDQ $32, R8
+	SUBQ $8, CX
+	JLT  tail
+	DECQ R10
+	JNZ  loop
+	FLUSH(X9, Y9, 0)
+	FLUSH(X10, Y10, 1)
+	FLUSH(X11, Y11, 2)
+	FLUSH(X12, Y12, 3)
+	FLUSH(X13, Y13, 4)
+	JMP  block
+
+tail:
+	ADDQ       $8, CX
+	JZ         done
+	MOVQ       CX, R10
+	TAILMASK(Y6)
+	VMASKMOVPS (DX), Y6, Y7
+	QUICK
+	QUICKPIECE
+	TESTQ      R9, R9
+	JZ         done
+	MOVQ       R10, CX
+	TAILMASK(Y6)
+	VMASKMOVPS Y4, Y6, (R9)
+
+done:
+	VMOVMSKPS Y1, AX
+	MOVL      AX, ratioCall_ties(BX)
+	FINISH(X9, Y9, 0)
+	RESULTS
+	SUBQ      R12, R11
+	SUBQ      R13, R12
+	MOVQ      R11, (ratioCall_sums+Ratios_Low)(BX)
+	MOVQ      R12, (ratioCall_sums+Ratios_High)(BX)
+	VZEROUPPER
+	RET
+
+// func quickSumsAVX2(c *ratioCall)
+TEXT ·quickSumsAVX2(SB), NOSPLIT, $320-8
+	RATIOSTART
+	MOVQ ratioCall_scale(BX), R8
+	SUBQ $8, CX
+	JLT  tail
+
+block:
+	MOVQ $16, R10
+
+loop:
+	VMOVUPS    (DX), Y7
+	QUICK
+	VMASKMOVPS (R8), Y8, Y3
+	VADDPS     Y3, Y9, Y9
+	ADDQ       $32, SI
+	ADDQ       $32, DI
+	ADDQ       $32, DX
+	ADDQ       $32, R8
+	SUBQ       $8, CX
+	JLT        tail
+	DECQ       R10
+	JNZ        loop
+	FLUSH(X9, Y9, 0)
+	FLUSH(X10, Y10, 1)
+	FLUSH(X11, Y11, 2)
+	FLUSH(X12, Y12, 3)
+	FLUSH(X13, Y13, 4)
+	JMP        block
+
+tail:
+	ADDQ       $8, CX
+	JZ         done
+	TAILMASK(Y6)
+	VMASKMOVPS (DX), Y6, Y7
+	QUICK
+	VMASKMOVPS (R8), Y8, Y3
+	VADDPS     Y3, Y9, Y9
+
+done:
+	FINISH(X9, Y9, 0)
+	RESULTS
+	VZEROUPPER
+	RET

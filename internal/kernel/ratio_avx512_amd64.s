@@ -241,3 +241,154 @@ done:
 	RESULTS
 	VZEROUPPER
 	RET
+
+// QUICK is RATIO without what the rounding of d lost, for x in Z0 and the mask and q at R13 behind DX and DI.
+#define QUICK \
+	VCMPPS       $4, (DX)(R13*1), Z8, K5, K1;        \
+	VSUBPS.Z     (DI)(R13*1), Z0, K1, Z2;            \
+	VMOVAPS      Z16, Z5;                            \
+	VFMADD213PS  Z18, Z2, Z5;                        \
+	VSUBPS       Z18, Z5, Z3;                        \
+	VMOVAPS      Z2, Z4;                             \
+	VFNMADD231PS Z17, Z3, Z4;                        \
+	VMOVAPS      Z19, Z6;                            \
+	VFMADD213PS  Z20, Z4, Z6;                        \
+	VFMADD213PS  Z21, Z4, Z6;                        \
+	VFMADD213PS  Z22, Z4, Z6;                        \
+	VFMADD213PS  Z23, Z4, Z6;                        \
+	VFMADD213PS  Z24, Z4, Z6;                        \
+	VFMADD213PS  Z24, Z4, Z6;                        \
+	VPSLLD       $23, Z5, Z5;                        \
+	VPADDD.Z     Z5, Z6, K1, Z6;                     \
+	VADDPS       Z6, Z10, Z10;                       \
+	VFMADD231PS  Z6, Z6, Z11;                        \
+	VADDPS       Z2, Z12, Z12;                       \
+	VFMADD231PS  Z2, Z2, Z13;                        \
+	VMAXPS       Z6, Z14, Z14;                       \
+	VRANGEPS     $11, Z2, Z15, Z15;                  \
+	VPADDD.BCST  ·ratioTable+32(SB), Z25, K1, Z25
+
+// func quickAVX512(c *ratioCall)
+TEXT ·quickAVX512(SB), NOSPLIT, $320-8
+	START
+	MOVQ         ratioCall_scale(BX), R8
+	MOVL         ratioCall_lowValue(BX), R11
+	MOVL         ratioCall_highValue(BX), R12
+	VBROADCASTSS ratioCall_low(BX), Z28
+	VBROADCASTSS ratioCall_high(BX), Z30
+	VBROADCASTSS ratioCall_lowTie(BX), Z29
+	VBROADCASTSS ratioCall_highTie(BX), Z31
+	XORQ         R13, R13
+	KXNORW       K6, K6, K6
+	KXNORW       K7, K7, K7
+
+block:
+	MOVQ $16, R10
+
+loop:
+	CMPQ    CX, $16
+	JLT     tail
+	VMOVUPS (SI)(R13*1), Z0
+	VMOVUPS (R8)(R13*1), Z7
+
+full:
+	QUICK
+
+	// K2 are those that are not below the bounds, K3 of these those that are not above; K6 and K7 lose who is at one.
+	VCMPPS      $13, Z28, Z2, K1, K2
+	VCMPPS      $2, Z30, Z2, K2, K3
+	VCMPPS      $4, Z29, Z2, K6, K6
+	VCMPPS      $4, Z31, Z2, K7, K7
+	VPADDD.BCST ·ratioTable+32(SB), Z26, K2, Z26
+	VPADDD.BCST ·ratioTable+32(SB), Z27, K3, Z27
+	VMULPS.Z    Z7, Z6, K3, Z4
+	TESTQ       R9, R9
+	JZ          value
+	VMULPS.BCST.Z ratioCall_factor(BX), Z4, K3, Z3
+	VMOVUPS     Z3, K5, (R9)(R13*1)
+
+value:
+	VFMADD231PS.BCST ratioCall_slope(BX), Z4, Z9
+	TESTL       R11, R11
+	JZ          high
+	KANDNW      K1, K2, K4
+	VFMADD231PS.BCST ratioCall_lowValue(BX), Z7, K4, Z9
+
+high:
+	TESTL       R12, R12
+	JZ          next
+	KANDNW      K2, K3, K4
+	VFMADD231PS.BCST ratioCall_highValue(BX), Z7, K4, Z9
+
+next:
+	ADDQ   $64, R13
+	SUBQ   $16, CX
+	JLE    done
+	DECQ   R10
+	JNZ    loop
+	FLUSH(Z9, Y9, 0)
+	FLUSH(Z10, Y10, 1)
+	FLUSH(Z11, Y11, 2)
+	FLUSH(Z12, Y12, 3)
+	FLUSH(Z13, Y13, 4)
+	JMP    block
+
+tail:
+	LAST(full)
+	VMOVUPS.Z (SI)(R13*1), K5, Z0
+	VMOVUPS.Z (R8)(R13*1), K5, Z7
+	JMP       full
+
+done:
+	FINISH(Z9, Y9, 0)
+	RESULTS
+	VPSUBD Z27, Z26, Z27
+	VPSUBD Z26, Z25, Z26
+	COUNT(Z26, Y26, ratioCall_sums+Ratios_Low)
+	COUNT(Z27, Y27, ratioCall_sums+Ratios_High)
+	KANDW  K6, K7, K6
+	KNOTW  K6, K6
+	KMOVW  K6, AX
+	MOVL   AX, ratioCall_ties(BX)
+	VZEROUPPER
+	RET
+
+// func quickSumsAVX512(c *ratioCall)
+TEXT ·quickSumsAVX512(SB), NOSPLIT, $320-8
+	START
+	MOVQ ratioCall_scale(BX), R8
+	XORQ R13, R13
+
+block:
+	MOVQ $16, R10
+
+loop:
+	CMPQ    CX, $16
+	JLT     tail
+	VMOVUPS (SI)(R13*1), Z0
+
+full:
+	QUICK
+	VADDPS (R8)(R13*1), Z9, K1, Z9
+	ADDQ   $64, R13
+	SUBQ   $16, CX
+	JLE    done
+	DECQ   R10
+	JNZ    loop
+	FLUSH(Z9, Y9, 0)
+	FLUSH(Z10, Y10, 1)
+	FLUSH(Z11, Y11, 2)
+	FLUSH(Z12, Y12, 3)
+	FLUSH(Z13, Y13, 4)
+	JMP    block
+
+tail:
+	LAST(full)
+	VMOVUPS.Z (SI)(R13*1), K5, Z0
+	JMP       full
+
+done:
+	FINISH(Z9, Y9, 0)
+	RESULTS
+	VZEROUPPER
+	RET

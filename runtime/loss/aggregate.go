@@ -43,12 +43,7 @@ func (a Aggregation) Scales(tokens, groups []int, maxLength, denominator float64
 	if denominator < 0 {
 		return nil, invalid("aggregate", "got denominator %v, want above 0", denominator)
 	}
-	whole := func(n int) float64 {
-		if denominator > 0 {
-			return denominator
-		}
-		return max(1, float64(n))
-	}
+	whole := func(n int) float64 { return orCount(denominator, n) }
 	total := 0
 	for _, n := range tokens {
 		total += n
@@ -88,6 +83,14 @@ func (a Aggregation) Scales(tokens, groups []int, maxLength, denominator float64
 		return nil, unknown("aggregate", "aggregation", string(a), aggregations)
 	}
 	return scales, nil
+}
+
+// orCount is the denominator given, or else n.
+func orCount(denominator float64, n int) float64 {
+	if denominator > 0 {
+		return denominator
+	}
+	return max(1, float64(n))
 }
 
 // at is x[i], 0 for nil.

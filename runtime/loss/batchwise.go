@@ -143,13 +143,15 @@ func countOf(mask []float32) int {
 	return int(n)
 }
 
-// run evaluates: the value, and the sums of all datums. Where the factors are
-// not known before, the gradients are multiplied in a second pass, which takes
-// less time than to count the tokens in one ahead.
+// run evaluates: the value, and the sums of all datums. Where the factors depend
+// on the tokens of all datums, the gradients are multiplied in a second pass,
+// which takes less time than to count the tokens in one ahead.
 func (p *pass) run() (value float64, all Sums, err error) {
 	t := p.loss
 	clear(p.exact)
-	known := t.positive || !t.surviving && !t.aggregation(*p.s).counts()
+	how := t.aggregation(*p.s)
+	known := t.positive || !t.surviving && !how.counts()
+	own := !known && how == SeqMeanTokenMean && p.expert == nil
 	if t.positive {
 		p.count()
 	}
@@ -158,9 +160,21 @@ func (p *pass) run() (value float64, all Sums, err error) {
 			return 0, all, err
 		}
 	}
+	whole := multiplier{factor: float64(p.sign) / orCount(p.s.Denominator, p.batch.Len()), mean: true}
 	p.each(func(piece, d, lo, hi int) {
 		s, grad := &p.spans[piece], p.grad[lo:hi]
 		p.span(s, d, lo, hi)
+		times := multiplier{}
+		switch {
+		case known:
+			times.factor = float64(p.factor(d))
+		case own:
+			times = whole
+		}
+		heeded := t.heeds && s.Advantages == nil && !(own && t.surviving)
+		if s.times = (multiplier{}); heeded {
+			s.times = times
+		}
 		sums := &p.sums[d]
 		if t.eval(s, grad, sums) {
 			p.exact[piece] = true
@@ -168,16 +182,19 @@ func (p *pass) run() (value float64, all Sums, err error) {
 		if p.counts[d] = sums.Tokens; t.surviving {
 			p.counts[d] -= sums.Clipped
 		}
-		if known {
-			if f := p.factor(d); f != 1 {
-				kernel.Scale(f, grad)
-			}
+		switch f := times.of(p.counts[d]); {
+		case (known || own) && times.factor == 0:
+			clear(grad)
+		case !heeded && f != 1:
+			kernel.Scale(f, grad)
 		}
 	})
 	if !known {
 		if err := p.scale(); err != nil {
 			return 0, all, err
 		}
+	}
+	if !known && !own {
 		p.each(func(_, d, lo, hi int) {
 			if f := p.factor(d); f != 1 {
 				kernel.Scale(f, p.grad[lo:hi])

@@ -81,7 +81,7 @@ func clippedPiece(c map[string]float64) pieceFunc {
 	}
 }
 
-var clippedPass = passes(clipTraits(), clippedPiece)
+func clippedPass(c map[string]float64) fastFunc { return onePass(clipTraits(), clippedPiece(c)) }
 
 func clipTraits() traits { return traits{sampling: true, advantage: factor, clips: true} }
 
@@ -107,7 +107,7 @@ var clippedSpecs = map[string]spec{
 				return value, flat(slope, inside), by
 			}
 		},
-		fast: passes(clipTraits(), func(c map[string]float64) pieceFunc {
+		pass: func(c map[string]float64) pieceFunc {
 			clipped, lo, dual := clippedPiece(c), c[keyLow], c[keyDual]
 			logDual := logBound(dual)
 			return func(s *Span) kernel.Piecewise {
@@ -120,7 +120,7 @@ var clippedSpecs = map[string]spec{
 				}
 				return p
 			}
-		}),
+		},
 	},
 	// −min(min(r, δ)·A, clip(r, lo, hi)·A).
 	"ppo_delta": {
@@ -143,7 +143,7 @@ var clippedSpecs = map[string]spec{
 				return -second, flat(-r*x.a, inside && by == uncut), by
 			}
 		},
-		fast: passes(clipTraits(), func(c map[string]float64) pieceFunc {
+		pass: func(c map[string]float64) pieceFunc {
 			lo, hi, delta := c[keyLow], c[keyHigh], c[keyDelta]
 			return func(s *Span) kernel.Piecewise {
 				// min(min(r, δ), clip(r)) for A > 0 and the maximum of both for A < 0
@@ -163,7 +163,7 @@ var clippedSpecs = map[string]spec{
 				}
 				return p
 			}
-		}),
+		},
 	},
 	// ppo with the wider upper bound of DAPO, averaged over tokens.
 	"dapo": {traits: clipTraits(), defaults: map[string]float64{keyLow: 0.8, keyHigh: 1.28}, short: true, aggregate: TokenMean, token: clippedToken, fast: clippedPass},
@@ -269,13 +269,13 @@ var clippedSpecs = map[string]spec{
 				return -r * x.a * x.l, -r * x.a, uncut
 			}
 		},
-		fast: passes(clipTraits(), func(c map[string]float64) pieceFunc {
+		pass: func(c map[string]float64) pieceFunc {
 			// The bounds themselves are outside.
 			lo, hi := math.Nextafter(logBound(c[keyLow]), math.Inf(1)), math.Nextafter(logBound(c[keyHigh]), math.Inf(-1))
 			return func(s *Span) kernel.Piecewise {
 				return kernel.Piecewise{Low: lo, High: hi, Slope: float32(-s.Advantage), TimesX: true}
 			}
-		}),
+		},
 	},
 	// ppo − μ·ℓ on datums with a reward above 0. The second term is aggregated
 	// over those datums alone, with denominators of its own, after VAPO's paper

@@ -123,6 +123,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/hudrl/hudrl/internal/kernel"
 	"github.com/hudrl/hudrl/runtime/hud"
 )
 
@@ -158,8 +159,9 @@ type Span struct {
 	Reward     float64 // read where UsesReward is true
 	Expert     bool    // an expert's answer, not the policy's own: for chord
 
-	chosen   []float32 // what the loss's choose found, 0 or 1 for each token
-	positive *float64  // what the term of rewards above 0 is multiplied by; nil is 1
+	times    multiplier // of the gradient, for a loss that heeds it
+	chosen   []float32  // what the loss's choose found, 0 or 1 for each token
+	positive *float64   // what the term of rewards above 0 is multiplied by; nil is 1
 }
 
 // share is what the term of rewards above 0 is multiplied by.
@@ -223,6 +225,7 @@ type TokenLoss struct {
 	token     tokenFunc // or
 	span      spanFunc
 	fast      fastFunc
+	heeds     bool               // fast multiplies its gradient by the span's times
 	signs     fastFunc           // fast with an advantage of each token
 	choose    func(spans []Span) // fills chosen of every span of a batch
 }
@@ -307,7 +310,32 @@ func (t *TokenLoss) eval(s *Span, dlogprobs []float32, sums *Sums) (exact bool) 
 		return false
 	}
 	*sums = t.EvalExact(s, dlogprobs)
+	if f := s.times.of(sums.Tokens); f != 1 {
+		kernel.Scale(f, dlogprobs)
+	}
 	return true
+}
+
+// A multiplier is what a gradient is multiplied by.
+type multiplier struct {
+	factor float64 // 0 is 1
+	mean   bool    // also divided by the number of tokens
+}
+
+// before is what is known before the tokens are counted.
+func (m multiplier) before() float32 {
+	if m.factor == 0 || m.mean {
+		return 1
+	}
+	return float32(m.factor)
+}
+
+// of is the factor of a datum with n tokens.
+func (m multiplier) of(n int) float32 {
+	if m.factor == 0 || !m.mean {
+		return m.before()
+	}
+	return float32(m.factor / max(1, float64(n)))
 }
 
 // alone evaluates a datum as a batch of its own.
@@ -414,6 +442,8 @@ type spec struct {
 	token     func(c map[string]float64) tokenFunc
 	span      func(c map[string]float64) spanFunc
 	fast      func(c map[string]float64) fastFunc
+	pass      func(c map[string]float64) pieceFunc // or, for a loss that the kernel computes
+	heeds     bool                                 // fast heeds the span's times
 	choose    func(c map[string]float64) func(spans []Span)
 	adapt     func(c map[string]float64, t *traits) // traits that depend on the configuration
 }
@@ -473,8 +503,11 @@ func configured(op, name string, config map[string]float64) (*TokenLoss, error) 
 	} else {
 		t.token = sp.token(c)
 	}
-	if sp.fast != nil {
-		t.fast = sp.fast(c)
+	switch {
+	case sp.fast != nil:
+		t.fast, t.heeds = sp.fast(c), sp.heeds
+	case sp.pass != nil:
+		t.fast, t.heeds = onePass(t.traits, sp.pass(c)), true
 	}
 	if t.fast != nil && t.token != nil && t.advantage == factor {
 		t.signs = bySign(t.fast)

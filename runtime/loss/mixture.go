@@ -91,10 +91,10 @@ var mixtureSpecs = map[string]spec{
 			alpha := c[keyAlpha]
 			return func(x point) (float64, float64, cut) { return -alpha * x.l, -alpha, uncut }
 		},
-		fast: passes(traits{}, func(c map[string]float64) pieceFunc {
+		pass: func(c map[string]float64) pieceFunc {
 			alpha := c[keyAlpha]
 			return func(*Span) kernel.Piecewise { return constant(-alpha) }
-		}),
+		},
 	},
 }
 

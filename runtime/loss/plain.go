@@ -18,9 +18,9 @@ var plainSpecs = map[string]spec{
 		token: func(map[string]float64) tokenFunc {
 			return func(x point) (float64, float64, cut) { return -x.l, -1, uncut }
 		},
-		fast: passes(traits{}, func(map[string]float64) pieceFunc {
+		pass: func(map[string]float64) pieceFunc {
 			return func(*Span) kernel.Piecewise { return constant(-1) }
-		}),
+		},
 	},
 	// −r·A.
 	hud.LossImportanceSampling: {
@@ -31,9 +31,9 @@ var plainSpecs = map[string]spec{
 				return v, v, uncut
 			}
 		},
-		fast: passes(traits{sampling: true, advantage: factor}, func(map[string]float64) pieceFunc {
+		pass: func(map[string]float64) pieceFunc {
 			return func(s *Span) kernel.Piecewise { return linear(s.Advantage) }
-		}),
+		},
 	},
 	// −min(r·A, clip(r, lo, hi)·A).
 	hud.LossPPO: {
@@ -54,7 +54,7 @@ var plainSpecs = map[string]spec{
 				return v, v, uncut
 			}
 		},
-		fast: passes(clipTraits(), clippedPiece),
+		pass: clippedPiece,
 	},
 	// −sg(clip(r, lo, hi))·A·ℓ.
 	hud.LossCISPO: {
@@ -68,14 +68,14 @@ var plainSpecs = map[string]spec{
 				return -w * x.l, -w, beyond(r, lo, hi)
 			}
 		},
-		fast: passes(clipTraits(), func(c map[string]float64) pieceFunc {
+		pass: func(c map[string]float64) pieceFunc {
 			lo, hi := c[keyLow], c[keyHigh]
 			logLo, logHi := logBound(lo), logBound(hi)
 			return func(s *Span) kernel.Piecewise {
 				a := s.Advantage
 				return kernel.Piecewise{Low: logLo, High: logHi, Slope: float32(-a), LowSlope: float32(-lo * a), HighSlope: float32(-hi * a), TimesX: true}
 			}
-		}),
+		},
 	},
 	// −(ℓ·A − ½·β·d²).
 	hud.LossDRO: {
@@ -106,9 +106,9 @@ var plainSpecs = map[string]spec{
 		token: func(map[string]float64) tokenFunc {
 			return func(x point) (float64, float64, cut) { return -x.a * x.l, -x.a, uncut }
 		},
-		fast: passes(traits{advantage: factor}, func(map[string]float64) pieceFunc {
+		pass: func(map[string]float64) pieceFunc {
 			return func(s *Span) kernel.Piecewise { return constant(-s.Advantage) }
-		}),
+		},
 	},
 	// −r·A where lo ≤ r ≤ hi, nothing elsewhere.
 	"glm_double_sided": {
@@ -129,12 +129,12 @@ var plainSpecs = map[string]spec{
 				return v, v, uncut
 			}
 		},
-		fast: passes(clipTraits(), func(c map[string]float64) pieceFunc {
+		pass: func(c map[string]float64) pieceFunc {
 			lo, hi := logBound(c[keyLow]), logBound(c[keyHigh])
 			return func(s *Span) kernel.Piecewise {
 				return kernel.Piecewise{Low: lo, High: hi, Slope: float32(-s.Advantage)}
 			}
-		}),
+		},
 	},
 	// −A·ℓ, to be used with the advantages gpg_adv.
 	"gpg": {
@@ -143,9 +143,9 @@ var plainSpecs = map[string]spec{
 		token: func(map[string]float64) tokenFunc {
 			return func(x point) (float64, float64, cut) { return -x.a * x.l, -x.a, uncut }
 		},
-		fast: passes(traits{advantage: factor}, func(map[string]float64) pieceFunc {
+		pass: func(map[string]float64) pieceFunc {
 			return func(s *Span) kernel.Piecewise { return constant(-s.Advantage) }
-		}),
+		},
 	},
 	// −A·ℓ/(1+τ), to be used with the advantages opmd.
 	"opmd_loss": {
@@ -156,10 +156,10 @@ var plainSpecs = map[string]spec{
 			scale := 1 / (1 + c[keyTau])
 			return func(x point) (float64, float64, cut) { return -x.a * x.l * scale, -x.a * scale, uncut }
 		},
-		fast: passes(traits{advantage: factor}, func(c map[string]float64) pieceFunc {
+		pass: func(c map[string]float64) pieceFunc {
 			scale := 1 / (1 + c[keyTau])
 			return func(s *Span) kernel.Piecewise { return constant(-s.Advantage * scale) }
-		}),
+		},
 	},
 	// −sg(p)·ℓ with p = exp ℓ: what cross_entropy becomes when it is corrected
 	// as if the data were sampled from the policy.

@@ -90,17 +90,35 @@ func (s *Span) against() []float32 {
 	return s.Sampling
 }
 
-// piecewise is one pass of the kernel over the datum.
-func (s *Span) piecewise(dlogprobs []float32, p *kernel.Piecewise) (all kernel.Ratios, ok bool) {
+// piecewise is one pass of the kernel over the datum, with factor times the
+// gradient.
+func (s *Span) piecewise(dlogprobs []float32, p *kernel.Piecewise, factor float32) (all kernel.Ratios, ok bool) {
 	if s.Weight == nil {
-		all = kernel.PiecewiseTo(dlogprobs, s.Logprobs, s.against(), s.Mask, s.Mask, p)
+		all = kernel.PiecewiseTo(dlogprobs, s.Logprobs, s.against(), s.Mask, s.Mask, p, factor)
 		return all, all.MaxLog < kernel.MaxLogRatio
 	}
 	t := tiles.Get().(*tile)
 	defer tiles.Put(t)
 	for lo := 0; lo < len(s.Mask); lo += tileLen {
 		hi := min(lo+tileLen, len(s.Mask))
-		r := kernel.PiecewiseTo(part(dlogprobs, lo, hi), s.Logprobs[lo:hi], s.against()[lo:hi], s.Mask[lo:hi], s.scales(lo, hi, &t.buffers[0]), p)
+		r := kernel.PiecewiseTo(part(dlogprobs, lo, hi), s.Logprobs[lo:hi], s.against()[lo:hi], s.Mask[lo:hi], s.scales(lo, hi, &t.buffers[0]), p, factor)
+		all.Add(&r)
+	}
+	return all, all.MaxLog < kernel.MaxLogRatio
+}
+
+// ratios is such a pass for the sums: Loss is what the tokens' losses are
+// multiplied by in sum.
+func (s *Span) ratios() (all kernel.Ratios, ok bool) {
+	if s.Weight == nil {
+		all = kernel.RatioSums(s.Logprobs, s.against(), s.Mask, s.Mask)
+		return all, all.MaxLog < kernel.MaxLogRatio
+	}
+	t := tiles.Get().(*tile)
+	defer tiles.Put(t)
+	for lo := 0; lo < len(s.Mask); lo += tileLen {
+		hi := min(lo+tileLen, len(s.Mask))
+		r := kernel.RatioSums(s.Logprobs[lo:hi], s.against()[lo:hi], s.Mask[lo:hi], s.scales(lo, hi, &t.buffers[0]))
 		all.Add(&r)
 	}
 	return all, all.MaxLog < kernel.MaxLogRatio
@@ -134,22 +152,17 @@ type pieceFunc = func(s *Span) kernel.Piecewise
 func onePass(t traits, piece pieceFunc) fastFunc {
 	return func(s *Span, dlogprobs []float32, sums *Sums) bool {
 		p := piece(s)
-		if s.Weight == nil {
-			r := kernel.PiecewiseTo(dlogprobs, s.Logprobs, s.against(), s.Mask, s.Mask, &p)
-			sums.of(&r, &t)
-			return r.MaxLog < kernel.MaxLogRatio
-		}
-		r, ok := s.piecewise(dlogprobs, &p)
+		factor := s.times.before()
+		r, ok := s.piecewise(dlogprobs, &p, factor)
 		sums.of(&r, &t)
+		if f := s.times.of(sums.Tokens); f != factor {
+			kernel.Scale(f, dlogprobs)
+		}
 		return ok
 	}
 }
 
-// passes and tiled are the fast form of a spec.
-func passes(t traits, piece func(c map[string]float64) pieceFunc) func(c map[string]float64) fastFunc {
-	return func(c map[string]float64) fastFunc { return onePass(t, piece(c)) }
-}
-
+// tiled is the fast form of a spec.
 func tiled(t traits, first pieceFunc, rest func(c map[string]float64) func(t *tile)) func(c map[string]float64) fastFunc {
 	return func(c map[string]float64) fastFunc { return byTiles(t, first, rest(c)) }
 }
@@ -179,7 +192,7 @@ func byTiles(traits traits, first pieceFunc, rest func(t *tile)) fastFunc {
 			var r kernel.Ratios
 			switch {
 			case first != nil:
-				r = kernel.PiecewiseTo(grad, x, q, t.mask, scale, &piece)
+				r = kernel.PiecewiseTo(grad, x, q, t.mask, scale, &piece, 1)
 			case traits.sampling:
 				r = kernel.RatioTo(t.d, t.r, x, q, t.mask)
 			default:

@@ -90,15 +90,16 @@ func (p program) run(t *testing.T, args ...string) result {
 
 		Terminal: terminal,
 		ReadFile: os.ReadFile,
-		WriteNew: func(name string, data []byte) error {
-			if _, err := os.Stat(name); err == nil {
-				return os.ErrExist
-			}
+		OpenNew: func(name string) (io.WriteCloser, error) {
 			if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
-				return err
+				return nil, err
 			}
-			return os.WriteFile(name, data, 0o666)
+			return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 		},
+		WriteFile: func(name string, data []byte) error {
+			return errors.Join(os.MkdirAll(filepath.Dir(name), 0o777), os.WriteFile(name, data, 0o666))
+		},
+		TempDir:    func() (string, func(), error) { return t.TempDir(), func() {}, nil },
 		DirFS:      os.DirFS,
 		Interrupts: interrupts,
 		Abort:      func(code int) { r.aborted = append(r.aborted, code) },
@@ -187,7 +188,7 @@ func TestCommandLine(t *testing.T) {
 		{name: "no home for models", program: program{env: map[string]string{"HOME": ""}}, args: []string{"models", "list"}, code: 2, err: []string{"name one with --data or HUDRL_HOME"}},
 		{name: "no home for a script", program: program{env: map[string]string{"HOME": ""}}, args: []string{"run", "-e", "require('hud').models.list()"}, code: 2, err: []string{"name one with --data or HUDRL_HOME"}},
 		{name: "doc", args: []string{"doc", "plot.bar"}, out: []string{"hud.plot.bar(value, width, max)\n"}},
-		{name: "doc of a module", args: []string{"doc", "hud"}, out: []string{"  TrainingClient  BuiltinLoss  ", "  schedule  tensor\n"}},
+		{name: "doc of a module", args: []string{"doc", "hud"}, out: []string{"  TrainingClient  BuiltinLoss  ", "  schedule  tensor  test\n"}},
 		{name: "doc of a class", args: []string{"doc", "Trainer"}, out: []string{"  step  available_losses  "}},
 		{name: "doc of nothing", args: []string{"doc", "plot.lin"}, code: 2, err: []string{"hint: did you mean plot.line?"}},
 		{name: "chat without a model", args: []string{"chat"}, code: 2, err: []string{"missing MODEL"}},

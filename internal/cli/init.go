@@ -57,7 +57,7 @@ Templates: ` + strings.Join(templates(), ", "),
 				return &usageError{fmt.Sprintf("init: no template %q", args[0]), hint}
 			}
 			shown := filepath.Join(args[1], args[0]+".lua")
-			if err := a.WriteNew(a.path(shown), text); err != nil {
+			if err := a.writeNew(a.path(shown), text); err != nil {
 				return failed("init failed", err)
 			}
 			fmt.Fprintf(a.Stdout, "Wrote %s\n\nRun it: hudrl run %s\n", shown, shown)

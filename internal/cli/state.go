@@ -34,9 +34,11 @@ type State struct {
 	// does.
 	Terminal func() (repl.Terminal, error)
 
-	ReadFile func(name string) ([]byte, error)    // reads a script
-	WriteNew func(name string, data []byte) error // makes a file, and its directory; fails where there is one
-	DirFS    func(dir string) fs.FS               // where a script's own modules are
+	ReadFile  func(name string) ([]byte, error)         // reads a script
+	OpenNew   func(name string) (io.WriteCloser, error) // makes a file, and its directory; fails where there is one
+	WriteFile func(name string, data []byte) error      // makes or replaces a file, and makes its directory
+	TempDir   func() (dir string, remove func(), err error)
+	DirFS     func(dir string) fs.FS // where a script's own modules are
 
 	// Interrupts delivers one value for each Ctrl-C. The first cancels the
 	// command, the second calls Abort.
@@ -44,8 +46,8 @@ type State struct {
 	Abort      func(code int)
 }
 
-// Main runs the program on the real world and exits. It, system and
-// writeNew are the only functions here that touch package os.
+// Main runs the program on the real world and exits. It, system and the
+// functions that it names below are the only ones here that touch package os.
 func Main() {
 	heap.Tune()
 	os.Exit(Run(context.Background(), system()))
@@ -82,24 +84,52 @@ func system() State {
 		StderrColor:    stderr && !plain && !dumb,
 		Terminal:       terminal,
 		ReadFile:       os.ReadFile,
-		WriteNew:       writeNew,
+		OpenNew:        openNew,
+		WriteFile:      writeFile,
+		TempDir:        tempDir,
 		DirFS:          os.DirFS,
 		Interrupts:     interrupts,
 		Abort:          os.Exit,
 	}
 }
 
-// writeNew makes a file that does not exist yet, and the directories above it.
-func writeNew(name string, data []byte) error {
+// openNew makes a file that does not exist yet, and the directories above it.
+func openNew(name string) (io.WriteCloser, error) {
 	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
-		return err
+		return nil, err
 	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return nil, err // a nil *os.File is no nil WriteCloser
+	}
+	return f, nil
+}
+
+// writeNew writes a file that does not exist yet.
+func (s State) writeNew(name string, data []byte) error {
+	f, err := s.OpenNew(name)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(data)
 	return errors.Join(err, f.Close())
+}
+
+// writeFile makes or replaces a file, and makes the directories above it.
+func writeFile(name string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+		return err
+	}
+	return os.WriteFile(name, data, 0o666)
+}
+
+// tempDir makes a directory of its own.
+func tempDir() (dir string, remove func(), err error) {
+	dir, err = os.MkdirTemp("", "hudrl-")
+	if err != nil {
+		return "", nil, err
+	}
+	return dir, func() { _ = os.RemoveAll(dir) }, nil // a directory of the system's, which it clears itself
 }
 
 // outputs are where a script writes. At a terminal a status line stands below

@@ -40,6 +40,10 @@ type Agent struct {
 	Stop         []string
 	Seed         *uint64 // nil is the seed of the call, or 0
 	Checkpoint   string  // sample this checkpoint instead of the head
+
+	Tools             []Tool
+	ToolChoice        hud.ToolChoice // of every turn
+	ParallelToolCalls *bool          // false: at most one call a turn
 }
 
 // DefaultMaxSteps is the number of turns of an Agent that does not say.
@@ -67,13 +71,13 @@ func (a *Agent) Validate() error {
 	case slices.Contains(a.Stop, ""):
 		return invalid("agent: stop: got an empty string")
 	}
-	return nil
+	return a.validateTools()
 }
 
 // kwargs are the request fields that SetKwargs understands.
 var kwargs = []string{
 	"max_tokens", "max_completion_tokens", "temperature", "top_p", "top_k", "min_p", "stop", "seed", "checkpoint",
-	"logprobs", "return_token_ids", "extra_body",
+	"logprobs", "return_token_ids", "tool_choice", "parallel_tool_calls", "extra_body",
 }
 
 // SetKwargs sets options by the names of the request's fields, as HUD's
@@ -119,12 +123,22 @@ func (a *Agent) setKwargs(values map[string]any) error {
 			}
 		case "stop":
 			a.Stop, err = texts(name, v)
-		case "checkpoint":
+		case "checkpoint", "tool_choice":
 			s, ok := v.(string)
-			if !ok {
+			switch {
+			case !ok:
 				err = mistyped(name, v, "a string")
+			case name == "checkpoint":
+				a.Checkpoint = s
+			default:
+				a.ToolChoice = hud.ToolChoice(s)
 			}
-			a.Checkpoint = s
+		case "parallel_tool_calls":
+			on, ok := v.(bool)
+			if !ok {
+				err = mistyped(name, v, "a boolean")
+			}
+			a.ParallelToolCalls = &on
 		case "logprobs", "return_token_ids":
 			if on, ok := v.(bool); !ok || !on {
 				err = invalid("agent: completion_kwargs: %s: got %v, want true: token ids and logprobs are always captured", name, v)

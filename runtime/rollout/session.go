@@ -20,19 +20,25 @@ type ChatSession struct {
 	svc     hud.Service
 	agent   Agent
 	seed    uint64
-	traceID string // of the run whose turns these are, or ""
+	traceID string   // of the run whose turns these are, or ""
+	run     *hud.Run // whose turns these are, or nil
 
-	mu       sync.Mutex
-	busy     bool
-	steps    int
-	system   string
-	history  []hud.Message // without the system message
-	tokens   []int         // prompt and output of the last captured turn
-	covered  int           // history messages those tokens cover
-	samples  []hud.TrajectorySample
-	sampled  int // tokens
-	finish   string
-	outOfRun bool // ErrMaxSteps was returned
+	mu   sync.Mutex
+	busy bool
+	past
+	sampled  int  // tokens
+	outOfRun bool // there was more to say than turns
+}
+
+// A past is what a session goes on from.
+type past struct {
+	steps   int
+	system  string
+	history []hud.Message // without the system message
+	tokens  []int         // prompt and output of the last captured turn
+	covered int           // history messages those tokens cover
+	samples []hud.TrajectorySample
+	finish  string
 }
 
 // NewSession starts a conversation of its own, outside any taskset. Its seed
@@ -49,14 +55,14 @@ func NewSession(svc hud.Service, agent *Agent) (*ChatSession, error) {
 }
 
 func newSession(svc hud.Service, agent *Agent, seed uint64, traceID string) *ChatSession {
-	return &ChatSession{svc: svc, agent: *agent, seed: seed, traceID: traceID, system: agent.SystemPrompt}
+	return &ChatSession{svc: svc, agent: *agent, seed: seed, traceID: traceID, past: past{system: agent.SystemPrompt}}
 }
 
 // A Reply is one turn of the model.
 type Reply struct {
 	Text         string
 	Message      hud.Message
-	FinishReason string                // "stop", "length", …
+	FinishReason string                // "stop", "length", "tool_calls", …
 	Sample       *hud.TrajectorySample // nil when the service returned no token ids
 	Usage        hud.Usage
 }
@@ -68,9 +74,53 @@ func (s *ChatSession) Say(ctx context.Context, text string) (*Reply, error) {
 
 // Chat appends messages to the history and the model's answer after them. A
 // system message may only come first, and only when the agent has no
-// system_prompt. On an error the history is as it was.
+// system_prompt.
+//
+// Calls of the agent's tools are answered and the model asked again, until it
+// calls none, calls one that the caller has to run, or has no turns left: the
+// reply is the last. On an error the session is as it was.
 func (s *ChatSession) Chat(ctx context.Context, messages ...hud.Message) (*Reply, error) {
-	req, history, system, err := s.begin(messages)
+	s.mu.Lock()
+	if s.busy {
+		s.mu.Unlock()
+		return nil, named("chat", invalid("the session is still waiting for an answer: one turn at a time"))
+	}
+	s.busy = true
+	before := s.past
+	s.mu.Unlock()
+	reply, err := s.converse(ctx, messages)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.busy = false
+	if err != nil {
+		s.past = before
+		return nil, err
+	}
+	return reply, nil
+}
+
+func (s *ChatSession) converse(ctx context.Context, messages []hud.Message) (*Reply, error) {
+	for {
+		reply, err := s.turn(ctx, messages)
+		if err != nil || !s.agent.answers(reply.Message.ToolCalls) {
+			return reply, err
+		}
+		s.mu.Lock()
+		s.outOfRun = s.steps >= s.maxSteps()
+		done := s.outOfRun
+		s.mu.Unlock()
+		if done {
+			return reply, nil
+		}
+		if messages, err = s.callTools(ctx, reply.Message.ToolCalls); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// turn asks the model once.
+func (s *ChatSession) turn(ctx context.Context, messages []hud.Message) (*Reply, error) {
+	req, history, system, err := s.request(messages)
 	if err != nil {
 		return nil, err
 	}
@@ -78,23 +128,20 @@ func (s *ChatSession) Chat(ctx context.Context, messages ...hud.Message) (*Reply
 	if err == nil && len(res.Choices) == 0 {
 		err = &hud.Error{Op: "chat", Code: hud.CodeServer, Detail: "the service answered without a choice"}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.busy = false
 	if err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.finishTurn(req, res, history, system), nil
 }
 
-// begin checks a turn, marks the session busy and makes the request.
-func (s *ChatSession) begin(messages []hud.Message) (req *hud.ChatRequest, history []hud.Message, system string, err error) {
+// request checks a turn and makes its request.
+func (s *ChatSession) request(messages []hud.Message) (req *hud.ChatRequest, history []hud.Message, system string, err error) {
 	const op = "chat"
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.busy:
-		return nil, nil, "", named(op, invalid("the session is still waiting for an answer: one turn at a time"))
 	case len(messages) == 0:
 		return nil, nil, "", named(op, invalid("messages: got 0, want at least 1"))
 	case s.steps >= s.maxSteps():
@@ -139,8 +186,11 @@ func (s *ChatSession) begin(messages []hud.Message) (req *hud.ChatRequest, histo
 		Logprobs: true, ReturnTokenIDs: true,
 		PromptTokenIDs: s.tokens, ContinuationFrom: s.covered,
 		Checkpoint: a.Checkpoint, TraceID: s.traceID,
+		ToolChoice: a.ToolChoice, ParallelToolCalls: a.ParallelToolCalls,
 	}
-	s.busy = true
+	for i := range a.Tools {
+		req.Tools = append(req.Tools, a.Tools[i].Tool)
+	}
 	return req, history, system, nil
 }
 
@@ -153,7 +203,7 @@ func (s *ChatSession) finishTurn(req *hud.ChatRequest, res *hud.ChatResponse, hi
 	}
 	s.steps++
 	s.system = system
-	s.history = append(history, message)
+	s.history = append(slices.Clip(history), message)
 	s.sampled += len(c.TokenIDs)
 	s.finish = c.FinishReason
 	reply := &Reply{Text: message.Content, Message: message, FinishReason: c.FinishReason, Usage: res.Usage}
@@ -175,7 +225,7 @@ func (s *ChatSession) finishTurn(req *hud.ChatRequest, res *hud.ChatResponse, hi
 	reply.Sample = &hud.TrajectorySample{
 		PromptTokenIDs: c.PromptTokenIDs, OutputTokenIDs: c.TokenIDs, OutputLogprobs: c.Logprobs, Sampling: info,
 	}
-	s.samples = append(s.samples, *reply.Sample)
+	s.samples = append(slices.Clip(s.samples), *reply.Sample)
 	return reply
 }
 
@@ -188,6 +238,9 @@ func (s *ChatSession) maxSteps() int {
 
 // Agent is how the session samples.
 func (s *ChatSession) Agent() Agent { return s.agent }
+
+// Run is the run whose turns these are, nil for none: an opponent's, say.
+func (s *ChatSession) Run() *hud.Run { return s.run }
 
 // Samples are the turns captured so far.
 func (s *ChatSession) Samples() []hud.TrajectorySample {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -164,7 +165,7 @@ func TestFailedTurnLeavesTheHistory(t *testing.T) {
 	if _, err := s.Say(ctx, "two"); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
-	if !slices.Equal(s.Messages(), before) || s.Steps() != 1 {
+	if !reflect.DeepEqual(s.Messages(), before) || s.Steps() != 1 {
 		t.Errorf("a failed turn changed the history to %v", s.Messages())
 	}
 	fake.After = func(op string, res any) error {

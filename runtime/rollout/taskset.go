@@ -237,6 +237,7 @@ func (p *party) run(ctx context.Context, k int) {
 		trace = ""
 	}
 	session := newSession(p.svc, p.agent, seed, trace)
+	session.run = run
 	reward, info, err := p.play(play, task, session, run, k)
 	switch {
 	case err == nil && (math.IsNaN(reward) || math.IsInf(reward, 0)):

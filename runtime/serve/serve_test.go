@@ -276,6 +276,7 @@ func TestAnswersOnTheWire(t *testing.T) {
 	for _, path := range []string{"/v2/trace/job/j/enter", "/v2/trace/abc/enter"} {
 		members(path, get("POST", path, `{}`))
 	}
+	members("enter", get("POST", "/v2/trace/abc/enter", `{"job_id":"j","group_id":"g","task_slug":"t","model":"m","parent_trace_id":"abd"}`))
 	members("exit", get("POST", "/v2/trace/abc/exit", `{"status":"completed","reward":1,"stop_reason":"done","evaluation_result":{"x":[1]},"metadata":null}`))
 	if w := d.send("POST", both, `{"inputs":["A-B-C"],"loss_fn":"cross_entropy"}`); w.Code != 200 {
 		t.Errorf("a trace by its id: got %d %s", w.Code, w.Body)

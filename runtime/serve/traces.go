@@ -45,6 +45,7 @@ func (h *handler) enterTrace(w http.ResponseWriter, r *http.Request) error {
 			httpjson.Field{Name: "group_id", Read: httpjson.Into(&t.GroupID, j.String)},
 			httpjson.Field{Name: "task_slug", Read: httpjson.Into(&t.TaskSlug, j.String)},
 			httpjson.Field{Name: "model", Read: httpjson.Into(&t.Model, j.String)},
+			httpjson.Field{Name: "parent_trace_id", Read: j.Skip}, // traces are kept one by one
 		)
 	})
 	if err == nil {

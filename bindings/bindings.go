@@ -19,6 +19,7 @@ import (
 	"github.com/hudrl/hudrl/bindings/rng"
 	"github.com/hudrl/hudrl/bindings/schedule"
 	"github.com/hudrl/hudrl/bindings/tensor"
+	"github.com/hudrl/hudrl/bindings/test"
 	"github.com/hudrl/hudrl/runtime"
 	"github.com/hudrl/hudrl/runtime/hud"
 )
@@ -35,6 +36,7 @@ var parts = []runtime.Module{
 	{Name: "hud.rng", Open: rng.Open},
 	{Name: "hud.schedule", Open: schedule.Open},
 	{Name: "hud.tensor", Open: tensor.Open},
+	{Name: "hud.test", Open: test.Open},
 }
 
 // Default is a configuration with every module, for scripts that train on

@@ -40,13 +40,14 @@ var below = []string{
 var rooms = []room{
 	// Above the Lua line.
 	{"cmd/hudrl", []string{"internal/cli"}},
-	{"internal/cli", append([]string{"bindings", "runtime", "runtime/repl", "runtime/check", "scripts", "stdlib"},
-		"runtime/hud", "runtime/local", "runtime/loss", "runtime/metrics", "runtime/serve", "runtime/tinker", "internal/heap", "internal/plot")},
+	{"internal/cli", append([]string{"bindings", "bindings/test", "runtime", "runtime/repl", "runtime/check", "scripts", "stdlib"},
+		"runtime/hud", "runtime/local", "runtime/loss", "runtime/metrics", "runtime/replay", "runtime/serve", "runtime/tinker", "internal/heap", "internal/plot")},
 	{"bindings/luax", []string{"runtime", "runtime/hud"}},
 	{"bindings", append([]string{"bindings/...", "runtime", "stdlib"}, below...)},
 	// Glue follows the arrows of what it wraps, where it hands Lua objects on.
 	{"bindings/hud", append([]string{"bindings/luax", "bindings/loss", "bindings/tensor", "runtime"}, below...)},
 	{"bindings/loss", append([]string{"bindings/luax", "bindings/tensor", "runtime"}, below...)},
+	{"bindings/test", append([]string{"bindings/luax", "runtime"}, below...)}, // compares tensors
 	{"bindings/...", append([]string{"bindings/luax", "runtime"}, below...)},
 	{"runtime/repl", []string{"runtime"}},
 	{"runtime/check", []string{"runtime", "stdlib"}}, // reads scripts, runs none
@@ -59,6 +60,7 @@ var rooms = []room{
 
 	// Below it.
 	{"runtime/serve/...", []string{"runtime/hud", "internal/httpjson"}},
+	{"runtime/replay", []string{"runtime/hud", "internal/httpjson"}},
 	{"runtime/tinker/...", []string{"runtime/hud", "internal/httpjson", "internal/tokenizer"}},
 	{"runtime/metrics/...", []string{"internal/plot", "internal/tfevents"}},
 	{"runtime/local", []string{"runtime/hud", "runtime/loss", "internal/kernel", "internal/optim", "internal/policy",

@@ -7,7 +7,7 @@
 //	complete.go what the shell completes
 //	service.go  the training service, opened when first needed
 //	choose.go   which one that is
-//	run.go repl.go chat.go check.go models.go manage.go serve.go loss.go doc.go version.go
+//	run.go repl.go chat.go check.go test.go models.go manage.go serve.go loss.go doc.go version.go
 //
 // Run is the whole program as a function of a State, so tests run it in
 // process.
@@ -164,7 +164,7 @@ func (a *app) rootCommand() *cobra.Command {
 		&cobra.Group{ID: "work", Title: "Work:"},
 		&cobra.Group{ID: "more", Title: "More:"},
 	)
-	for _, cmd := range []*cobra.Command{a.runCommand(), a.replCommand(), a.chatCommand(), a.checkCommand(), a.modelsCommand(), a.serveCommand(), a.lossCommand(), a.initCommand()} {
+	for _, cmd := range []*cobra.Command{a.runCommand(), a.replCommand(), a.chatCommand(), a.checkCommand(), a.testCommand(), a.modelsCommand(), a.serveCommand(), a.lossCommand(), a.initCommand()} {
 		cmd.GroupID = "work"
 		root.AddCommand(cmd)
 	}

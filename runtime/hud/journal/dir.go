@@ -1,0 +1,136 @@
+package journal
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// FileName is the name of a journal in its run's directory.
+const FileName = "steps.jsonl"
+
+// kept is how many runs of one name a directory keeps.
+const kept = 20
+
+// A Dir is a directory of runs, each with a directory of its own, whose name
+// begins with the script's and goes on with the time.
+type Dir string
+
+// New is a journal of its own for a run. Of the older runs of the same name
+// some are kept, and whatever is in doubt or still going on.
+func (d Dir) New(name string, run Run) *Journal {
+	d.prune(name)
+	var salt [3]byte
+	rand.Read(salt[:]) // never fails
+	id := name + time.Now().UTC().Format("-20060102-150405-") + hex.EncodeToString(salt[:])
+	return &Journal{path: filepath.Join(string(d), id, FileName), run: run, state: newState()}
+}
+
+// runs are the directories of the runs of a name, oldest first.
+func (d Dir) runs(name string) []string {
+	entries, err := os.ReadDir(string(d))
+	if err != nil {
+		return nil
+	}
+	var all []string
+	for _, e := range entries {
+		rest, ok := strings.CutPrefix(e.Name(), name+"-")
+		if ok && e.IsDir() && len(rest) == len("20060102-150405-000000") && !strings.Contains(rest[15:16], "/") {
+			all = append(all, filepath.Join(string(d), e.Name()))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (d Dir) prune(name string) {
+	all := d.runs(name)
+	for _, dir := range all[:max(0, len(all)-kept)] {
+		path := filepath.Join(dir, FileName)
+		f, err := openLocked(path, false)
+		if err != nil {
+			continue // in use
+		}
+		s := newState()
+		_, err = read(f, s.apply)
+		f.Close()
+		s.orphan()
+		doubtful := false
+		for _, m := range s.models {
+			doubtful = doubtful || len(m.doubts) > 0
+		}
+		if err == nil && !doubtful {
+			_ = os.Remove(path)
+			_ = os.Remove(dir) // unless there is something else in it
+		}
+	}
+}
+
+// A Found is an earlier run.
+type Found struct {
+	Path string
+	Run  Run
+
+	Complete bool   // it ended well
+	Place    Place  // of its last applied optimizer step
+	Doubts   []Sent // calls whose outcome is unknown; those of a run that goes on, too
+	Passes   int    // acknowledged and not stepped
+	Running  bool   // a process has it open
+	Err      error  // it cannot be read
+}
+
+// Last is the newest run of a name that fits, nil when there is none. fits is
+// asked about those that could be read at least at their beginning.
+func (d Dir) Last(name string, fits func(Run) bool) *Found {
+	all := d.runs(name)
+	for _, dir := range slices.Backward(all) {
+		if f := find(filepath.Join(dir, FileName)); f != nil && fits(f.Run) {
+			return f
+		}
+	}
+	return nil
+}
+
+func find(path string) *Found {
+	in, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer in.Close()
+	found, s, begun := &Found{Path: path}, newState(), false
+	_, err = read(in, func(r *record) error {
+		if !begun && r.Run != nil {
+			found.Run, begun = *r.Run, true
+		}
+		return s.apply(r)
+	})
+	if !begun {
+		return nil
+	}
+	if err != nil {
+		found.Err = err
+	}
+	s.orphan()
+	found.Complete, found.Place = s.done, s.place
+	for _, m := range s.models {
+		for _, e := range m.doubts {
+			found.Doubts = append(found.Doubts, *e.sent)
+		}
+		found.Passes += m.passes
+	}
+	f, err := openLocked(path, false)
+	if err == nil {
+		f.Close()
+	}
+	found.Running = errors.Is(err, errLocked)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return found
+}

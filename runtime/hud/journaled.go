@@ -1,0 +1,239 @@
+package hud
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/hudrl/hudrl/runtime/hud/journal"
+)
+
+// hints of calls that the journal refuses.
+const (
+	hintDoubt = "trainer:recover() finds out what became of it (in Go TrainingClient.Recover); until then this model gets no pass and no step"
+	hintStale = "trainer:recover{ discard = true } discards them; then repeat the step from its first pass"
+)
+
+// refused is why the journal let a call not be sent.
+func refused(op string, err error) error {
+	var doubt *journal.Doubt
+	if errors.As(err, &doubt) {
+		e := &Error{Op: op, Code: CodeConflict, Status: 409, Detail: doubt.Error(), Hint: hintDoubt, Err: err}
+		if len(doubt.Calls) == 0 {
+			e.Hint = hintStale
+		}
+		return e
+	}
+	e := &Error{Op: op, Code: CodeLimit, Detail: err.Error() + ": nothing was sent", Err: err}
+	var broken *journal.Error
+	if errors.As(err, &broken) {
+		e.Hint = broken.Hint
+	}
+	return e
+}
+
+// settled fails while something about the model is in doubt, as begin would:
+// for operations that spend something before their call.
+func (c *TrainingClient) settled(op, id string, call journal.Op) error {
+	if err := c.journal.Check(id, c.model, call); err != nil {
+		return refused(op, err)
+	}
+	return nil
+}
+
+// begin journals a call that is about to be sent. hash writes what is sent.
+func (c *TrainingClient) begin(op string, s journal.Sent, hash func(*hasher)) (*journal.Call, error) {
+	s.Name, s.Where = c.model, c.where
+	if c.journal.Durable() {
+		h := &hasher{sum: sha256.New()}
+		h.text(string(s.Op))
+		hash(h)
+		s.Hash = h.hex()
+	}
+	call, err := c.journal.Begin(s)
+	if err != nil {
+		return nil, refused(op, err)
+	}
+	return call, nil
+}
+
+// lost journals a call that failed.
+func (c *TrainingClient) lost(call *journal.Call, id string, err error) {
+	var e *Error
+	if !errors.As(err, &e) {
+		// A service that is not one of ours: a call that was stopped may have
+		// been sent.
+		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			call.Lose(string(CodeTimeout), err.Error())
+		} else {
+			call.Fail(string(CodeServer), err.Error(), false)
+		}
+		return
+	}
+	if e.Unknown {
+		call.Lose(string(e.Code), e.Detail)
+		return
+	}
+	call.Fail(string(e.Code), e.Detail, e.Code == CodeNoGradient)
+	if e.Code == CodeConflict {
+		c.journal.Know(id, nil) // somebody else is there
+	}
+}
+
+// tree is what is known of the model's checkpoints before a step; the service
+// is asked when nothing is. Without an answer a run that is to survive a crash
+// goes no further.
+func (c *TrainingClient) tree(ctx context.Context, op, id string) (*journal.Tree, error) {
+	if t := c.journal.Status(id).Tree; t != nil {
+		return t, nil
+	}
+	list, err := c.svc.Checkpoints(ctx, id)
+	if err != nil {
+		if c.journal.Durable() && ctx.Err() == nil {
+			e := &Error{Op: op, Code: CodeServer, Err: err}
+			if known := (*Error)(nil); errors.As(err, &known) {
+				*e = *known
+				e.Op = op
+			} else {
+				e.Detail = err.Error()
+			}
+			e.Detail = "nothing was sent, the checkpoints could not be read: " + e.Detail
+			e.Unknown = false
+			return nil, e
+		}
+		return nil, nil
+	}
+	t := treeOf(list)
+	c.journal.Know(id, &t)
+	return &t, nil
+}
+
+func treeOf(list []Checkpoint) (t journal.Tree) {
+	for i := range list {
+		t.Newest = list[i].ID
+		t.Step = max(t.Step, list[i].Step)
+		if list[i].IsActive {
+			t.Head = list[i].ID
+		}
+	}
+	return t
+}
+
+// stepped warns when steps of somebody else came in between.
+func (c *TrainingClient) stepped(before *journal.Tree, res *OptimStepResult) {
+	if before != nil && before.Step > 0 && res.Step > before.Step+1 {
+		c.warnOnce("jump", fmt.Sprintf("optim_step: the model went from step %d to step %d: somebody else's step, or one that arrived late, came in between; "+
+			"look at trainer:checkpoints(), and run one trainer per model", before.Step, res.Step))
+	}
+}
+
+// A hasher sums what is sent, by meaning and not by wire format.
+type hasher struct {
+	sum interface {
+		Write([]byte) (int, error)
+		Sum([]byte) []byte
+	}
+	buf []byte
+}
+
+func (h *hasher) flush() {
+	h.sum.Write(h.buf)
+	h.buf = h.buf[:0]
+}
+
+func (h *hasher) number(x uint64) {
+	if len(h.buf) > 1<<14 {
+		h.flush()
+	}
+	h.buf = binary.LittleEndian.AppendUint64(h.buf, x)
+}
+
+func (h *hasher) float(x float64) { h.number(math.Float64bits(x)) }
+
+func (h *hasher) text(s string) {
+	h.number(uint64(len(s)))
+	h.buf = append(h.buf, s...)
+}
+
+func (h *hasher) ints(list []int) {
+	h.number(uint64(len(list)))
+	for _, x := range list {
+		h.number(uint64(x))
+	}
+}
+
+func (h *hasher) floats(list []float32) {
+	h.number(uint64(len(list)))
+	for _, x := range list {
+		if len(h.buf) > 1<<14 {
+			h.flush()
+		}
+		h.buf = binary.LittleEndian.AppendUint32(h.buf, math.Float32bits(x))
+	}
+}
+
+func (h *hasher) named(m map[string]float64) {
+	h.number(uint64(len(m)))
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		h.text(name)
+		h.float(m[name])
+	}
+}
+
+func (h *hasher) inputs(list []TrainInput) {
+	h.number(uint64(len(list)))
+	for _, in := range list {
+		h.text(in.TraceID)
+		if in.Payload == nil {
+			continue
+		}
+		h.float(in.Payload.Reward)
+		h.number(uint64(len(in.Payload.Samples)))
+		for i := range in.Payload.Samples {
+			s := &in.Payload.Samples[i]
+			h.ints(s.PromptTokenIDs)
+			h.number(uint64(len(s.PromptChunks)))
+			for _, chunk := range s.PromptChunks {
+				h.text(string(chunk))
+			}
+			h.ints(s.OutputTokenIDs)
+			h.floats(s.OutputLogprobs)
+		}
+	}
+}
+
+// hex is the first half of the sum: enough to tell batches apart.
+func (h *hasher) hex() string {
+	h.flush()
+	return hex.EncodeToString(h.sum.Sum(nil)[:16])
+}
+
+func (r *ForwardBackwardRequest) hash(h *hasher) {
+	h.text(r.LossFn)
+	h.named(r.LossFnConfig)
+	h.number(uint64(r.GroupSize))
+	h.float(r.RewardScale)
+	h.number(uint64(r.NumSubsteps))
+	h.inputs(r.Inputs)
+}
+
+// The forward pass's id is left out: the same step has another when repeated.
+func (r *BackwardRequest) hash(h *hasher) {
+	h.named(r.Metrics)
+	h.number(uint64(len(r.Weights)))
+	for _, row := range r.Weights {
+		h.floats(row)
+	}
+}
+
+func (r *OptimStepRequest) hash(h *hasher) {
+	for _, x := range []float64{r.LearningRate, r.Beta1, r.Beta2, r.Eps, r.WeightDecay} {
+		h.float(x)
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hudrl/hudrl/internal/policy"
 )
@@ -91,6 +92,8 @@ type Sampler struct {
 	wake  chan struct{} // holds one signal that something changed
 	done  chan struct{} // closed when the scheduler has ended
 
+	steps, drawn atomic.Int64
+
 	mu      sync.Mutex
 	arrived []*sequence
 	forget  bool
@@ -125,6 +128,10 @@ func (s *Sampler) Forget() {
 	s.mu.Unlock()
 	s.signal()
 }
+
+// Stats is how many steps have been made and how many tokens were drawn in
+// them: their ratio is the mean batch.
+func (s *Sampler) Stats() (steps, tokens int64) { return s.steps.Load(), s.drawn.Load() }
 
 func (s *Sampler) signal() {
 	select {

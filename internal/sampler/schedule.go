@@ -2,6 +2,7 @@ package sampler
 
 import (
 	"context"
+	"runtime"
 	"slices"
 
 	"github.com/hudrl/hudrl/internal/policy"
@@ -34,6 +35,10 @@ func (s *Sampler) schedule() {
 	c := &scheduler{Sampler: s}
 	defer c.prompts.clear()
 	for {
+		// Whoever is about to ask does so before the next step, not after the
+		// last: on one core a short request would else be done before others
+		// could join it.
+		runtime.Gosched()
 		s.mu.Lock()
 		c.waiting = append(c.waiting, s.arrived...)
 		s.arrived = nil
@@ -96,6 +101,7 @@ const maxPrefill = 2048
 // step brings every running sequence one token further, and starts those that
 // fit.
 func (c *scheduler) step() {
+	c.steps.Add(1)
 	c.feeds = c.feeds[:0]
 	for _, q := range c.running {
 		t := q.result.Tokens
@@ -200,6 +206,7 @@ func (c *scheduler) start(q *sequence, p *prompt) {
 }
 
 func (c *scheduler) advance(q *sequence, logits []float32) {
+	c.drawn.Add(1)
 	if q.advance(&c.draw, c.text, logits) {
 		c.reserved -= q.cost()
 		return

@@ -43,6 +43,18 @@ type Sampler interface {
 	Chat(ctx context.Context, req *ChatRequest) (*ChatResponse, error)
 }
 
+// SamplingStats count what a sampler has done. Tokens drawn for a step are its
+// mean batch.
+type SamplingStats struct {
+	Steps  int64 // times that a model was run
+	Tokens int64 // drawn in them
+}
+
+// A SamplingMeter is implemented by services that count their sampling.
+type SamplingMeter interface {
+	SamplingStats() SamplingStats
+}
+
 // A Tokenizer turns text into token ids and back. Ids are 0-based.
 type Tokenizer interface {
 	Encode(text string) []int

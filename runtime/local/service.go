@@ -86,6 +86,7 @@ var (
 	_ hud.StateKeeper     = (*Service)(nil)
 	_ hud.Tracer          = (*Service)(nil)
 	_ hud.SampleRecorder  = (*Service)(nil)
+	_ hud.SamplingMeter   = (*Service)(nil)
 )
 
 // Open opens the service in dir, creating the directory when it does not

@@ -1,8 +1,6 @@
 package serve_test
 
 import (
-	"fmt"
-	"sync"
 	"testing"
 
 	"github.com/hudrl/hudrl/internal/policy"
@@ -36,31 +34,4 @@ func embedded(t testing.TB) hud.Service { return overHTTP(t, open(t), serve.Opti
 func TestComplianceOfTheEmbeddedService(t *testing.T) {
 	t.Parallel()
 	hudtest.RunService(t, embedded, hudtest.Config{Model: "tiny", MaxContext: tiny.MaxContext, NoReferences: true})
-}
-
-// Two hundred small chats at once: none fails, and none answers otherwise than
-// alone.
-func TestManyChatsAtOnce(t *testing.T) {
-	t.Parallel()
-	svc := embedded(t)
-	ask := func(seed uint64) string {
-		res, err := svc.Chat(t.Context(), &hud.ChatRequest{
-			Model: "tiny", Messages: []hud.Message{{Role: "user", Content: "hi"}}, MaxTokens: 4, Seed: &seed, ReturnTokenIDs: true,
-		})
-		if err != nil {
-			return err.Error()
-		}
-		return fmt.Sprint(res.Choices[0].TokenIDs, res.Choices[0].Logprobs)
-	}
-	var wg sync.WaitGroup
-	answers := make([]string, 200)
-	for i := range answers {
-		wg.Go(func() { answers[i] = ask(uint64(i)) })
-	}
-	wg.Wait()
-	for i, got := range answers {
-		if want := ask(uint64(i)); got != want {
-			t.Errorf("chat %d: got %s among others, %s alone", i, got, want)
-		}
-	}
 }

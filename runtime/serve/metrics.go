@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/hudrl/hudrl/runtime/hud"
 )
 
 // A meter counts what a handler does. Its labels are few: routes and status
@@ -119,12 +121,18 @@ func (p *page) labelled(name, kind, help, label string, values map[string]int) {
 	}
 }
 
-func (m *meter) text() []byte {
+func (m *meter) text(svc hud.Service) []byte {
 	var p page
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	p.single("go_goroutines", "gauge", "Goroutines that exist.", float64(runtime.NumGoroutine()))
 	p.single("go_memstats_heap_alloc_bytes", "gauge", "Bytes of objects on the heap.", float64(memory.HeapAlloc))
+
+	if s, ok := svc.(hud.SamplingMeter); ok {
+		stats := s.SamplingStats()
+		p.single("hudrl_sampler_steps_total", "counter", "Times that a model was run to draw tokens.", float64(stats.Steps))
+		p.single("hudrl_sampler_tokens_total", "counter", "Tokens drawn in them, several at once in a batch.", float64(stats.Tokens))
+	}
 
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -165,7 +173,7 @@ func (m *meter) text() []byte {
 // prometheus answers with the counts so far.
 func (h *handler) prometheus(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	_, _ = w.Write(h.meter.text()) // a client that has gone reads no answer
+	_, _ = w.Write(h.meter.text(h.svc)) // a client that has gone reads no answer
 	return nil
 }
 

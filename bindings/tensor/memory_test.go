@@ -2,9 +2,15 @@ package tensor_test
 
 import (
 	"fmt"
+	gc "runtime"
 	"testing"
+	"weak"
 
+	lua "github.com/yuin/gopher-lua"
+
+	bind "github.com/hudrl/hudrl/bindings/tensor"
 	"github.com/hudrl/hudrl/runtime"
+	"github.com/hudrl/hudrl/runtime/tensor"
 )
 
 // A loop may make any number of tensors as long as it keeps few: 100,000 under a
@@ -96,4 +102,32 @@ func TestKeptIntermediates(t *testing.T) {
 	if got := fmt.Sprint(out); got != "[560 0]" {
 		t.Errorf("got %s, want 560 kept and 0 of them changed", got)
 	}
+}
+
+// What Go code makes is nobody's but its own, also after a method that failed.
+func TestMadeElsewhere(t *testing.T) {
+	t.Parallel()
+	var made weak.Pointer[tensor.Tensor]
+	rt := newVM(t, runtime.Config{Modules: []runtime.Module{{Name: "make", Open: func(vm *runtime.VM) (lua.LValue, error) {
+		alloc := bind.Of(vm).Allocator()
+		return vm.NewFunction(func(L *lua.LState) int {
+			made = weak.Make(alloc.Ones(1024).RequireGrad().Mul(alloc.Scalar(2)))
+			return 0
+		}), nil
+	}}}})
+	if _, err := run(t, rt, `
+		local make, x = require("make"), tensor.ones(4)
+		x:add(1)
+		pcall(function() x:add(tensor.ones(3)) end)
+		pcall(function() x:clamp("no") end)
+		make()`); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		gc.GC()
+		if made.Value() == nil {
+			return
+		}
+	}
+	t.Error("a tensor that Go code made is still there")
 }

@@ -68,14 +68,18 @@ func (b *Binding) class() {
 		m[name] = func(L *lua.LState) int {
 			a := luax.Read(L, name)
 			t := b.self(&a)
-			return b.push(L, f(t, dim(&a, t, 0)))
+			d := dim(&a, t, 0)
+			b.wanted = true
+			return b.push(L, f(t, d))
 		}
 	}
 	for name, f := range segments {
 		m[name] = func(L *lua.LState) int {
 			a := luax.Read(L, name)
 			t := b.self(&a)
-			return b.push(L, f(t, offsets(&a)))
+			o := offsets(&a)
+			b.wanted = true
+			return b.push(L, f(t, o))
 		}
 	}
 	b.shapeMethods(m)
@@ -94,7 +98,9 @@ func (b *Binding) class() {
 func (b *Binding) elementwise(m methods, name string, f func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor) {
 	m[name] = func(L *lua.LState) int {
 		a := luax.Read(L, name)
-		out := f(&a, b.self(&a))
+		t := b.self(&a)
+		b.wanted = true
+		out := f(&a, t)
 		a.End()
 		return b.push(L, out)
 	}
@@ -119,7 +125,9 @@ func (b *Binding) operators() map[string]lua.LGFunction {
 	meta := map[string]lua.LGFunction{
 		"__unm": func(L *lua.LState) int {
 			a := luax.Read(L, "unary minus")
-			return b.push(L, b.self(&a).Neg())
+			t := b.self(&a)
+			b.wanted = true
+			return b.push(L, t.Neg())
 		},
 		"__len": func(L *lua.LState) int {
 			a := luax.Read(L, "#")
@@ -141,6 +149,7 @@ func (b *Binding) operators() map[string]lua.LGFunction {
 	for event, name := range map[string]string{"__add": "add", "__sub": "sub", "__mul": "mul", "__div": "div", "__pow": "pow"} {
 		op, _ := tensor.BinaryOf(name)
 		meta[event] = func(L *lua.LState) int {
+			b.wanted = true
 			left, right := L.Get(1), L.Get(2)
 			if ud, ok := left.(*lua.LUserData); ok {
 				if t, ok := ud.Value.(*tensor.Tensor); ok {
@@ -193,6 +202,7 @@ func (b *Binding) reduce(L *lua.LState, name string, f func(t *tensor.Tensor, di
 	a := luax.Read(L, name)
 	t := b.self(&a)
 	var out *tensor.Tensor
+	b.wanted = true
 	if a.Left() == 0 {
 		out = f(t)
 	} else {
@@ -235,7 +245,9 @@ func (b *Binding) shapeMethods(m methods) {
 	view := func(name string, f func(a *luax.Args, t *tensor.Tensor) *tensor.Tensor) {
 		m[name] = func(L *lua.LState) int {
 			a := luax.Read(L, name)
-			out := f(&a, b.self(&a))
+			t := b.self(&a)
+			b.wanted = true
+			out := f(&a, t)
 			a.End()
 			return b.push(L, out)
 		}

@@ -30,6 +30,7 @@ type Binding struct {
 	quiet  int         // tasks inside no_grad
 	long   bool        // a tensor was seen that takes long to compute with
 	in     *lua.LState // inside a method or operator, where long
+	fresh              // the result that is being made
 }
 
 type bindingKey struct{}
@@ -42,6 +43,7 @@ func Of(vm *runtime.VM) *Binding {
 	b := &Binding{vm: vm}
 	b.alloc = tensor.NewAllocator(&budget{Limit: tensor.NewLimit(vm.Limits().TensorBytes)})
 	b.alloc.SetRunner(b.lend)
+	b.alloc.SetMaker(b)
 	vm.SetValue(bindingKey{}, b)
 	b.class()
 	blank := vm.Wrap((*tensor.Tensor)(nil))
@@ -72,10 +74,14 @@ func (e *limitError) ErrorCode() string { return runtime.CodeLimit }
 
 // Wrap is t as a Lua value. A failed tensor raises its error.
 func (b *Binding) Wrap(L *lua.LState, t *tensor.Tensor) lua.LValue {
+	ud := b.take(t)
 	if err := t.Err(); err != nil {
 		b.vm.Raise(L, err)
 	}
 	b.long = b.long || t.Len() >= longLen
+	if ud != nil {
+		return ud
+	}
 	return &lua.LUserData{Value: t, Env: b.env, Metatable: b.meta}
 }
 
@@ -114,12 +120,18 @@ const longLen = 1 << 18
 // entering is f, during which long work lets other tasks run.
 func (b *Binding) entering(f lua.LGFunction) lua.LGFunction {
 	return func(L *lua.LState) int {
-		if !b.long {
-			return f(L)
+		if b.long {
+			b.in = L
 		}
-		b.in = L
-		defer func() { b.in = nil }()
+		defer b.leave()
 		return f(L)
+	}
+}
+
+func (b *Binding) leave() {
+	b.fresh = fresh{}
+	if b.in != nil {
+		b.in = nil
 	}
 }
 

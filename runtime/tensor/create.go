@@ -89,7 +89,7 @@ func (a *Allocator) From(data []float32, shape ...int) *Tensor {
 	if n != len(data) {
 		return failf("tensor", "got %d elements for shape %s, want %d", len(data), shapeString(shape), n)
 	}
-	o := &constant{}
+	o := a.newConstant()
 	o.t.layout, o.t.st = packed(slices.Clone(shape), n), &o.s.s
 	o.s.s.alloc, o.s.s.cur = a, &o.s.s.first
 	o.s.s.first.data = data

@@ -137,14 +137,14 @@ func (op *elem) over(a, b, mask *Tensor, k bool, l *layout, p [2]float64) *Tenso
 	}
 	n := l.n
 	if n >= lateLen && !alloc.atOnce() {
-		o := &lateConstant{}
+		o := alloc.newDeferred()
 		o.t.layout, o.t.st = l, &o.s.s
 		if err := op.later(alloc, &o.s, a, b, mask, k, n, p); err != nil {
 			return failure(err)
 		}
 		return &o.t
 	}
-	o := &constant{}
+	o := alloc.newConstant()
 	o.t.layout = l
 	if err := alloc.fill(op.name, &o.t, &o.s, n); err != nil {
 		return failure(err)
@@ -157,7 +157,7 @@ func (op *elem) over(a, b, mask *Tensor, k bool, l *layout, p [2]float64) *Tenso
 
 // recorded is over where a gradient is wanted.
 func (op *elem) recorded(alloc *Allocator, a, b, mask *Tensor, k bool, l *layout, p [2]float64) *Tensor {
-	o, n := &node{}, l.n
+	o, n := alloc.newNode(), l.n
 	o.t.layout = l
 	if n >= lateLen && !alloc.atOnce() {
 		s := &lateStorage{}

@@ -29,9 +29,8 @@ type node struct {
 	t    Tensor
 	op   *opDef
 	in   [2]*Tensor
-	rest *[]*Tensor // inputs beyond two
 	p    [2]float32
-	aux  any // what else the operation needs
+	aux  any // what else the operation needs: a *joined where it has more inputs
 	mask *ref
 	tok  *token
 
@@ -186,7 +185,7 @@ func (n *node) free() {
 	}
 	n.freed = true
 	n.tok.live.Add(-1)
-	n.in, n.rest, n.aux, n.mask, n.tok = [2]*Tensor{}, nil, nil, nil, nil
+	n.in, n.aux, n.mask, n.tok = [2]*Tensor{}, nil, nil, nil
 }
 
 // input is the i-th input of n, of all it has.
@@ -194,12 +193,12 @@ func (n *node) input(i int) *Tensor {
 	if i < 2 {
 		return n.in[i]
 	}
-	return (*n.rest)[i-2]
+	return n.aux.(*joined).rest[i-2]
 }
 
 func (n *node) inputs() int {
-	if n.rest == nil {
-		return 2
+	if j, ok := n.aux.(*joined); ok {
+		return 2 + len(j.rest)
 	}
-	return 2 + len(*n.rest)
+	return 2
 }

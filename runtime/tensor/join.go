@@ -4,11 +4,18 @@ import (
 	"slices"
 )
 
+// joined is what an operation on any number of inputs has beside the first two.
+type joined struct {
+	rest []*Tensor
+	dims [3]int      // of the result of cat
+	d    [][]float32 // the derivatives of fused
+}
+
 var catOp = &opDef{name: "cat"}
 
 func init() {
 	catOp.back = func(p *pass, n *node, g []float32) {
-		dims := n.aux.([3]int) // of the result
+		dims := n.aux.(*joined).dims
 		outer, total, inner := dims[0], dims[1], dims[2]
 		from := 0
 		for i := range n.inputs() {
@@ -85,12 +92,10 @@ func Cat(parts []*Tensor, dim int) *Tensor {
 		from += length
 	}
 	if nd != nil {
-		nd.aux = [3]int{outer, total, inner}
-		nd.in[0] = first
+		j := &joined{dims: [3]int{outer, total, inner}}
+		nd.in[0], nd.aux = first, j
 		if len(parts) > 1 {
-			nd.in[1] = parts[1]
-			rest := slices.Clone(parts[2:])
-			nd.rest = &rest
+			nd.in[1], j.rest = parts[1], slices.Clone(parts[2:])
 		}
 	}
 	return out
@@ -103,8 +108,8 @@ func (a *Allocator) many(op *opDef, shape []int, n int, grad bool) (*Tensor, *no
 		t, err := a.make(op.name, shape, n)
 		return t, nil, err
 	}
-	o := &node{op: op}
-	o.t.layout, o.t.node = packed(shape, n), o
+	o := a.newNode()
+	o.op, o.t.layout, o.t.node = op, packed(shape, n), o
 	return &o.t, o, a.fill(op.name, &o.t, &small{}, n)
 }
 
@@ -133,24 +138,14 @@ var fusedOp = &opDef{name: "fused"}
 
 func init() {
 	fusedOp.back = func(p *pass, n *node, g []float32) {
-		f := n.aux.(*fused)
-		f.each(n, func(x *Tensor, d []float32) {
+		for i, d := range n.aux.(*joined).d {
+			x := n.input(i)
 			if into := p.grad(x); into != nil && g[0] != 0 {
 				scale := g[0]
 				for i, v := range d {
 					into[i] += scale * v
 				}
 			}
-		})
-	}
-}
-
-type fused struct{ d [][]float32 }
-
-func (f *fused) each(n *node, visit func(x *Tensor, d []float32)) {
-	for i, d := range f.d {
-		if x := n.input(i); x != nil {
-			visit(x, d)
 		}
 	}
 }
@@ -179,8 +174,8 @@ func Fused(op string, value float64, inputs []*Tensor, grads [][]float32) *Tenso
 	}
 	out.st.cur.data[0] = float32(value)
 	if nd != nil {
-		nd.aux = &fused{d: grads}
-		var rest []*Tensor
+		j := &joined{d: grads}
+		nd.aux = j
 		put := func(i int, x *Tensor) {
 			if grads[i] == nil {
 				x = nil
@@ -188,14 +183,11 @@ func Fused(op string, value float64, inputs []*Tensor, grads [][]float32) *Tenso
 			if i < 2 {
 				nd.in[i] = x
 			} else {
-				rest = append(rest, x)
+				j.rest = append(j.rest, x)
 			}
 		}
 		for i, x := range inputs {
 			put(i, x)
-		}
-		if rest != nil {
-			nd.rest = &rest
 		}
 	}
 	return out

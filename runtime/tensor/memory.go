@@ -123,6 +123,7 @@ type Allocator struct {
 	pass     *pass               // not in use
 	recent   weak.Pointer[token] // what graphs that begin now share
 	run      Runner
+	maker    Maker
 	eager    bool // for tests: operations run at once, one by one
 	own      bool // for tests: each graph has a token
 }
@@ -234,7 +235,7 @@ func (a *Allocator) counted(op string, n int) ([]float32, error) {
 // make is a tensor of zeros, a constant. n is the product of shape, which it
 // keeps.
 func (a *Allocator) make(op string, shape []int, n int) (*Tensor, error) {
-	o := &constant{}
+	o := a.newConstant()
 	o.t.layout = packed(shape, n)
 	if err := a.fill(op, &o.t, &o.s, n); err != nil {
 		return nil, err
@@ -262,7 +263,7 @@ func (al *Allocator) outcome(op *opDef, shape []int, n int, a, b *Tensor) (*Tens
 		t, err := al.make(op.name, shape, n)
 		return t, nil, err
 	}
-	o, s := &node{}, &small{}
+	o, s := al.newNode(), &small{}
 	o.t.layout = packed(shape, n)
 	if err := al.fill(op.name, &o.t, s, n); err != nil {
 		return nil, nil, err

@@ -296,11 +296,11 @@ func (t *Tensor) expandLater(s *segments, shape []int, n int) *Tensor {
 		return &o.s
 	}
 	if !t.RequiresGrad() {
-		o := &lateConstant{}
+		o := a.newDeferred()
 		o.t.layout, o.t.st = packed(shape, n), fill(&o.s)
 		return &o.t
 	}
-	o := &node{}
+	o := a.newNode()
 	o.t.layout, o.t.st = packed(shape, n), fill(&lateStorage{})
 	o.note(&opExpand.opDef, t, nil)
 	o.aux, o.tiled = s, true

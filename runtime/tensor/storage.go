@@ -75,17 +75,6 @@ type lateStorage struct {
 	l late
 }
 
-// constant and lateConstant are tensors that no graph made.
-type constant struct {
-	t Tensor
-	s small
-}
-
-type lateConstant struct {
-	t Tensor
-	s lateStorage
-}
-
 // settled computes the values if need be.
 func (s *storage) settled(op string) error {
 	if s.cur.late != nil {

@@ -261,7 +261,9 @@ func (t *Tensor) Detach() *Tensor {
 	if f, ok := ok1(t); !ok {
 		return f
 	}
-	return &Tensor{layout: t.layout, off: t.off, st: t.st}
+	v := t.st.alloc.newView()
+	v.layout, v.off, v.st = t.layout, t.off, t.st
+	return v
 }
 
 // Grad is the gradient collected since ZeroGrad, shaped like t, or nil when

@@ -42,7 +42,7 @@ func (a *Allocator) blank(op string, shape []int, n int) (*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &constant{}
+	o := a.newConstant()
 	o.t.layout, o.t.st = packed(shape, n), &o.s.s
 	o.s.s.alloc, o.s.s.cur = a, &o.s.s.first
 	o.s.s.first.data = data

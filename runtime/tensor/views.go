@@ -34,9 +34,11 @@ func (t *Tensor) part(l *layout, off int) *Tensor {
 		off = t.off
 	}
 	if t.node == nil && t.leaf == nil {
-		return &Tensor{layout: l, off: off, st: t.st}
+		v := t.st.alloc.newView()
+		v.layout, v.off, v.st = l, off, t.st
+		return v
 	}
-	o := &node{}
+	o := t.st.alloc.newNode()
 	o.t.layout, o.t.off, o.t.st = l, off, t.st
 	base := t
 	if t.node != nil && t.node.op == viewOp {

@@ -10,7 +10,7 @@ import (
 // holder of the baton touches it.
 type budget struct {
 	used, max int64
-	exceeded  func() // stops the call
+	exceeded  func(g *gate) // stops the call; max is -1 while a profile wants every step
 }
 
 // gate is the context that an LState carries. gopher-lua asks Done once per
@@ -22,6 +22,7 @@ type gate struct {
 	context.Context // the plain context of the task, or of its innermost timeout
 	done            <-chan struct{}
 	budget          *budget
+	thread          *lua.LState // that carries the gate
 	task            *Task
 	co              *coroutine  // the coroutine that runs here, or nil
 	caller          *lua.LState // whose call runs here: a protected call's or a resume's; nil on a task's own thread
@@ -32,7 +33,7 @@ func (g *gate) Done() <-chan struct{} {
 	b := g.budget
 	b.used++
 	if b.used > b.max {
-		b.exceeded()
+		b.exceeded(g)
 	}
 	return g.done
 }

@@ -267,9 +267,9 @@ func (rt *Runtime) enter(ctx context.Context, f func(L *lua.LState) ([]lua.LValu
 
 	vm.baton.acquire()
 	vm.call = c
-	vm.budget = &budget{max: limits.Steps, exceeded: func() {
+	vm.budget = vm.profiling(&budget{max: limits.Steps, exceeded: func(*gate) {
 		c.cancel(newLimit(ErrSteps, "step limit", limits.Steps+1, limits.Steps, "--max-steps or Limits.Steps"))
-	}}
+	}})
 	t := vm.newTask(main, nil, "main")
 	c.main = t
 	var out []lua.LValue

@@ -107,7 +107,7 @@ func (vm *VM) newMatcher(L *lua.LState, src, pat string) *matcher {
 		// An instruction is worth some ten comparisons.
 		g.budget.used += pollSteps / 16
 		if g.budget.used > g.budget.max {
-			g.budget.exceeded()
+			g.budget.exceeded(g)
 		}
 		if g.Context.Err() != nil {
 			return causeOf(g.Context)

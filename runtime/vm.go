@@ -24,8 +24,9 @@ type VM struct {
 	root  *lua.LState // holds the globals; no script runs on it
 	baton baton
 
-	budget *budget
-	call   *callState // the call that is running, or nil
+	budget  *budget
+	profile *profiler  // or nil
+	call    *callState // the call that is running, or nil
 
 	errorMeta  *lua.LTable
 	taskMeta   *lua.LTable
@@ -84,6 +85,9 @@ func Guard(fn lua.LGFunction) lua.LGFunction {
 		}()
 		n = fn(L)
 		returned = true
+		if profiled.Load() > 0 {
+			VMOf(L).profileReturn(L)
+		}
 		return n
 	}
 }
@@ -197,7 +201,7 @@ func (vm *VM) stringLimit(n int) error {
 // newThread makes a Lua thread for t.
 func (vm *VM) newThread(t *Task) *lua.LState {
 	th, _ := vm.root.NewThread() // the root carries no context: nothing to cancel
-	g := &gate{}
+	g := &gate{thread: th}
 	g.enter(t)
 	th.SetContext(g)
 	return th

@@ -1,0 +1,224 @@
+package runtime
+
+import (
+	"errors"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/pprof/profile"
+	lua "github.com/yuin/gopher-lua"
+)
+
+// samplePeriod is how often a profile looks.
+const samplePeriod = time.Millisecond
+
+// profiled is how many profiles are being made in this process: host functions
+// look at it when they return.
+var profiled atomic.Int64
+
+// A profiler counts where a VM's time goes. A clock asks for samples; the
+// holder of the interpreter lock takes them, at an instruction or where a host
+// function returns, and books the time since the last one. So a sample is late
+// by a host function at most, and is then booked on that function.
+type profiler struct {
+	due     atomic.Bool
+	stop    chan struct{}
+	started time.Time
+	last    time.Time
+	samples map[string]*profile.Sample
+	places  map[place]*profile.Location
+	out     profile.Profile
+}
+
+// A place is a line of a function. Host functions have neither source nor line.
+type place struct {
+	function, source string
+	line             int
+}
+
+// Profile samples what the following calls of rt do, a thousand times a second,
+// until stop is called, which writes the profile to w in pprof's format
+// (go tool pprof reads it). Functions and lines are Lua's; a host function is
+// called "name (Go)". Time is wall time, also what a script spends waiting.
+// Meanwhile pure Lua takes about half as long again. A Runtime makes one
+// profile at a time; neither Profile nor stop may be called while it runs.
+func (rt *Runtime) Profile(w io.Writer) (stop func() error, err error) {
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+	switch {
+	case rt.closed:
+		return nil, ErrClosed
+	case rt.running != nil:
+		return nil, ErrBusy
+	case rt.vm.profile != nil:
+		return nil, errors.New("runtime: Profile: a profile is being made already")
+	}
+	p := &profiler{stop: make(chan struct{}), started: time.Now(), samples: map[string]*profile.Sample{}, places: map[place]*profile.Location{}}
+	rt.vm.profile = p
+	profiled.Add(1)
+	var clock sync.WaitGroup
+	clock.Go(p.tick)
+	var once sync.Once
+	return func() error {
+		err := errors.New("runtime: Profile: stopped already")
+		once.Do(func() {
+			close(p.stop)
+			clock.Wait()
+			profiled.Add(-1)
+			rt.mu.Lock()
+			if rt.running != nil {
+				err = ErrBusy
+			} else {
+				err = nil
+			}
+			rt.vm.profile = nil
+			rt.mu.Unlock()
+			if err == nil {
+				err = p.write(w)
+			}
+		})
+		return err
+	}, nil
+}
+
+func (p *profiler) tick() {
+	ticker := time.NewTicker(samplePeriod)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			p.due.Store(true)
+		case <-p.stop:
+			return
+		}
+	}
+}
+
+// profiling makes a budget ask the profile at every step, if there is one.
+func (vm *VM) profiling(b *budget) *budget {
+	p := vm.profile
+	if p == nil {
+		return b
+	}
+	max, exceeded := b.max, b.exceeded
+	b.max = -1
+	b.exceeded = func(g *gate) {
+		if b.used > max {
+			exceeded(g)
+		}
+		if p.due.Load() {
+			p.take(g.thread)
+		}
+	}
+	p.last = time.Now()
+	return b
+}
+
+// profileReturn is called where a host function returns.
+func (vm *VM) profileReturn(L *lua.LState) {
+	if p := vm.profile; p != nil && p.due.Load() {
+		p.take(L)
+	}
+}
+
+// take books the time since the last sample on the stack of L.
+func (p *profiler) take(L *lua.LState) {
+	p.due.Store(false)
+	now := time.Now()
+	spent := now.Sub(p.last)
+	p.last = now
+	var stack []*profile.Location
+	var key strings.Builder
+	for depth := 0; L != nil && depth < math.MaxInt16; L = gateOf(L).caller {
+		for level := 0; ; level++ {
+			dbg, ok := L.GetStack(level)
+			if !ok {
+				break
+			}
+			at := frame(L, dbg)
+			if at.function == "" {
+				continue
+			}
+			location := p.location(at)
+			stack = append(stack, location)
+			key.WriteString(strconv.FormatUint(location.ID, 36))
+			key.WriteByte(' ')
+			depth++
+		}
+	}
+	if len(stack) == 0 {
+		return
+	}
+	s := p.samples[key.String()]
+	if s == nil {
+		s = &profile.Sample{Location: stack, Value: []int64{0, 0}}
+		p.samples[key.String()] = s
+		p.out.Sample = append(p.out.Sample, s)
+	}
+	s.Value[0]++
+	s.Value[1] += int64(spent)
+}
+
+// frame is where a level of the stack is; the host's own frames have no name.
+func frame(L *lua.LState, dbg *lua.Debug) place {
+	fn, err := L.GetInfo("nSlf", dbg, lua.LNil)
+	lf, ok := fn.(*lua.LFunction)
+	if err != nil || !ok {
+		return place{}
+	}
+	name := dbg.Name
+	if lf.IsG {
+		if name == "main chunk" || strings.ContainsAny(name, "?(<\x00") || name == "" {
+			return place{}
+		}
+		return place{function: name + " (Go)"}
+	}
+	switch {
+	case dbg.LineDefined == 0:
+		name = "main chunk"
+	case name == "corountine": // as gopher-lua spells it
+		name = "coroutine"
+	case name == "" || strings.ContainsAny(name, "?(<"):
+		name = "function at line " + strconv.Itoa(dbg.LineDefined)
+	}
+	return place{name, dbg.Source, dbg.CurrentLine}
+}
+
+func (p *profiler) location(at place) *profile.Location {
+	if known := p.places[at]; known != nil {
+		return known
+	}
+	fnAt := at
+	fnAt.line = -1 // its function's
+	var fn *profile.Function
+	if known := p.places[fnAt]; known != nil {
+		fn = known.Line[0].Function
+	} else {
+		fn = &profile.Function{ID: uint64(len(p.out.Function) + 1), Name: at.function, SystemName: at.function, Filename: at.source}
+		p.out.Function = append(p.out.Function, fn)
+		p.places[fnAt] = &profile.Location{Line: []profile.Line{{Function: fn}}}
+	}
+	l := &profile.Location{ID: uint64(len(p.out.Location) + 1), Line: []profile.Line{{Function: fn, Line: int64(at.line)}}}
+	p.out.Location = append(p.out.Location, l)
+	p.places[at] = l
+	return l
+}
+
+func (p *profiler) write(w io.Writer) error {
+	out := &p.out
+	out.SampleType = []*profile.ValueType{{Type: "samples", Unit: "count"}, {Type: "time", Unit: "nanoseconds"}}
+	out.DefaultSampleType = "time"
+	out.PeriodType = &profile.ValueType{Type: "time", Unit: "nanoseconds"}
+	out.Period = int64(samplePeriod)
+	out.TimeNanos = p.started.UnixNano()
+	out.DurationNanos = int64(time.Since(p.started))
+	if err := out.CheckValid(); err != nil {
+		return err
+	}
+	return out.Write(w)
+}

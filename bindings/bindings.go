@@ -42,6 +42,6 @@ var parts = []runtime.Module{
 // Default is a configuration with every module, for scripts that train on
 // svc. Everything else about it is the sandbox of the zero Config.
 func Default(svc hud.Service) runtime.Config {
-	modules := append(slices.Clone(parts), hudbind.Module(svc, parts))
+	modules := append(slices.Clone(parts), hudbind.Module(svc, parts, nil))
 	return runtime.Config{Modules: modules}
 }

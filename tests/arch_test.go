@@ -30,7 +30,7 @@ type room struct {
 // below is what sits under the Lua line: no Lua above it is ever imported
 // from here.
 var below = []string{
-	"runtime/hud", "runtime/local", "runtime/loss", "runtime/metrics", "runtime/rng", "runtime/rollout",
+	"runtime/hud", "runtime/hud/journal", "runtime/local", "runtime/loss", "runtime/metrics", "runtime/rng", "runtime/rollout",
 	"runtime/schedule", "runtime/tensor", "runtime/tinker", "runtime/serve",
 	"internal/httpjson", "internal/kernel", "internal/optim", "internal/plot", "internal/policy",
 	"internal/sampler", "internal/store", "internal/tfevents", "internal/tokenizer",
@@ -41,7 +41,7 @@ var rooms = []room{
 	// Above the Lua line.
 	{"cmd/hudrl", []string{"internal/cli"}},
 	{"internal/cli", append([]string{"bindings", "bindings/test", "runtime", "runtime/repl", "runtime/check", "scripts", "stdlib"},
-		"runtime/hud", "runtime/local", "runtime/loss", "runtime/metrics", "runtime/replay", "runtime/serve", "runtime/tinker", "internal/heap", "internal/plot")},
+		"runtime/hud", "runtime/hud/journal", "runtime/local", "runtime/loss", "runtime/metrics", "runtime/replay", "runtime/serve", "runtime/tinker", "internal/heap", "internal/plot")},
 	{"bindings/luax", []string{"runtime", "runtime/hud"}},
 	{"bindings", append([]string{"bindings/...", "runtime", "stdlib"}, below...)},
 	// Glue follows the arrows of what it wraps, where it hands Lua objects on.
@@ -69,7 +69,8 @@ var rooms = []room{
 	{"runtime/loss", []string{"runtime/hud", "runtime/tensor", "internal/kernel"}},
 	{"runtime/tensor", []string{"internal/kernel", "internal/safetensors"}},
 	{"runtime/hud/hudtest", []string{"runtime/hud"}},
-	{"runtime/hud", []string{"internal/httpjson"}}, // no tensors
+	{"runtime/hud/journal", nil},
+	{"runtime/hud", []string{"runtime/hud/journal", "internal/httpjson"}}, // no tensors
 	{"runtime/rng", nil},
 	{"runtime/schedule", nil},
 	{"internal/heap", nil},

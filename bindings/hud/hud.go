@@ -12,12 +12,15 @@ import (
 	"github.com/hudrl/hudrl/bindings/luax"
 	"github.com/hudrl/hudrl/runtime"
 	"github.com/hudrl/hudrl/runtime/hud"
+	"github.com/hudrl/hudrl/runtime/hud/journal"
 )
 
 // Module is the module hud over a service. Its parts are modules that stand
 // before it in Config.Modules and are also fields of it: "hud.json" is hud.json.
-func Module(svc hud.Service, parts []runtime.Module) runtime.Module {
-	return runtime.Module{Name: "hud", Open: func(vm *runtime.VM) (lua.LValue, error) { return open(vm, svc, parts) }}
+// The journal, which may be nil, is that of the run: its VM's training calls
+// are recorded in it, and when it was continued they go on where they were.
+func Module(svc hud.Service, parts []runtime.Module, j *journal.Journal) runtime.Module {
+	return runtime.Module{Name: "hud", Open: func(vm *runtime.VM) (lua.LValue, error) { return open(vm, svc, parts, j) }}
 }
 
 // A library is the module's state in one VM.
@@ -26,13 +29,21 @@ type library struct {
 	svc *waiting
 
 	step       int // of the hud.steps loop under way, else 0
+	loops      int // hud.steps loops begun
 	states     []*state
+	past       resumption
 	jsonEncode lua.LValue
 	jsonDecode lua.LValue
 }
 
-func open(vm *runtime.VM, svc hud.Service, parts []runtime.Module) (lua.LValue, error) {
-	l := &library{vm: vm, svc: &waiting{vm: vm, svc: svc}}
+func open(vm *runtime.VM, svc hud.Service, parts []runtime.Module, j *journal.Journal) (lua.LValue, error) {
+	if j == nil {
+		j = journal.Memory()
+	}
+	l := &library{
+		vm: vm, svc: &waiting{vm: vm, svc: svc},
+		past: resumption{journal: j, elsewhere: map[string]hud.Service{}},
+	}
 	l.defineTrainer()
 	l.defineRollouts()
 	l.defineTokenizer()

@@ -14,7 +14,7 @@ import (
 // TrainingClient's.
 func (l *library) models() map[string]lua.LGFunction {
 	client := func(a *luax.Args) *hud.TrainingClient {
-		return hud.NewTrainingClient(l.svc, a.String("model"), hud.TrainingClientOptions{Warn: l.warn})
+		return l.client(l.svc, a.String("model"), "")
 	}
 	return map[string]lua.LGFunction{
 		"list": func(L *lua.LState) int {
@@ -42,7 +42,7 @@ func (l *library) models() map[string]lua.LGFunction {
 			a := luax.Read(L, "fork")
 			source, name := a.String("source"), a.String("name")
 			a.End()
-			m, err := hud.Fork(callContext(l.vm, L), l.svc, source, name)
+			m, err := l.fork(callContext(l.vm, L), source, name)
 			l.check(L, err)
 			L.Push(l.modelTable(m))
 			return 1

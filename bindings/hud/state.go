@@ -9,6 +9,7 @@ import (
 
 	"github.com/hudrl/hudrl/bindings/luax"
 	"github.com/hudrl/hudrl/runtime"
+	"github.com/hudrl/hudrl/runtime/hud/journal"
 	"github.com/hudrl/hudrl/runtime/rng"
 )
 
@@ -19,8 +20,8 @@ type state struct {
 }
 
 // steps is hud.steps: a counter that the rollouts of the loop's body know.
-// Each step starts the task's random stream anew, so that what is drawn in a
-// step is the same whether the run was resumed or not.
+// Each step starts the task's random stream anew, and so does the loop's end,
+// so that what is drawn is the same whether the run was resumed or not.
 func (l *library) steps(L *lua.LState) int {
 	a := luax.Read(L, "steps")
 	n := a.Int("n")
@@ -30,15 +31,34 @@ func (l *library) steps(L *lua.LState) int {
 	if n < 0 || after < 0 {
 		a.Fail("got n = %d, after = %d, want numbers of at least 0", n, after)
 	}
-	step := after
+	l.loops++
+	loop, cursors := l.loops, luax.CursorsOf(l.vm)
+	if o.Has("after") {
+		l.resume(L)
+	} else {
+		after = l.after(L, loop, n)
+	}
+	step, begun, ended := after, false, false
 	L.Push(l.vm.NewFunction(func(L *lua.LState) int {
+		if !begun {
+			begun = true
+			l.goOn(L, loop, after)
+		}
 		if step >= n {
-			l.step = 0
+			if !ended {
+				ended = true
+				l.step = 0
+				cursors.Pause(false)
+				l.past.journal.Leave(loop)
+				l.vm.Reseed(L, rng.Derive(uint64(l.vm.Seed()), rng.Hash("after the steps"), uint64(n)))
+			}
 			L.Push(lua.LNil)
 			return 1
 		}
 		step++
 		l.step = step
+		cursors.Pause(true)
+		l.past.journal.Enter(journal.Place{Loop: loop, Step: step, Of: n})
 		l.vm.Reseed(L, rng.Derive(uint64(l.vm.Seed()), rng.Hash("step"), uint64(step)))
 		L.Push(lua.LNumber(step))
 		return 1
@@ -62,8 +82,16 @@ func (l *library) state(L *lua.LState) int {
 			return 1
 		}
 	}
-	text, err := l.svc.State(callContext(l.vm, L), name)
-	l.check(L, err)
+	l.resume(L)
+	var text json.RawMessage
+	if l.past.journal.Continued() {
+		text = l.past.journal.State(name)
+	}
+	if text == nil {
+		var err error
+		text, err = l.svc.State(callContext(l.vm, L), name)
+		l.check(L, err)
+	}
 	t := def
 	switch {
 	case text != nil:

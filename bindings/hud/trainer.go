@@ -48,6 +48,7 @@ func (l *library) defineTrainer() {
 				return l.pushHead(L, t.TrainingClient)
 			},
 			"set_head": l.setHead,
+			"recover":  l.recover,
 		},
 		Get: func(_ *lua.LState, t *trainer, key lua.LValue) (lua.LValue, bool) {
 			return lua.LString(t.Model()), key == lua.LString("model")
@@ -64,17 +65,19 @@ func (l *library) newTrainer(L *lua.LState) int {
 	if model == "" {
 		a.Fail("model: got an empty name")
 	}
-	client := hud.NewTrainingClient(l.serviceAt(L, &a, &o), model, hud.TrainingClientOptions{Warn: l.warn})
+	svc, where := l.serviceAt(L, &a, &o)
+	client := l.client(svc, model, where)
 	L.Push(luax.Wrap(L, &trainer{TrainingClient: client, offsets: map[string][]int{}}))
 	return 1
 }
 
 // serviceAt is the host's service, or the one at the address, or with the key,
-// that a script gives. An address needs a capability.
-func (l *library) serviceAt(L *lua.LState, a *luax.Args, o *luax.Options) hud.Service {
+// that a script gives. An address needs a capability. where names it in the
+// journal, "" for the host's.
+func (l *library) serviceAt(L *lua.LState, a *luax.Args, o *luax.Options) (found hud.Service, where string) {
 	at := hud.Address{APIKey: hud.Secret(o.String("api_key", "")), BaseURL: o.String("base_url", ""), APIURL: o.String("api_url", "")}
 	if at == (hud.Address{}) {
-		return l.svc
+		return l.svc, ""
 	}
 	relocator, ok := l.svc.svc.(hud.Relocator)
 	for _, option := range []struct{ name, value, address string }{
@@ -102,7 +105,9 @@ func (l *library) serviceAt(L *lua.LState, a *luax.Args, o *luax.Options) hud.Se
 	if closer, ok := svc.(io.Closer); ok {
 		l.vm.OnClose(func() { closer.Close() })
 	}
-	return &waiting{vm: l.vm, svc: svc}
+	where = placeOf(at)
+	l.past.elsewhere[where] = &waiting{vm: l.vm, svc: svc}
+	return l.past.elsewhere[where], where
 }
 
 var passOptions = []string{"loss_fn", "loss_fn_config", "group_size", "reward_scale", "num_substeps"}
@@ -151,6 +156,7 @@ func (l *library) forwardBackward(L *lua.LState) int {
 	o := a.Options(passOptions...)
 	options := passOptionsOf(&a, &o)
 	a.End()
+	l.ready(L, t)
 	res, err := t.ForwardBackward(callContext(l.vm, L), batch, options)
 	l.check(L, err)
 	L.Push(l.passTable(res))
@@ -183,6 +189,7 @@ func (l *library) forwardBackwardCustom(L *lua.LState) int {
 	}
 	a.End()
 	lossbind.Require(&a, fn, options.Reference != "")
+	l.ready(L, t)
 	res, err := t.ForwardBackwardCustom(callContext(l.vm, L), batch, lossbind.Custom(l.vm, L, fn, table), options)
 	l.check(L, err)
 	L.Push(l.passTable(res))
@@ -219,6 +226,7 @@ func (l *library) backward(L *lua.LState) int {
 	a.End()
 	metrics, err := lossbind.Metrics("backward", o.Value("metrics"))
 	l.check(L, err)
+	l.ready(L, t)
 	res, err := t.Backward(callContext(l.vm, L), id, weights, metrics)
 	l.check(L, err)
 	delete(t.offsets, id)
@@ -236,7 +244,8 @@ func (l *library) optimStep(L *lua.LState) int {
 		WeightDecay: o.Number("weight_decay", 0),
 	}
 	a.End()
-	options.State = l.saved(L)
+	l.ready(L, t)
+	options.State, options.Cursors = l.saved(L), l.cursors(L)
 	res, err := t.OptimStep(callContext(l.vm, L), options)
 	l.check(L, err)
 	clear(t.offsets)
@@ -255,7 +264,8 @@ func (l *library) trainerStep(L *lua.LState) int {
 		ForwardBackwardOptions: passOptionsOf(&a, &o),
 	}
 	a.End()
-	options.State = l.saved(L)
+	l.ready(L, t)
+	options.State, options.Cursors = l.saved(L), l.cursors(L)
 	res, err := t.Step(callContext(l.vm, L), batch, options)
 	l.check(L, err)
 	clear(t.offsets)

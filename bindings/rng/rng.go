@@ -4,6 +4,7 @@ package rng
 import (
 	"encoding/json"
 	"math"
+	"strconv"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -23,7 +24,9 @@ func Open(vm *runtime.VM) (lua.LValue, error) {
 	return luax.Module(vm, "hud.rng", map[string]lua.LGFunction{
 		"stream": func(L *lua.LState) int {
 			a := luax.Read(L, "stream")
-			L.Push(luax.Wrap(L, rng.New(seed(&a))))
+			s := rng.New(seed(&a))
+			luax.AddCursor(a.VM(), strconv.FormatUint(s.Seed(), 16), s)
+			L.Push(luax.Wrap(L, s))
 			return 1
 		},
 		"derive": func(L *lua.LState) int {

@@ -152,11 +152,16 @@ func (s *Store) CommitStep(ctx context.Context, c Checkpoint, state map[string]j
 }
 
 // SetHead moves a model's head to a checkpoint of its tree that still has its
-// weights and moments. Errors: ErrNotFound, ErrPruned.
+// weights and moments, or, with "", to the weights it began with. Errors:
+// ErrNotFound, ErrPruned.
 func (s *Store) SetHead(ctx context.Context, modelID, checkpointID string) (Checkpoint, error) {
 	var c Checkpoint
 	err := s.write(ctx, "set head", s.db, func(tx *sql.Tx) (err error) {
 		ctx := context.WithoutCancel(ctx)
+		if checkpointID == "" {
+			_, err = tx.ExecContext(ctx, `UPDATE models SET head = NULL WHERE id = ?`, modelID)
+			return err
+		}
 		c, err = scanCheckpoint(tx.QueryRowContext(ctx, `SELECT `+checkpointColumns+` FROM checkpoints WHERE id = ? AND model_id = ?`, checkpointID, modelID))
 		if errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("checkpoint %q: %w", checkpointID, ErrNotFound)

@@ -10,12 +10,15 @@ import (
 	"sync"
 
 	"github.com/google/uuid"
+
+	"github.com/hudrl/hudrl/runtime/hud/journal"
 )
 
 // A TrainingClient trains one model through a Service. Its methods, their
 // defaults, checks and warnings are those of HUD's Python client. Everything
 // that can be found wrong is found before anything is sent, and a training
-// call is sent once, never repeated.
+// call is sent once, never repeated. When nobody knows what became of one, the
+// model's next calls fail with CodeConflict until Recover has found out.
 //
 // Positions in error messages count from 1. Errors are *Error, except that
 // the error of a custom loss function is returned as it is. A TrainingClient
@@ -25,6 +28,9 @@ type TrainingClient struct {
 	svc   Service
 	model string
 	warn  func(string)
+
+	journal *journal.Journal
+	where   string
 
 	lineage lineage
 
@@ -39,6 +45,15 @@ type TrainingClient struct {
 type TrainingClientOptions struct {
 	// Warn receives one-sentence warnings. Nil sends them to slog.
 	Warn func(string)
+
+	// Journal records the training calls, so that a run survives a crash.
+	// Nil keeps what is in doubt in memory, for this client alone. Clients
+	// that train the same model should share one.
+	Journal *journal.Journal
+
+	// Where tells services of one journal apart: the origin of one that is
+	// not the run's own, without keys.
+	Where string
 }
 
 // NewTrainingClient makes a client for a model's id, slug or display name.
@@ -48,7 +63,10 @@ func NewTrainingClient(svc Service, model string, o TrainingClientOptions) *Trai
 	if o.Warn == nil {
 		o.Warn = func(message string) { slog.Warn(message) }
 	}
-	return &TrainingClient{svc: svc, model: model, warn: o.Warn, warned: map[string]bool{}}
+	if o.Journal == nil {
+		o.Journal = journal.Memory()
+	}
+	return &TrainingClient{svc: svc, model: model, warn: o.Warn, journal: o.Journal, where: o.Where, warned: map[string]bool{}}
 }
 
 // Model is the name the client was made with.
@@ -178,7 +196,8 @@ func (c *TrainingClient) Head(ctx context.Context) (*Checkpoint, error) {
 
 // SetHead rolls back or branches: the next step extends the tree from the
 // checkpoint, and chats use it at once. Gradients not yet stepped are
-// discarded by the service.
+// discarded by the service, which settles whatever was in doubt.
+// BaseCheckpoint stands for the weights before the first step.
 func (c *TrainingClient) SetHead(ctx context.Context, checkpointID string) error {
 	const op = "set_head"
 	if checkpointID == "" {
@@ -191,8 +210,13 @@ func (c *TrainingClient) SetHead(ctx context.Context, checkpointID string) error
 	if err := c.svc.SetHead(ctx, id, checkpointID); err != nil {
 		return failure(op, err)
 	}
-	c.lineage.moved(checkpointID)
-	c.settle()
+	if checkpointID == BaseCheckpoint {
+		c.lineage.moved("")
+	} else {
+		c.lineage.moved(checkpointID)
+	}
+	c.settleLedger()
+	c.decided(ctx, id, checkpointID)
 	return nil
 }
 
@@ -205,8 +229,13 @@ type OptimStepOptions struct {
 	Eps          *float64 // default 1e-8, above 0
 	WeightDecay  float64  // default 0, at least 0; decoupled, as AdamW
 
-	// State is saved with the step by a service that is a StateKeeper.
+	// State is saved with the step, by a service that is a StateKeeper and in
+	// the journal.
 	State map[string]json.RawMessage
+
+	// Cursors are saved in the journal alone: where random streams and data
+	// sets are.
+	Cursors map[string]json.RawMessage
 }
 
 func (o OptimStepOptions) request(op string) (*OptimStepRequest, error) {
@@ -259,16 +288,32 @@ func (c *TrainingClient) OptimStep(ctx context.Context, o OptimStepOptions) (*Op
 	if err != nil {
 		return nil, err
 	}
-	return c.optimStep(ctx, op, id, req)
+	return c.optimStep(ctx, op, id, req, o.Cursors)
 }
 
-func (c *TrainingClient) optimStep(ctx context.Context, op, id string, req *OptimStepRequest) (*OptimStepResult, error) {
+func (c *TrainingClient) optimStep(ctx context.Context, op, id string, req *OptimStepRequest, cursors map[string]json.RawMessage) (*OptimStepResult, error) {
+	if err := c.settled(op, id, journal.OptimStep); err != nil {
+		return nil, err
+	}
+	before, err := c.tree(ctx, op, id)
+	if err != nil {
+		return nil, err
+	}
+	call, err := c.begin(op, journal.Sent{
+		Op: journal.OptimStep, Model: id, LearningRate: req.LearningRate, State: req.State, Cursors: cursors, Tree: before,
+	}, req.hash)
+	if err != nil {
+		return nil, err
+	}
 	res, err := c.svc.OptimStep(ctx, id, req)
 	if err != nil {
+		c.lost(call, id, err)
 		return nil, c.explain(op, failure(op, err))
 	}
+	call.Acknowledge(res.CheckpointID, res.Step)
+	c.stepped(before, res)
 	c.lineage.stepped(res.CheckpointID)
-	c.settle()
+	c.settleLedger()
 	return res, nil
 }
 
@@ -286,7 +331,7 @@ func (c *TrainingClient) accumulated(empty bool) {
 	c.ledger.gradient = c.ledger.gradient || !empty
 }
 
-func (c *TrainingClient) settle() {
+func (c *TrainingClient) settleLedger() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ledger = ledger{}

@@ -14,7 +14,8 @@ const (
 	hintCredits = "top up or upgrade at https://hud.ai/project/billing"
 	hintPro     = "upgrade at https://hud.ai/project/billing"
 	hintMoved   = "redirects are not followed: give the address it leads to"
-	hintUnknown = "the service may have done it all the same: compare the head and the checkpoints with what you expect before you repeat it"
+	hintUnknown = "the service may have done it all the same: trainer:recover() finds out (in Go TrainingClient.Recover)"
+	hintForward = "a forward pass changes nothing: call it again"
 )
 
 // An answer is what an error response says.

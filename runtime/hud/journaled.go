@@ -90,8 +90,9 @@ func (c *TrainingClient) lost(call *journal.Call, id string, err error) {
 // is asked when nothing is. Without an answer a run that is to survive a crash
 // goes no further.
 func (c *TrainingClient) tree(ctx context.Context, op, id string) (*journal.Tree, error) {
-	if t := c.journal.Status(id).Tree; t != nil {
-		return t, nil
+	st := c.journal.Status(id)
+	if st.Tree != nil {
+		return st.Tree, nil
 	}
 	list, err := c.svc.Checkpoints(ctx, id)
 	if err != nil {
@@ -110,6 +111,9 @@ func (c *TrainingClient) tree(ctx context.Context, op, id string) (*journal.Tree
 		return nil, nil
 	}
 	t := treeOf(list)
+	if st.Was != nil && st.Was.Head != t.Head {
+		c.warnOnce("moved", fmt.Sprintf("%s: the head of %s is %s, and was %s when the run was interrupted", op, c.model, orBase(t.Head), orBase(st.Was.Head)))
+	}
 	c.journal.Know(id, &t)
 	return &t, nil
 }

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/hudrl/hudrl/runtime/hud/journal"
 )
 
 // builtinLosses are the names of the protocol; a service may know more.
@@ -66,6 +68,9 @@ func (c *TrainingClient) prepare(op string, batch []Item, o ForwardBackwardOptio
 		if err != nil {
 			return nil, err
 		}
+		if err := c.settled(op, id, journal.ForwardBackward); err != nil {
+			return nil, err
+		}
 		if err := c.checkLoss(ctx, op, id, req.LossFn); err != nil {
 			return nil, err
 		}
@@ -73,10 +78,16 @@ func (c *TrainingClient) prepare(op string, batch []Item, o ForwardBackwardOptio
 		c.warnBatch(op, batch, b, usesRewards, req.LossFn != LossCrossEntropy)
 		// The head may move while the pass runs, so the lag is read before it.
 		extra := c.provenance(ctx, id, b, req.LossFn != LossCrossEntropy)
+		call, err := c.begin(op, journal.Sent{Op: journal.ForwardBackward, Model: id}, req.hash)
+		if err != nil {
+			return nil, err
+		}
 		res, err := c.svc.ForwardBackward(ctx, id, req)
 		if err != nil {
+			c.lost(call, id, err)
 			return nil, failure(op, err)
 		}
+		call.Acknowledge("", 0)
 		c.accumulated(b.empty && usesRewards && rule == logprobsRequired)
 		return withMetrics(res, extra), nil
 	}, nil
@@ -173,7 +184,7 @@ type StepOptions struct {
 	LearningRate float64 // above 0, required
 	WeightDecay  float64 // default 0
 
-	State map[string]json.RawMessage // as in OptimStepOptions
+	State, Cursors map[string]json.RawMessage // as in OptimStepOptions
 }
 
 // A StepResult is the optimizer step's, with the pass before it.
@@ -203,7 +214,7 @@ func (c *TrainingClient) Step(ctx context.Context, batch []Item, o StepOptions) 
 	if err != nil {
 		return nil, err
 	}
-	res, err := c.optimStep(ctx, op, id, req)
+	res, err := c.optimStep(ctx, op, id, req, o.Cursors)
 	if err != nil {
 		return nil, err
 	}
@@ -296,10 +307,16 @@ func (c *TrainingClient) backward(ctx context.Context, op, id, forwardID string,
 	}
 	req := &BackwardRequest{ForwardID: forwardID, Weights: weights, Metrics: map[string]float64{}}
 	maps.Copy(req.Metrics, metrics)
+	call, err := c.begin(op, journal.Sent{Op: journal.Backward, Model: id}, req.hash)
+	if err != nil {
+		return nil, err
+	}
 	res, err := c.svc.Backward(ctx, id, req)
 	if err != nil {
+		c.lost(call, id, err)
 		return nil, failure(op, err)
 	}
+	call.Acknowledge("", 0)
 	c.accumulated(zero)
 	return withMetrics(res, nil), nil
 }
@@ -338,6 +355,9 @@ func (c *TrainingClient) ForwardBackwardCustom(ctx context.Context, batch []Item
 	const op = "forward_backward_custom"
 	b, id, err := c.prepareForward(ctx, op, batch, ForwardOptions{GroupSize: o.GroupSize, RewardScale: o.RewardScale})
 	if err != nil {
+		return nil, err
+	}
+	if err := c.settled(op, id, journal.Backward); err != nil {
 		return nil, err
 	}
 	scale := or(o.RewardScale, 1)

@@ -156,6 +156,10 @@ func (c *TrainingClient) policyLag(ctx context.Context, modelID string, inputs [
 			return 0, false
 		}
 		c.lineage.load(tree, drawn)
+		if c.journal.Status(modelID).Tree == nil {
+			t := treeOf(tree)
+			c.journal.Know(modelID, &t)
+		}
 	}
 	return c.lineage.lag(drawn)
 }

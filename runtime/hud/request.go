@@ -381,6 +381,9 @@ func (r *Remote) stopped(ctx context.Context, q *request, sent bool) *Error {
 func (r *Remote) unknown(q *request, sent bool, e *Error) *Error {
 	if sent && r.training(q) {
 		e.Unknown = true
+		if e.Hint == "" && q.op == "forward" {
+			e.Hint = hintForward
+		}
 		if e.Hint == "" {
 			e.Hint = hintUnknown
 		}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/google/uuid"
 	"github.com/hudrl/hudrl/internal/policy"
@@ -248,6 +249,9 @@ func slugOf(op, name string) (string, error) {
 	if len(name) > maxName {
 		return "", invalid(op, "name: got %d bytes, want at most %d", len(name), maxName)
 	}
+	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return "", invalid(op, "name: got %q, want characters that can be shown", name)
+	}
 	slug := strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-', r == '_', r == '.', r == '/':
@@ -365,6 +369,7 @@ func (s *Service) pruned(op string, c store.Checkpoint) error {
 // optimizer state it was saved with. Gradients accumulated and forward passes
 // not yet used are discarded: they belong to another policy. The next step
 // continues the model's numbering and the checkpoint's own Adam count.
+// hud.BaseCheckpoint goes back to the weights the model began with.
 func (s *Service) SetHead(ctx context.Context, modelID, checkpointID string) error {
 	const op = "set_head"
 	t, unlock, err := s.enter(ctx, op, modelID)
@@ -372,6 +377,15 @@ func (s *Service) SetHead(ctx context.Context, modelID, checkpointID string) err
 		return err
 	}
 	defer unlock()
+	if checkpointID == hud.BaseCheckpoint {
+		if _, err := s.store.SetHead(ctx, t.row.ID, ""); err != nil {
+			return storeError(op, err)
+		}
+		t.discard("set_head to the base weights")
+		t.row.Head = ""
+		t.unload()
+		return nil
+	}
 	c, err := s.checkpoint(ctx, op, t.row, checkpointID)
 	if err != nil {
 		return err

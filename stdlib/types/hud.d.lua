@@ -238,8 +238,36 @@ function Trainer:head() end
 ---    > trainer:set_head(first.checkpoint_id)
 ---    > trainer:head().id == first.checkpoint_id
 ---    true
----@param checkpoint_id string
+---@param checkpoint_id string an id or a name of the tree; "base" for the weights before the first step, where the service can go back to them
 function Trainer:set_head(checkpoint_id) end
+
+---What became of what was in doubt.
+---@class hud.Recovery
+---@field outcome "applied"|"not_applied"|"unknown" of the optimizer step; "unknown" also for passes, which nobody can see
+---@field step integer? the model's last step that is known to be applied
+---@field checkpoint_id string? of the step in doubt, when it was applied
+---@field hint string what is known, and what to do
+
+---Finds out from the head and the checkpoints whether an optimizer step took
+---place whose answer never came: after a timeout, a cut connection or a crash.
+---Until then the model's passes and steps raise code "conflict". After
+---"applied" the loop goes on, after "not_applied" the step is repeated.
+---
+---With discard what was accumulated is discarded too, by set_head to where the
+---head is, so that the step can be repeated from its first pass in any case.
+---
+---    > trainer = hud.TrainingClient("tiny")
+---    > batch = { hud.sft{ { role = "user", content = "hi" }, { role = "assistant", content = "ho" } } }
+---    > _ = trainer:step(batch, { learning_rate = 1e-3, loss_fn = "cross_entropy" })
+---    > r = trainer:recover()
+---    > r.outcome, r.step, r.hint
+---    "applied"	1	"nothing is in doubt"
+---    > _ = trainer:forward_backward(batch, { loss_fn = "cross_entropy" })
+---    > print(trainer:recover{ discard = true })
+---    not_applied: the step they were for was given up: what was accumulated is discarded; repeat the step from its first pass
+---@param opts? { discard: boolean? }
+---@return hud.Recovery
+function Trainer:recover(opts) end
 
 ---The names of the built-in losses: CROSS_ENTROPY, IMPORTANCE_SAMPLING, PPO, CISPO, DRO.
 ---@type table<string, string>
@@ -270,7 +298,7 @@ function hud.TrajectoryPayload(fields) end
 ---    > #payload.samples, #payload.samples[1].output_token_ids
 ---    1	3
 ---@param messages hud.Message[]
----@param opts? { model: string? } whose tokenizer; needed where a service has several
+---@param opts? { model: string?, tools: hud.Tools? } whose tokenizer, needed where a service has several; tools that the prompt shows
 ---@return hud.TrajectoryPayload
 function hud.sft(messages, opts) end
 

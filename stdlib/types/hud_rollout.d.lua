@@ -7,7 +7,29 @@ local hud = {}
 
 ---@class hud.Message
 ---@field role "system"|"user"|"assistant"|"tool"
----@field content string
+---@field content string may be left out beside tool_calls
+---@field tool_calls hud.ToolCall[]? of an assistant
+---@field tool_call_id string? of a tool: the call it answers
+---@field name string? of a tool; models do not see it
+
+---@class hud.ToolCall
+---@field id string?
+---@field name string
+---@field arguments string JSON, as the model wrote it; a table is accepted too
+
+---A function that the model may call. With `run`, agents call it: it gets the
+---arguments as a table and the run's table (nil outside a taskset), and what it
+---returns is told to the model: text, a number, or a table as JSON. What it
+---raises is told too, and warned of once.
+---@class hud.Tool
+---@field name string? in a list of tools
+---@field description string?
+---@field parameters table? a JSON schema of an object; none means no arguments
+---@field strict boolean? passed on to the service
+---@field run nil|fun(args: table, run: hud.Run?): any
+
+---A list, or by name. A function alone is a tool with nothing but its run.
+---@alias hud.Tools hud.Tool[]|table<string, hud.Tool|function>
 
 ---@class hud.Agent
 ---@field model string
@@ -15,7 +37,8 @@ local Agent = {}
 
 ---@class hud.AgentOptions
 ---@field system_prompt string?
----@field max_steps integer? turns a run may take; default 10
+---@field max_steps integer? turns a run may take, those that call tools among them; default 10
+---@field tools hud.Tools?
 ---@field max_tokens integer? per turn; default up to the model's context
 ---@field temperature number? default 1
 ---@field top_p number?
@@ -28,10 +51,21 @@ local Agent = {}
 
 ---Says which model answers, and how it is sampled. Token ids are always captured.
 ---
+---With tools, a model that calls some is told what they return and asked again,
+---until it calls none or has taken max_steps turns. A call of a tool without
+---`run` ends the turn instead: an episode reads `reply.tool_calls` and answers
+---each with a message { role = "tool", tool_call_id = call.id, content = … }.
+---
 ---    > hud.Agent("tiny", { max_tokens = 4, temperature = 0.7 }).model
 ---    "tiny"
 ---    > hud.Agent("tiny", { temprature = 0.7 })
 ---    error: stdin:1: Agent: unknown option "temprature" (did you mean "temperature"?)
+---    > tools = { add = { description = "a + b", run = function(args) return args.a + args.b end } }
+---    > agent = hud.Agent("hudrl/mini", { tools = tools, max_tokens = 4 })
+---    > #hud.Taskset("t", { { prompt = "What is 3 + 4?", grade = function() return 1 end } }):run(agent).runs
+---    1
+---    > hud.Agent("tiny", { tools = { add = { descripton = "a + b" } } })
+---    error: stdin:1: Agent: tools.add: unknown field "descripton" (did you mean "description"?)
 ---@param model string
 ---@param opts? hud.AgentOptions
 ---@return hud.Agent
@@ -56,11 +90,13 @@ local Session = {}
 ---@class hud.Reply
 ---@field text string
 ---@field message hud.Message
----@field finish_reason string
+---@field finish_reason "stop"|"length"|"tool_calls"|string
+---@field tool_calls hud.ToolCall[]? for the caller to answer
 ---@field sample hud.TrajectorySample?
 ---@field usage { prompt_tokens: integer, completion_tokens: integer }
 
----Sends text, a message or messages, and returns the answer.
+---Sends text, a message or messages, and returns the answer: after the agent's
+---tools were called, the last.
 ---
 ---    > taskset = hud.Taskset("t", { { run = function(agent) print(#agent:chat("hi").sample.output_token_ids) return 1 end } })
 ---    > _ = taskset:run(hud.Agent("tiny", { max_tokens = 4 }))
@@ -177,13 +213,20 @@ function hud.Job:has_spread() end
 ---@return string? reason
 function hud.Job:trainable() end
 
----The raw gateway call.
+---The raw gateway call. Tools are shown to the model and its calls are in
+---`tool_calls`, of the reply and of each choice; nothing is run.
 ---
 ---    > reply = hud.chat{ model = "tiny", messages = { { role = "user", content = "hi" } }, max_tokens = 4 }
 ---    > reply.model, #reply.choices
 ---    "tiny"	1
----@param request { model: string, messages: hud.Message[], max_tokens: integer?, temperature: number?, top_p: number?, top_k: integer?, min_p: number?, stop: string|string[]?, seed: integer?, n: integer?, logprobs_mode: "raw"|"processed"|nil, return_token_ids: boolean?, prompt_token_ids: integer[]?, continuation_from: integer?, checkpoint: string?, trace_id: string? }
----@return { text: string, sample: hud.TrajectorySample?, finish_reason: string, usage: table, model: string, choices: table[] }
+---    > reply = hud.chat{ model = "tiny", messages = { { role = "user", content = "hi" } }, max_tokens = 2, top_logprobs = 3 }
+---    > #reply.top_logprobs, #reply.top_logprobs[1]
+---    2	3
+---    > request = { model = "hudrl/nano", messages = { { role = "user", content = "hi" } }, tools = { now = {} }, max_tokens = 2 }
+---    > hud.tokenizer("hudrl/nano"):decode(hud.chat(request).sample.prompt_token_ids):match("[^\n]*")
+---    "<tools>"
+---@param request { model: string, messages: hud.Message[], max_tokens: integer?, temperature: number?, top_p: number?, top_k: integer?, min_p: number?, stop: string|string[]?, seed: integer?, n: integer?, logprobs_mode: "raw"|"processed"|nil, return_token_ids: boolean?, prompt_token_ids: integer[]?, continuation_from: integer?, checkpoint: string?, trace_id: string?, tools: hud.Tools?, tool_choice: "auto"|"none"|"required"|string|nil, parallel_tool_calls: boolean?, top_logprobs: integer? }
+---@return { text: string, message: hud.Message, sample: hud.TrajectorySample?, finish_reason: string, tool_calls: hud.ToolCall[]?, top_logprobs: { token_id: integer?, token: string, logprob: number }[][]?, usage: table, model: string, choices: table[] }
 function hud.chat(request) end
 
 ---@class hud.Tokenizer
@@ -219,8 +262,14 @@ function Tokenizer:decode(ids) end
 ---    > ids = hud.tokenizer("tiny"):render({ { role = "user", content = "hi" } }, { add_generation_prompt = true })
 ---    > hud.tokenizer("tiny"):decode(ids)
 ---    "hi"
+---    > ids = hud.tokenizer("tiny"):render({ { role = "user", content = "hi" } }, { tools = { now = { description = "the time" } } })
+---    > print(hud.tokenizer("tiny"):decode(ids))
+---    <tools>
+---    {"name":"now","description":"the time"}
+---    </tools>
+---    To call one: <tool_call>{"name":"...","arguments":{...}}</tool_call>hi
 ---@param messages hud.Message[]
----@param opts? { add_generation_prompt: boolean? } default false
+---@param opts? { add_generation_prompt: boolean?, tools: hud.Tools? } default false, none
 ---@return integer[]
 function Tokenizer:render(messages, opts) end
 
@@ -298,19 +347,23 @@ function hud.now() end
 
 ---Counts training steps: `for step in hud.steps(n) do`. All randomness inside
 ---the loop follows from the run's --seed and the step's number: rollouts,
----graders, math.random. So a resumed run goes on as if it had never stopped.
+---graders, math.random. So a resumed run goes on as if it had never stopped:
+---under `hudrl run --resume` the loop starts after the last step of it that was
+---applied at the service, and streams of hud.rng that were made before the loop
+---are where they were when that step was saved.
 ---
 ---    > for step in hud.steps(3) do print(step) end
 ---    1
 ---    2
 ---    3
 ---@param n integer
----@param opts? { after: integer? } start after this step, default 0
+---@param opts? { after: integer? } start after this step, also in a resumed run
 ---@return fun(): integer?
 function hud.steps(n, opts) end
 
 ---A table of plain values that is saved with each acknowledged optimizer step,
----all or nothing, and found again by the next run.
+---all or nothing. The embedded service keeps it, and the next run finds it
+---again; a run over HTTP keeps it in its journal, where --resume finds it.
 ---
 ---    > state = hud.state("best", { reward = 0 })
 ---    > state.reward

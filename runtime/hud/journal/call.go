@@ -142,6 +142,7 @@ type Status struct {
 	Name   string
 	Where  string // of the last call in doubt, as in Sent
 	Tree   *Tree  // nil: not known
+	Was    *Tree  // what an earlier process knew, nil for nothing
 	Flying int    // calls of this process without an answer yet
 	Calls  []Sent // in doubt, oldest first
 	Since  time.Time
@@ -168,6 +169,10 @@ func (j *Journal) Status(modelID string) Status {
 	if m.tree != nil {
 		t := *m.tree
 		s.Tree = &t
+	}
+	if m.was != nil {
+		t := *m.was
+		s.Was = &t
 	}
 	for _, c := range d.Calls {
 		s.Where = c.Where

@@ -59,6 +59,13 @@ type Sent struct {
 	Tree         *Tree                      `json:"tree,omitempty"` // nil: not known
 }
 
+// A Fork is a model that the run made.
+type Fork struct {
+	Source string `json:"source"` // as the script calls it
+	Name   string `json:"name"`
+	Model  string `json:"model"` // its id
+}
+
 // A Tree is what is known of a model's checkpoints.
 type Tree struct {
 	Head   string `json:"head"`   // "" is the base weights
@@ -81,8 +88,9 @@ type Journal struct {
 	seq    int
 	place  Place
 	state  state
-	before int   // the last call of earlier processes
-	from   Place // of the last step that one of those applied
+	before int    // the last call of earlier processes
+	forks  []Fork // that those made and this one did not ask for yet
+	from   Place  // of the last step that one of those applied
 }
 
 // Memory is a journal that ends with the process: it finds what is in doubt,
@@ -133,7 +141,7 @@ func (j *Journal) load(f *os.File) error {
 		j.run, j.continued = *first.Run, true
 	}
 	j.file, j.size = f, end
-	j.before, j.from = j.seq, j.state.place
+	j.before, j.from, j.forks = j.seq, j.state.place, slices.Clone(j.state.forks)
 	j.append(true, record{Kind: kindRun, Version: version, PID: os.Getpid(), Run: &j.run})
 	return j.broken
 }
@@ -306,6 +314,28 @@ func (j *Journal) Leave(loop int) {
 	j.append(false, record{Kind: kindLoop, Loop: loop})
 }
 
+// Forked says that the run made a model.
+func (j *Journal) Forked(f Fork) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.append(false, record{Kind: kindFork, Fork: &f})
+}
+
+// Forks is the id of the model that an earlier process of a continued run
+// forked of source by that name, "" for none. Each is told of once, in the
+// order they were made: a script that begins again asks for them again.
+func (j *Journal) Forks(source, name string) string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for i, f := range j.forks {
+		if f.Source == source && f.Name == name {
+			j.forks = slices.Delete(j.forks, i, i+1)
+			return f.Model
+		}
+	}
+	return ""
+}
+
 // Last is the last optimizer step known to be applied, by whichever process,
 // nil when there is none.
 func (j *Journal) Last() *Sent {
@@ -343,6 +373,22 @@ func (j *Journal) After(loop, n int) (int, error) {
 		Detail: fmt.Sprintf("loop %d did not end before loop %d began: it was left, or has the other inside", loop, j.from.Loop),
 		Hint:   "say where it goes on: hud.steps(n, { after = step }), with the step kept in hud.state",
 	}
+}
+
+// Resumes reports whether a loop that begins after a step is the one that was
+// under way when the last process ended, going on with its next step.
+func (j *Journal) Resumes(loop, after int) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.continued && j.from.Step > 0 && loop == j.from.Loop && after == j.from.Step
+}
+
+// Trained reports whether a model had a step in the loop that was under way,
+// or nothing had.
+func (j *Journal) Trained(modelID string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.state.trained) == 0 || j.state.trained[modelID]
 }
 
 // Cut reports how many optimizer steps were applied in the last step of the

@@ -24,6 +24,7 @@ const (
 	kindMoved   = "moved"        // the head was set: nothing is accumulated any more
 	kindSettled = "settled"      // what became of the calls in doubt
 	kindLoop    = "loop"         // a loop of steps ended
+	kindFork    = "fork"         // a model was forked before the first step, or between loops
 	kindEnd     = "end"          // the run ended well
 )
 
@@ -49,7 +50,8 @@ type record struct {
 	Head       string  `json:"head,omitempty"`    // settled: the head now
 	Newest     string  `json:"newest,omitempty"`  // settled: the newest checkpoint now
 
-	Loop int `json:"loop,omitempty"` // that ended
+	Loop int   `json:"loop,omitempty"` // that ended
+	Fork *Fork `json:"fork,omitempty"`
 }
 
 // crcMark is how a line's checksum begins; eight hex digits, a quote and a

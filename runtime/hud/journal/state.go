@@ -12,17 +12,20 @@ type state struct {
 	models map[string]*model
 	calls  map[int]*entry // without an end
 	ended  map[int]bool   // loops that ended by themselves
-	done   bool           // the run ended well
-	last   *Sent          // the last applied optim_step
-	place  Place          // of the last applied optim_step in a loop
+	forks  []Fork
+	done   bool  // the run ended well
+	last   *Sent // the last applied optim_step
+	place  Place // of the last applied optim_step in a loop
 
-	steps, stepsBefore int // optimizer steps applied in place's step, and in the one before it
+	trained            map[string]bool // models with an applied step in place's loop
+	steps, stepsBefore int             // optimizer steps applied in place's step, and in the one before it
 }
 
 // A model is what is known of one model's training.
 type model struct {
 	name   string
 	tree   *Tree    // nil: not known
+	was    *Tree    // what an earlier process knew
 	flying int      // calls under way
 	doubts []*entry // calls whose outcome is unknown, oldest first
 	passes int      // acknowledged, and not stepped since
@@ -112,6 +115,11 @@ func (s *state) apply(r *record) error {
 		s.settled(s.model(r.Model), r)
 	case kindLoop:
 		s.ended[r.Loop] = true
+	case kindFork:
+		if r.Fork == nil {
+			return fmt.Errorf("a fork without what was forked")
+		}
+		s.forks = append(s.forks, *r.Fork)
 	case kindEnd:
 		s.done = true
 	default:
@@ -145,6 +153,10 @@ func (s *state) applied(c *Sent) {
 	if c.Step == 0 {
 		return
 	}
+	if s.trained == nil || c.Loop != s.place.Loop {
+		s.trained = map[string]bool{}
+	}
+	s.trained[c.Model] = true
 	if c.Place == s.place {
 		s.steps++
 		return
@@ -186,6 +198,8 @@ func (s *state) orphan() {
 	clear(s.calls)
 	for _, m := range s.models {
 		m.stale = m.stale || m.passes > 0
-		m.tree = nil // what was not watched may have changed
+		if m.tree != nil {
+			m.was, m.tree = m.tree, nil // what was not watched may have changed
+		}
 	}
 }

@@ -237,12 +237,13 @@ func setText(t *lua.LTable, key, text string) {
 func (l *library) sft(L *lua.LState) int {
 	a := luax.Read(L, "sft")
 	messages := l.messages(&a, "messages", a.Table("messages"))
-	o := a.Options("model")
+	o := a.Options("model", "tools")
 	model := o.String("model", "")
+	tools := described(l.tools(&a, o.Table("tools")))
 	a.End()
 	tok, err := l.svc.Tokenizer(callContext(l.vm, L), model)
 	l.check(L, err)
-	payload, err := hud.SFT(tok, messages)
+	payload, err := hud.SFT(tok, hud.WithTools(messages, tools))
 	l.check(L, err)
 	L.Push(l.payloadTable(payload))
 	return 1

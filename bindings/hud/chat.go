@@ -12,7 +12,8 @@ import (
 func (l *library) chat(L *lua.LState) int {
 	a := luax.Read(L, "chat")
 	o := a.AsOptions(a.Table("request"), "model", "messages", "max_tokens", "temperature", "top_p", "top_k", "min_p", "stop",
-		"seed", "n", "logprobs_mode", "return_token_ids", "prompt_token_ids", "continuation_from", "checkpoint", "trace_id")
+		"seed", "n", "logprobs_mode", "return_token_ids", "prompt_token_ids", "continuation_from", "checkpoint", "trace_id",
+		"tools", "tool_choice", "parallel_tool_calls", "top_logprobs")
 	a.End()
 	req := &hud.ChatRequest{
 		Model:            o.NeedString("model"),
@@ -29,6 +30,12 @@ func (l *library) chat(L *lua.LState) int {
 		ContinuationFrom: o.Int("continuation_from", 0),
 		Checkpoint:       o.String("checkpoint", ""),
 		TraceID:          o.String("trace_id", ""),
+		Tools:            described(l.tools(&a, o.Table("tools"))),
+		ToolChoice:       hud.ToolChoice(o.String("tool_choice", "")),
+		TopLogprobs:      positive(&a, &o, "top_logprobs"),
+	}
+	if o.Has("parallel_tool_calls") {
+		req.ParallelToolCalls = new(o.Bool("parallel_tool_calls", true))
 	}
 	if o.Bool("return_token_ids", true) {
 		req.ReturnTokenIDs, req.Logprobs = true, true
@@ -62,6 +69,12 @@ func (l *library) choiceTable(req *hud.ChatRequest, res *hud.ChatResponse, c *hu
 	t.RawSetString("text", lua.LString(c.Message.Content))
 	t.RawSetString("message", l.messageTable(c.Message))
 	t.RawSetString("finish_reason", lua.LString(c.FinishReason))
+	if len(c.Message.ToolCalls) > 0 {
+		t.RawSetString("tool_calls", l.toolCallList(c.Message.ToolCalls))
+	}
+	if c.TopLogprobs != nil {
+		t.RawSetString("top_logprobs", l.likeliest(c.TopLogprobs))
+	}
 	if len(c.TokenIDs) > 0 && len(c.PromptTokenIDs) > 0 {
 		info := &hud.SamplingInfo{
 			Temperature: 1, TopP: 1, TopK: req.TopK, MinP: req.MinP,
@@ -78,6 +91,25 @@ func (l *library) choiceTable(req *hud.ChatRequest, res *hud.ChatResponse, c *hu
 		}))
 	}
 	return t
+}
+
+// likeliest is a list of tokens for each position.
+func (l *library) likeliest(positions [][]hud.TokenLogprob) *lua.LTable {
+	out := l.vm.NewTable(len(positions), 0)
+	for i, tokens := range positions {
+		list := l.vm.NewTable(len(tokens), 0)
+		for k, token := range tokens {
+			t := l.vm.NewTable(0, 3)
+			if token.TokenID >= 0 {
+				t.RawSetString("token_id", lua.LNumber(token.TokenID))
+			}
+			t.RawSetString("token", lua.LString(token.Token))
+			t.RawSetString("logprob", lua.LNumber(token.Logprob))
+			list.RawSetInt(k+1, t)
+		}
+		out.RawSetInt(i+1, list)
+	}
+	return out
 }
 
 // A tokenizer is a hud.Tokenizer in Lua.
@@ -112,10 +144,11 @@ func (l *library) defineTokenizer() {
 				a := luax.Read(L, "render")
 				t := luax.Self[*tokenizer](&a)
 				messages := l.messages(&a, "messages", a.Table("messages"))
-				o := a.Options("add_generation_prompt")
+				o := a.Options("add_generation_prompt", "tools")
 				generate := o.Bool("add_generation_prompt", false)
+				tools := described(l.tools(&a, o.Table("tools")))
 				a.End()
-				ids, err := t.Render(messages, generate)
+				ids, err := t.Render(hud.WithTools(messages, tools), generate)
 				l.check(L, err)
 				L.Push(luax.List(l.vm, ids))
 				return 1

@@ -43,22 +43,25 @@ func (l *library) isRun(t *lua.LTable) bool {
 // table is the run's table as a grader or an episode sees it: what is known
 // before the end.
 func (r *runTables) table(run *hud.Run) *lua.LTable {
-	if t := r.of[run]; t != nil {
-		return t
+	t := r.of[run]
+	if t == nil {
+		t = r.l.vm.NewTable(0, 16)
+		r.of[run] = r.begin(t, run)
 	}
-	t := r.l.vm.NewTable(0, 16)
+	if run.Messages != nil && t.RawGetString("messages") == lua.LNil {
+		t.RawSetString("messages", r.l.messageList(run.Messages))
+	}
+	return t
+}
+
+func (r *runTables) begin(t *lua.LTable, run *hud.Run) *lua.LTable {
 	t.RawSetString("trace_id", lua.LString(run.TraceID))
 	setText(t, "group_id", run.GroupID)
 	setText(t, "task", run.Task)
-	if run.Messages != nil {
-		t.RawSetString("messages", r.l.messageList(run.Messages))
-	}
-	luax.Record(r.l.vm, runKind, t, func(L *lua.LState, t *lua.LTable) string {
+	return luax.Record(r.l.vm, runKind, t, func(L *lua.LState, t *lua.LTable) string {
 		return fmt.Sprintf("run of %s: reward %s, %s", r.l.vm.Text(L, t.RawGetString("task")),
 			r.l.vm.Text(L, t.RawGetString("reward")), r.l.vm.Text(L, t.RawGetString("status")))
 	})
-	r.of[run] = t
-	return t
 }
 
 // finish fills in what is known at the end. What a grader set itself (extra)

@@ -15,8 +15,11 @@ import (
 )
 
 type (
-	// An agent is a rollout.Agent in Lua.
-	agent struct{ *rollout.Agent }
+	// An agent is a rollout.Agent in Lua, whose tools are here: see playing.
+	agent struct {
+		*rollout.Agent
+		tools []tool
+	}
 
 	// A session is a conversation; agent in an episode is one.
 	session struct{ *rollout.ChatSession }
@@ -123,15 +126,11 @@ func (l *library) newAgent(L *lua.LState) int {
 	o := a.Options(agentOptions...)
 	made := l.makeAgent(&a, model, &o)
 	a.End()
-	L.Push(luax.Wrap(L, &agent{made}))
+	L.Push(luax.Wrap(L, made))
 	return 1
 }
 
-func (l *library) makeAgent(a *luax.Args, model string, o *luax.Options) *rollout.Agent {
-	if o.Has("tools") {
-		a.FailHint("an episode ({ run = function(agent, ctx) … end }) can parse calls out of the text and answer them",
-			"tools: the models of this service take no tool definitions")
-	}
+func (l *library) makeAgent(a *luax.Args, model string, o *luax.Options) *agent {
 	made := &rollout.Agent{
 		Model:        model,
 		SystemPrompt: o.String("system_prompt", ""),
@@ -155,7 +154,7 @@ func (l *library) makeAgent(a *luax.Args, model string, o *luax.Options) *rollou
 		}
 		l.check(a.L, made.SetKwargs(kwargs))
 	}
-	return made
+	return &agent{made, l.tools(a, o.Table("tools"))}
 }
 
 // positive is a whole-number option of at least 1, 0 when not given.
@@ -254,15 +253,8 @@ func (l *library) episode(runs *runTables, fn *lua.LFunction) rollout.Episode {
 // score calls a grader or an episode under the run's deadline. Its randomness
 // follows from the run's seed, not from which task of the VM it happens to be.
 func (l *library) score(ctx context.Context, name string, run *hud.Run, fn *lua.LFunction, args ...lua.LValue) (float64, any, error) {
-	L := thread(ctx)
-	l.vm.Reseed(L, run.Seed)
-	call := func() ([]lua.LValue, error) { return l.vm.Call(L, fn, args...) }
-	if end, ok := ctx.Deadline(); ok {
-		if outer, bounded := l.vm.Context(L).Deadline(); !bounded || end.Before(outer) {
-			call = func() ([]lua.LValue, error) { return l.vm.CallTimeout(L, time.Until(end), fn, args...) }
-		}
-	}
-	out, err := call()
+	l.vm.Reseed(thread(ctx), run.Seed)
+	out, err := l.callUntil(ctx, fn, args...)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -320,7 +312,13 @@ func (l *library) runTaskset(L *lua.LState) int {
 	a.End()
 	runs := newRunTables(l)
 	ts := &rollout.Taskset{Name: t.name, Tasks: l.readTasks(&a, t, runs)}
-	done, err := ts.Run(callContext(l.vm, L), l.svc, with.Agent, options)
+	played := l.playing(with, func(run *hud.Run) lua.LValue {
+		if run == nil {
+			return lua.LNil
+		}
+		return runs.table(run)
+	})
+	done, err := ts.Run(callContext(l.vm, L), l.svc, played, options)
 	l.check(L, err)
 	for _, run := range done.Runs() {
 		runs.finish(run)
@@ -350,12 +348,15 @@ func (l *library) say(L *lua.LState) int {
 		a.Bad("messages", v, "text, a message or messages")
 	}
 	a.End()
-	reply, err := s.Chat(callContext(l.vm, L), messages...)
+	reply, err := s.Chat(context.WithValue(callContext(l.vm, L), inEpisode{}, true), messages...)
 	l.check(L, err)
 	t := l.vm.NewTable(0, 5)
 	t.RawSetString("text", lua.LString(reply.Text))
 	t.RawSetString("message", l.messageTable(reply.Message))
 	t.RawSetString("finish_reason", lua.LString(reply.FinishReason))
+	if calls := reply.Message.ToolCalls; len(calls) > 0 {
+		t.RawSetString("tool_calls", l.toolCallList(calls))
+	}
 	if reply.Sample != nil {
 		t.RawSetString("sample", l.sampleTable(*reply.Sample))
 	}
@@ -368,31 +369,42 @@ func (l *library) say(L *lua.LState) int {
 func (l *library) contextAgent(L *lua.LState) int {
 	a := luax.Read(L, "agent")
 	c := luax.Self[*episodeContext](&a)
-	var with *rollout.Agent
+	var with *agent
 	switch v := a.Any().(type) {
 	case *lua.LNilType:
 	case lua.LString:
 		o := a.Options(agentOptions...)
 		with = l.makeAgent(&a, string(v), &o)
 	default:
-		with = luax.As[*agent](&a, "model_or_agent", v).Agent
+		with = luax.As[*agent](&a, "model_or_agent", v)
 	}
 	a.End()
-	s, err := c.Agent(with)
+	var played *rollout.Agent // nil: the run's own
+	if with != nil {
+		played = l.playing(with, func(*hud.Run) lua.LValue { return c.run })
+	}
+	s, err := c.Agent(played)
 	l.check(L, err)
 	L.Push(luax.Wrap(L, &session{s}))
 	return 1
 }
 
-// message reads { role =, content = }.
+// message reads { role =, content = } and what a message about tools has.
 func (l *library) message(a *luax.Args, name string, t *lua.LTable) hud.Message {
-	known(a, name, t, []string{"role", "content"})
+	known(a, name, t, []string{"role", "content", "tool_calls", "tool_call_id", "name"})
 	m := hud.Message{
-		Role:    a.AsString(name+".role", t.RawGetString("role")),
-		Content: a.AsString(name+".content", t.RawGetString("content")),
+		Role:       a.AsString(name+".role", t.RawGetString("role")),
+		ToolCallID: field(name, t, "tool_call_id", a.AsString),
+		Name:       field(name, t, "name", a.AsString),
 	}
 	if roles := []string{"system", "user", "assistant", "tool"}; !slices.Contains(roles, m.Role) {
 		a.Fail("%s.role: got %q, want system, user, assistant or tool", name, m.Role)
+	}
+	if calls := field(name, t, "tool_calls", a.AsTable); calls != nil {
+		m.ToolCalls = l.toolCalls(a, name+".tool_calls", calls)
+	}
+	if content := t.RawGetString("content"); content != lua.LNil || len(m.ToolCalls) == 0 {
+		m.Content = a.AsString(name+".content", content)
 	}
 	return m
 }
@@ -413,6 +425,11 @@ func (l *library) messageTable(m hud.Message) *lua.LTable {
 	t := l.vm.NewTable(0, 2)
 	t.RawSetString("role", lua.LString(m.Role))
 	t.RawSetString("content", lua.LString(m.Content))
+	if len(m.ToolCalls) > 0 {
+		t.RawSetString("tool_calls", l.toolCallList(m.ToolCalls))
+	}
+	setText(t, "tool_call_id", m.ToolCallID)
+	setText(t, "name", m.Name)
 	return t
 }
 

@@ -63,14 +63,14 @@ type ratioCall struct {
 	lowTie, highTie   float32 // log-ratios that rounding may have moved to a bound; NaN where none can be
 	times             uint32
 	ties              uint32 // not 0: there was one
-	sums              Ratios
+	sums              *Ratios
 }
 
-func (c *ratioCall) result() Ratios {
-	if s := c.sums.LogSquares; s != s {
-		c.sums.MaxLog = float32(s) // the maximum passes over NaN
+// seal marks what the maximum passes over: NaN.
+func (r *Ratios) seal() {
+	if s := r.LogSquares; s != s {
+		r.MaxLog = float32(s)
 	}
-	return c.sums
 }
 
 // split is the float32 nearest to v and the rest.
@@ -82,29 +82,24 @@ func split(v float64) (float32, float32) {
 	return f, float32(v - float64(f))
 }
 
-// PiecewiseTo computes p for every position and gives the sums: grad[i] is factor·scale[i] times the derivative, 0 where the
+// PiecewiseTo computes p for every position and fills sums: grad[i] is factor·scale[i] times the derivative, 0 where the
 // mask is 0, whatever the other slices hold there. grad may be nil. The comparisons are those of the exact d, the
 // ratio is within 2 ulp, the rounding of x − q included, or within 4 where nothing but the ratio is asked for and no |d|
 // reaches 8, and the sums are of float32 terms, added up in float64 by runs of sixteen.
-func PiecewiseTo(grad, x, q, mask, scale []float32, p *Piecewise, factor float32) Ratios {
+func PiecewiseTo(sums *Ratios, grad, x, q, mask, scale []float32, p *Piecewise, factor float32) {
 	checkLen("PiecewiseTo", "q", len(q), len(x))
 	checkLen("PiecewiseTo", "mask", len(mask), len(x))
 	checkLen("PiecewiseTo", "scale", len(scale), len(x))
 	if grad != nil {
 		checkLen("PiecewiseTo", "grad", len(grad), len(x))
 	}
-	if len(x) == 0 {
-		return Ratios{}
-	}
-	if active < levelAVX2 {
-		return PiecewiseRef(grad, x, q, mask, scale, p, factor)
+	if len(x) == 0 || active < levelAVX2 {
+		*sums = PiecewiseRef(grad, x, q, mask, scale, p, factor)
+		return
 	}
 	c := ratioCall{x: unsafe.Pointer(unsafe.SliceData(x)), q: unsafe.Pointer(unsafe.SliceData(q)), mask: unsafe.Pointer(unsafe.SliceData(mask)),
-		scale: unsafe.Pointer(unsafe.SliceData(scale)), n: uintptr(len(x)), slope: p.Slope,
-		lowSlope: p.LowSlope, highSlope: p.HighSlope, lowValue: p.LowValue, highValue: p.HighValue}
-	if grad != nil {
-		c.out = unsafe.Pointer(unsafe.SliceData(grad))
-	}
+		scale: unsafe.Pointer(unsafe.SliceData(scale)), out: unsafe.Pointer(unsafe.SliceData(grad)), n: uintptr(len(x)), slope: p.Slope,
+		lowSlope: p.LowSlope, highSlope: p.HighSlope, lowValue: p.LowValue, highValue: p.HighValue, sums: sums}
 	c.low, c.lowRest = split(p.Low)
 	c.high, c.highRest = split(p.High)
 	if p.quick() {
@@ -115,9 +110,8 @@ func PiecewiseTo(grad, x, q, mask, scale []float32, p *Piecewise, factor float32
 			quickAVX2(&c)
 		}
 		if c.was() {
-			return c.sums
+			return
 		}
-		c.sums = Ratios{}
 	}
 	if p.TimesX {
 		c.times = 1<<16 - 1
@@ -130,7 +124,7 @@ func PiecewiseTo(grad, x, q, mask, scale []float32, p *Piecewise, factor float32
 	if grad != nil && factor != 1 {
 		Scale(factor, grad)
 	}
-	return c.result()
+	sums.seal()
 }
 
 // quickLogRatio bounds the log-ratios that may be rounded before the exponential: below it that is worth 2 ulp at most.
@@ -153,29 +147,25 @@ func (c *ratioCall) was() bool {
 }
 
 // RatioSums is what [PiecewiseTo] adds up for the loss that is 1 everywhere, so that Loss is Σ scale.
-func RatioSums(x, q, mask, scale []float32) Ratios {
+func RatioSums(sums *Ratios, x, q, mask, scale []float32) {
 	checkLen("RatioSums", "q", len(q), len(x))
 	checkLen("RatioSums", "mask", len(mask), len(x))
 	checkLen("RatioSums", "scale", len(scale), len(x))
-	if len(x) == 0 {
-		return Ratios{}
-	}
-	one := Piecewise{Low: math.Inf(1), High: math.Inf(1), LowSlope: 1, LowValue: 1}
-	if active >= levelAVX2 {
+	if len(x) > 0 && active >= levelAVX2 {
 		c := ratioCall{x: unsafe.Pointer(unsafe.SliceData(x)), q: unsafe.Pointer(unsafe.SliceData(q)), mask: unsafe.Pointer(unsafe.SliceData(mask)),
-			scale: unsafe.Pointer(unsafe.SliceData(scale)), n: uintptr(len(x))}
+			scale: unsafe.Pointer(unsafe.SliceData(scale)), n: uintptr(len(x)), sums: sums}
 		if active >= levelAVX512 {
 			quickSumsAVX512(&c)
 		} else {
 			quickSumsAVX2(&c)
 		}
 		if c.was() {
-			return c.sums
+			sums.Low, sums.High = 0, 0
+			return
 		}
 	}
-	s := PiecewiseTo(nil, x, q, mask, scale, &one, 1)
-	s.Low = 0
-	return s
+	PiecewiseTo(sums, nil, x, q, mask, scale, &Piecewise{Low: math.Inf(1), High: math.Inf(1), LowSlope: 1, LowValue: 1}, 1)
+	sums.Low = 0
 }
 
 // PiecewiseRef is the plain Go [PiecewiseTo], in float64.
@@ -224,25 +214,23 @@ func (r *Ratios) see(d float64) float64 {
 
 // RatioTo is d[i] = x[i] − q[i] and r[i] = exp(x[i] − q[i]), both 0 where the mask is 0, whatever the other slices hold
 // there. The bounds of the error are those of [PiecewiseTo].
-func RatioTo(d, r, x, q, mask []float32) Ratios {
+func RatioTo(d, r, x, q, mask []float32) (sums Ratios) {
 	checkLen("RatioTo", "r", len(r), len(d))
 	checkLen("RatioTo", "x", len(x), len(d))
 	checkLen("RatioTo", "q", len(q), len(d))
 	checkLen("RatioTo", "mask", len(mask), len(d))
-	if len(x) == 0 {
-		return Ratios{}
-	}
-	if active < levelAVX2 {
+	if len(x) == 0 || active < levelAVX2 {
 		return RatioRef(d, r, x, q, mask)
 	}
 	c := ratioCall{x: unsafe.Pointer(unsafe.SliceData(x)), q: unsafe.Pointer(unsafe.SliceData(q)), mask: unsafe.Pointer(unsafe.SliceData(mask)),
-		out: unsafe.Pointer(unsafe.SliceData(d)), ratio: unsafe.Pointer(unsafe.SliceData(r)), n: uintptr(len(x))}
+		out: unsafe.Pointer(unsafe.SliceData(d)), ratio: unsafe.Pointer(unsafe.SliceData(r)), n: uintptr(len(x)), sums: &sums}
 	if active >= levelAVX512 {
 		ratioAVX512(&c)
 	} else {
 		ratioAVX2(&c)
 	}
-	return c.result()
+	sums.seal()
+	return sums
 }
 
 // RatioRef is the plain Go [RatioTo], in float64.

@@ -89,7 +89,7 @@
 	VADDPD       X4, X3, X3;     \
 	VUNPCKHPD    X3, X3, X4;     \
 	VADDSD       X4, X3, X3;     \
-	VMOVSD       X3, (ratioCall_sums+Ratios_Loss+8*i)(BX)
+	VMOVSD       X3, (Ratios_Loss+8*i)(BX)
 
 // FOLD joins the lanes of y with op, into the lowest of X3.
 #define FOLD(op, x, y) \
@@ -106,11 +106,11 @@
 	FINISH(X11, Y11, 2);               \
 	FINISH(X12, Y12, 3);               \
 	FINISH(X13, Y13, 4);               \
-	MOVQ R11, (ratioCall_sums+Ratios_Tokens)(BX);    \
+	MOVQ R11, Ratios_Tokens(BX);    \
 	FOLD(VMAXPS, X14, Y14);            \
-	VMOVSS X3, (ratioCall_sums+Ratios_MaxRatio)(BX); \
+	VMOVSS X3, Ratios_MaxRatio(BX); \
 	FOLD(VPMAXUD, X15, Y15);           \
-	VMOVSS X3, (ratioCall_sums+Ratios_MaxLog)(BX)
+	VMOVSS X3, Ratios_MaxLog(BX)
 
 // PIECE gives the value in Y3 and the derivative in Y4; see the AVX-512 version for the comparisons.
 #define PIECE(label) \
@@ -205,10 +205,11 @@ tailvalue:
 	VMASKMOVPS Y4, Y6, (R9)
 
 done:
+	MOVQ ratioCall_sums(BX), BX
 	FINISH(X9, Y9, 0)
 	RESULTS
-	MOVQ R12, (ratioCall_sums+Ratios_Low)(BX)
-	MOVQ R13, (ratioCall_sums+Ratios_High)(BX)
+	MOVQ R12, Ratios_Low(BX)
+	MOVQ R13, Ratios_High(BX)
 	VZEROUPPER
 	RET
 
@@ -255,6 +256,7 @@ tail:
 	VMASKMOVPS Y6, Y7, (R8)
 
 done:
+	MOVQ ratioCall_sums(BX), BX
 	RESULTS
 	VZEROUPPER
 	RET
@@ -377,12 +379,13 @@ tail:
 done:
 	VMOVMSKPS Y1, AX
 	MOVL      AX, ratioCall_ties(BX)
+	MOVQ      ratioCall_sums(BX), BX
 	FINISH(X9, Y9, 0)
 	RESULTS
 	SUBQ      R12, R11
 	SUBQ      R13, R12
-	MOVQ      R11, (ratioCall_sums+Ratios_Low)(BX)
-	MOVQ      R12, (ratioCall_sums+Ratios_High)(BX)
+	MOVQ      R11, Ratios_Low(BX)
+	MOVQ      R12, Ratios_High(BX)
 	VZEROUPPER
 	RET
 
@@ -426,6 +429,7 @@ tail:
 	VADDPS     Y3, Y9, Y9
 
 done:
+	MOVQ ratioCall_sums(BX), BX
 	FINISH(X9, Y9, 0)
 	RESULTS
 	VZEROUPPER

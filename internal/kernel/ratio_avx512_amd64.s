@@ -28,15 +28,21 @@
 	VPXORD       Z13, Z13, Z13;          \
 	VPXORD       Z14, Z14, Z14;          \
 	VPXORD       Z15, Z15, Z15;          \
-	VPXORD       Z25, Z25, Z25;          \
-	VPXORD       Z26, Z26, Z26;          \
-	VPXORD       Z27, Z27, Z27;          \
+	XORQ         R11, R11;               \
+	XORQ         R12, R12;               \
+	XORQ         R14, R14;               \
 	VMOVUPD      Z8, part-320(SP);       \
 	VMOVUPD      Z8, part-256(SP);       \
 	VMOVUPD      Z8, part-192(SP);       \
 	VMOVUPD      Z8, part-128(SP);       \
 	VMOVUPD      Z8, part-64(SP);        \
 	KXNORW       K5, K5, K5
+
+// TALLY adds the number of lanes that k selects to n.
+#define TALLY(k, n) \
+	KMOVW   k, AX;   \
+	POPCNTL AX, AX;  \
+	ADDQ    AX, n
 
 // LAST sets K5 to the CX values that are left, if they do not fill a vector.
 #define LAST(full) \
@@ -83,7 +89,7 @@
 	VFMADD231PS    Z2, Z2, Z13;                         \
 	VMAXPS         Z6, Z14, Z14;                        \
 	VRANGEPS       $11, Z2, Z15, Z15;                   \
-	VPADDD.BCST    ·ratioTable+32(SB), Z25, K1, Z25
+	TALLY(K1, R14)
 
 // FLUSH adds a float32 sum to its part in float64 and clears it.
 #define FLUSH(z, y, i) \
@@ -95,20 +101,13 @@
 	VMOVUPD       Z3, part-(64*(5-i))(SP);         \
 	VPXORD        z, z, z
 
-// FINISH adds up what a sum holds.
-#define FINISH(z, y, i) \
-	VCVTPS2PD     y, Z3;                             \
-	VEXTRACTF64X4 $1, z, Y4;                         \
-	VCVTPS2PD     Y4, Z4;                            \
-	VADDPD        Z3, Z4, Z3;                        \
-	VADDPD        part-(64*(5-i))(SP), Z3, Z3; \
-	VEXTRACTF64X4 $1, Z3, Y4;                        \
-	VADDPD        Y4, Y3, Y3;                        \
-	VEXTRACTF128  $1, Y3, X4;                        \
-	VADDPD        X4, X3, X3;                        \
-	VUNPCKHPD     X3, X3, X4;                        \
-	VADDSD        X4, X3, X3;                        \
-	VMOVSD        X3, (ratioCall_sums+Ratios_Loss+8*i)(BX)
+// WHOLE is what a float32 sum and its part hold together, eight numbers.
+#define WHOLE(z, y, i) \
+	VEXTRACTF64X4 $1, z, Y4;                   \
+	VCVTPS2PD     y, z;                        \
+	VCVTPS2PD     Y4, Z4;                      \
+	VADDPD        z, Z4, z;                    \
+	VADDPD        part-(64*(5-i))(SP), z, z
 
 // FOLD joins the lanes of z with op, into the lowest of X3.
 #define FOLD(op, z, y) \
@@ -121,22 +120,42 @@
 	VPSHUFD       $0xB1, X3, X4; \
 	op            X4, X3, X3
 
-#define COUNT(z, y, field) \
-	FOLD(VPADDD, z, y); \
-	VMOVD X3, AX;       \
-	MOVQ  AX, (field)(BX)
+// LOSS writes the sum of the loss.
+#define LOSS \
+	WHOLE(Z9, Y9, 0);            \
+	VEXTRACTF64X4 $1, Z9, Y4;    \
+	VADDPD        Y4, Y9, Y9;    \
+	VEXTRACTF128  $1, Y9, X4;    \
+	VADDPD        X4, X9, X9;    \
+	VUNPCKHPD     X9, X9, X4;    \
+	VADDSD        X4, X9, X9;    \
+	VMOVSD        X9, Ratios_Loss(BX)
 
-// RESULTS writes what both functions add up.
+// PAIRS adds neighbours: z is a's and b's sums in turn.
+#define PAIRS(a, b, z, y) \
+	VUNPCKLPD     b, a, z;   \
+	VUNPCKHPD     b, a, Z4;  \
+	VADDPD        Z4, z, z;  \
+	VEXTRACTF64X4 $1, z, Y4; \
+	VADDPD        Y4, y, y
+
+// RESULTS writes what all functions add up.
 #define RESULTS \
-	FINISH(Z10, Y10, 1);                    \
-	FINISH(Z11, Y11, 2);                    \
-	FINISH(Z12, Y12, 3);                    \
-	FINISH(Z13, Y13, 4);                    \
-	COUNT(Z25, Y25, ratioCall_sums+Ratios_Tokens);      \
-	FOLD(VMAXPS, Z14, Y14);                 \
-	VMOVSS X3, (ratioCall_sums+Ratios_MaxRatio)(BX);      \
-	FOLD(VMAXPS, Z15, Y15);                \
-	VMOVSS X3, (ratioCall_sums+Ratios_MaxLog)(BX)
+	WHOLE(Z10, Y10, 1);                \
+	WHOLE(Z11, Y11, 2);                \
+	WHOLE(Z12, Y12, 3);                \
+	WHOLE(Z13, Y13, 4);                \
+	PAIRS(Z10, Z11, Z2, Y2);           \
+	PAIRS(Z12, Z13, Z3, Y3);           \
+	VPERM2F128 $0x20, Y3, Y2, Y4;      \
+	VPERM2F128 $0x31, Y3, Y2, Y2;      \
+	VADDPD     Y4, Y2, Y2;             \
+	VMOVUPD    Y2, Ratios_Ratio(BX);   \
+	MOVQ       R14, Ratios_Tokens(BX); \
+	FOLD(VMAXPS, Z14, Y14);            \
+	VMOVSS     X3, Ratios_MaxRatio(BX); \
+	FOLD(VMAXPS, Z15, Y15);            \
+	VMOVSS     X3, Ratios_MaxLog(BX)
 
 // func piecewiseAVX512(c *ratioCall)
 TEXT ·piecewiseAVX512(SB), NOSPLIT, $320-8
@@ -166,8 +185,8 @@ full:
 	VSUBPS            Z30, Z2, Z3
 	VADDPS            Z1, Z3, Z3
 	VCMPPS            $14, Z31, Z3, K1, K3
-	VPADDD.BCST       ·ratioTable+32(SB), Z26, K2, Z26
-	VPADDD.BCST       ·ratioTable+32(SB), Z27, K3, Z27
+	TALLY(K2, R11)
+	TALLY(K3, R12)
 	VMULPS.BCST       ratioCall_slope(BX), Z6, Z4
 	VMOVAPS           Z4, Z5
 	VBROADCASTSS      ratioCall_lowSlope(BX), K2, Z4
@@ -200,10 +219,11 @@ next:
 	JMP  block
 
 done:
-	FINISH(Z9, Y9, 0)
+	MOVQ ratioCall_sums(BX), BX
+	LOSS
 	RESULTS
-	COUNT(Z26, Y26, ratioCall_sums+Ratios_Low)
-	COUNT(Z27, Y27, ratioCall_sums+Ratios_High)
+	MOVQ R11, Ratios_Low(BX)
+	MOVQ R12, Ratios_High(BX)
 	VZEROUPPER
 	RET
 
@@ -238,6 +258,7 @@ full:
 	JMP     block
 
 done:
+	MOVQ ratioCall_sums(BX), BX
 	RESULTS
 	VZEROUPPER
 	RET
@@ -266,14 +287,12 @@ done:
 	VFMADD231PS  Z2, Z2, Z13;                        \
 	VMAXPS       Z6, Z14, Z14;                       \
 	VRANGEPS     $11, Z2, Z15, Z15;                  \
-	VPADDD.BCST  ·ratioTable+32(SB), Z25, K1, Z25
+	TALLY(K1, R14)
 
 // func quickAVX512(c *ratioCall)
 TEXT ·quickAVX512(SB), NOSPLIT, $320-8
 	START
 	MOVQ         ratioCall_scale(BX), R8
-	MOVL         ratioCall_lowValue(BX), R11
-	MOVL         ratioCall_highValue(BX), R12
 	VBROADCASTSS ratioCall_low(BX), Z28
 	VBROADCASTSS ratioCall_high(BX), Z30
 	VBROADCASTSS ratioCall_lowTie(BX), Z29
@@ -299,8 +318,8 @@ full:
 	VCMPPS      $2, Z30, Z2, K2, K3
 	VCMPPS      $4, Z29, Z2, K6, K6
 	VCMPPS      $4, Z31, Z2, K7, K7
-	VPADDD.BCST ·ratioTable+32(SB), Z26, K2, Z26
-	VPADDD.BCST ·ratioTable+32(SB), Z27, K3, Z27
+	TALLY(K2, R11)
+	TALLY(K3, R12)
 	VMULPS.Z    Z7, Z6, K3, Z4
 	TESTQ       R9, R9
 	JZ          value
@@ -309,13 +328,13 @@ full:
 
 value:
 	VFMADD231PS.BCST ratioCall_slope(BX), Z4, Z9
-	TESTL       R11, R11
-	JZ          high
+	CMPL        ratioCall_lowValue(BX), $0
+	JEQ         high
 	KANDNW      K1, K2, K4
 	VFMADD231PS.BCST ratioCall_lowValue(BX), Z7, K4, Z9
 
 high:
-	TESTL       R12, R12
+	CMPL        ratioCall_highValue(BX), $0
 	JZ          next
 	KANDNW      K2, K3, K4
 	VFMADD231PS.BCST ratioCall_highValue(BX), Z7, K4, Z9
@@ -340,16 +359,17 @@ tail:
 	JMP       full
 
 done:
-	FINISH(Z9, Y9, 0)
+	KANDW K6, K7, K6
+	KNOTW K6, K6
+	KMOVW K6, AX
+	MOVL  AX, ratioCall_ties(BX)
+	MOVQ ratioCall_sums(BX), BX
+	LOSS
 	RESULTS
-	VPSUBD Z27, Z26, Z27
-	VPSUBD Z26, Z25, Z26
-	COUNT(Z26, Y26, ratioCall_sums+Ratios_Low)
-	COUNT(Z27, Y27, ratioCall_sums+Ratios_High)
-	KANDW  K6, K7, K6
-	KNOTW  K6, K6
-	KMOVW  K6, AX
-	MOVL   AX, ratioCall_ties(BX)
+	SUBQ R11, R14
+	SUBQ R12, R11
+	MOVQ R14, Ratios_Low(BX)
+	MOVQ R11, Ratios_High(BX)
 	VZEROUPPER
 	RET
 
@@ -388,7 +408,8 @@ tail:
 	JMP       full
 
 done:
-	FINISH(Z9, Y9, 0)
+	MOVQ ratioCall_sums(BX), BX
+	LOSS
 	RESULTS
 	VZEROUPPER
 	RET

@@ -53,6 +53,13 @@ func nearSums(t *testing.T, what string, got, want Ratios, terms float64) {
 	}
 }
 
+// piecewise is PiecewiseTo with its sums.
+func piecewise(grad, x, q, mask, scale []float32, p *Piecewise, factor float32) (sums Ratios) {
+	sums = Ratios{Loss: 1, Tokens: 2, Low: 3, High: 4} // to be overwritten
+	PiecewiseTo(&sums, grad, x, q, mask, scale, p, factor)
+	return sums
+}
+
 func TestPiecewise(t *testing.T) {
 	inf := math.Inf(1)
 	pieces := map[string]Piecewise{
@@ -70,7 +77,7 @@ func TestPiecewise(t *testing.T) {
 					factor := float32(1 - 1.75*float64(n%2))
 					x, q, mask, scale := logratios(r, n, most)
 					g := newGuarded(r, n, n%5, false).seal()
-					got := PiecewiseTo(g.x, x, q, mask, scale, &p, factor)
+					got := piecewise(g.x, x, q, mask, scale, &p, factor)
 					g.check(t, "PiecewiseTo")
 					ref := make([]float32, n)
 					want := PiecewiseRef(ref, x, q, mask, scale, &p, factor)
@@ -84,7 +91,7 @@ func TestPiecewise(t *testing.T) {
 							t.Fatalf("%s, %d of %d: got %v, want %v for d = %v - %v, scale %v", name, i, n, g.x[i], ref[i], x[i], q[i], scale[i])
 						}
 					}
-					if s := PiecewiseTo(nil, x, q, mask, scale, &p, factor); s != got {
+					if s := piecewise(nil, x, q, mask, scale, &p, factor); s != got {
 						t.Fatalf("%s: got %+v without gradient, want %+v", name, s, got)
 					}
 				}
@@ -108,7 +115,7 @@ func TestPiecewiseTies(t *testing.T) {
 			for _, step := range []float64{0, 1e-9, -1e-9, 1e-14, -1e-14} {
 				bound := d + step*math.Abs(d)
 				for _, p := range []Piecewise{{Low: bound, High: math.Inf(1), Slope: 1}, {Low: math.Inf(-1), High: bound, Slope: 1}} {
-					got, want := PiecewiseTo(g, x, q, one, one, &p, 1), PiecewiseRef(nil, x, q, one, one, &p, 1)
+					got, want := piecewise(g, x, q, one, one, &p, 1), PiecewiseRef(nil, x, q, one, one, &p, 1)
 					if got.Low != want.Low || got.High != want.High {
 						t.Fatalf("d %v, bound %v: got %d below, %d above, want %d, %d", d, bound, got.Low, got.High, want.Low, want.High)
 					}
@@ -159,7 +166,7 @@ func TestRatioBroken(t *testing.T) {
 				}
 				x[at], q[at] = bad[0], bad[1]
 				s := RatioTo(d, r, x, q, one)
-				p := PiecewiseTo(d, x, q, one, one, &Piecewise{Low: math.Inf(-1), High: math.Inf(1), Slope: 1}, 1)
+				p := piecewise(d, x, q, one, one, &Piecewise{Low: math.Inf(-1), High: math.Inf(1), Slope: 1}, 1)
 				if s.MaxLog < MaxLogRatio || p.MaxLog < MaxLogRatio {
 					t.Errorf("%v - %v at %d: got MaxLog %v and %v, want at least %v or NaN", bad[0], bad[1], at, s.MaxLog, p.MaxLog, MaxLogRatio)
 				}
@@ -170,8 +177,8 @@ func TestRatioBroken(t *testing.T) {
 
 func TestRatioPanics(t *testing.T) {
 	x, y := make([]float32, 2), make([]float32, 3)
-	wantPanic(t, "kernel.PiecewiseTo: q has another length: got 3, want 2", func() { PiecewiseTo(x, x, y, x, x, &Piecewise{}, 1) })
-	wantPanic(t, "kernel.PiecewiseTo: grad has another length: got 3, want 2", func() { PiecewiseTo(y, x, x, x, x, &Piecewise{}, 1) })
+	wantPanic(t, "kernel.PiecewiseTo: q has another length: got 3, want 2", func() { piecewise(x, x, y, x, x, &Piecewise{}, 1) })
+	wantPanic(t, "kernel.PiecewiseTo: grad has another length: got 3, want 2", func() { piecewise(y, x, x, x, x, &Piecewise{}, 1) })
 	wantPanic(t, "kernel.RatioTo: mask has another length: got 3, want 2", func() { RatioTo(x, x, x, x, y) })
 }
 
@@ -190,7 +197,7 @@ func TestPiecewiseLevels(t *testing.T) {
 				x, q, mask, scale := logratios(r, n, most)
 				for _, p := range []Piecewise{{Low: math.Log(0.8), High: math.Log(1.28), Slope: -0.3}, {Low: -1, High: math.Inf(1), Slope: 2, LowValue: 3}} {
 					g := make([]float32, n)
-					PiecewiseTo(g, x, q, mask, scale, &p, -0.7)
+					piecewise(g, x, q, mask, scale, &p, -0.7)
 					now.grads = append(now.grads, g)
 				}
 			}
@@ -220,11 +227,14 @@ func TestRatioSums(t *testing.T) {
 				x, q, mask, scale := logratios(r, n, most)
 				want := PiecewiseRef(nil, x, q, mask, scale, &Piecewise{Low: math.Inf(-1), High: math.Inf(-1), HighValue: 1}, 1)
 				want.High = 0
-				nearSums(t, "RatioSums", RatioSums(x, q, mask, scale), want, 1)
+				got := Ratios{Loss: 1, Tokens: 2, Low: 3, High: 4}
+				RatioSums(&got, x, q, mask, scale)
+				nearSums(t, "RatioSums", got, want, 1)
 			}
 		}
 		nan := float32(math.NaN())
-		if s := RatioSums([]float32{0, nan}, []float32{0, 0}, []float32{1, 1}, []float32{1, 1}); s.MaxLog < MaxLogRatio {
+		var s Ratios
+		if RatioSums(&s, []float32{0, nan}, []float32{0, 0}, []float32{1, 1}, []float32{1, 1}); s.MaxLog < MaxLogRatio {
 			t.Errorf("NaN: got MaxLog %v, want at least %v or NaN", s.MaxLog, MaxLogRatio)
 		}
 	})
@@ -242,7 +252,7 @@ func BenchmarkPiecewise(b *testing.B) {
 	p := Piecewise{Low: math.Log(0.8), High: math.Log(1.28), Slope: 1}
 	b.SetBytes(16 * n)
 	for b.Loop() {
-		PiecewiseTo(g, x, q, one, one, &p, 1)
+		piecewise(g, x, q, one, one, &p, 1)
 	}
 }
 
@@ -255,8 +265,9 @@ func BenchmarkRatioSums(b *testing.B) {
 		x[i] = -float32(r.ExpFloat64())
 		q[i], one[i] = x[i]+0.1*float32(r.NormFloat64()), 1
 	}
+	var sums Ratios
 	b.SetBytes(12 * n)
 	for b.Loop() {
-		RatioSums(x, q, one, one)
+		RatioSums(&sums, x, q, one, one)
 	}
 }

@@ -285,25 +285,25 @@ func (t *AnswerLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]floa
 }
 
 // evaluate is the loss and its metrics, with sign times the gradient into grad,
-// which is 0.
-func (t *AnswerLoss) evaluate(b *Batch, s Settings, grad []float32, sign float64) (float64, map[string]float64, error) {
+// which is 0; sure is whether all of it is finite for certain.
+func (t *AnswerLoss) evaluate(b *Batch, s Settings, grad []float32, sign float64) (value float64, metrics map[string]float64, sure bool, err error) {
 	if err := t.Check(s); err != nil {
-		return 0, nil, err
+		return 0, nil, false, err
 	}
 	if t.reference && b.Packed.RefLogprobs == nil {
-		return 0, nil, noReference(t.name)
+		return 0, nil, false, noReference(t.name)
 	}
 	all, err := b.answers(t.name)
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, false, err
 	}
-	b.sums(all)
+	b.each(len(all), func(i int) { b.sum(all[i]) })
 	x := &answerSet{op: t.name, b: b, running: &t.running, metrics: map[string]float64{}}
 	for _, a := range all {
 		apart, _, err := a.flag(t.name, extraMismatched)
 		switch {
 		case err != nil:
-			return 0, nil, err
+			return 0, nil, false, err
 		case apart:
 			x.mismatched = append(x.mismatched, a)
 		default:
@@ -312,29 +312,25 @@ func (t *AnswerLoss) evaluate(b *Batch, s Settings, grad []float32, sign float64
 	}
 	x.value, x.slope = make([]float64, len(x.answers)), make([]float64, len(x.answers))
 	if err := t.f(x); err != nil {
-		return 0, nil, err
+		return 0, nil, false, err
 	}
-	n := max(1, float64(len(x.answers)))
-	whole := n
-	if s.Denominator > 0 {
-		whole = s.Denominator
-	}
-	var value, margin float64
+	whole := orCount(s.Denominator, len(x.answers))
+	var margin float64
+	sure = x.token == nil
 	for i, a := range x.answers {
 		value += x.value[i] / whole
-		margin += a.x() / n
+		margin += a.x() / max(1, float64(len(x.answers)))
+		sure = sure && a.sure(x.slope[i]*sign/whole)
+	}
+	b.each(len(x.answers), func(i int) {
 		if x.token != nil {
 			x.perToken(grad, i, sign/whole)
+		} else {
+			b.spread(grad, x.answers[i], x.slope[i]*sign/whole)
 		}
-	}
-	if x.token == nil {
-		for i := range x.slope {
-			x.slope[i] *= sign / whole
-		}
-		b.spread(grad, x.answers, x.slope)
-	}
+	})
 	x.metrics["answers"], x.metrics["margin"] = float64(len(x.answers)), margin
-	return value, x.metrics, nil
+	return value, x.metrics, sure && finite(value), nil
 }
 
 // perToken is spread with slopes that differ from token to token, times factor.

@@ -57,13 +57,17 @@ func (t *TokenLoss) Check(s Settings) error {
 	return err
 }
 
+// A batchFunc is a loss of a batch and its metrics, with sign times the gradient
+// into grad, which is 0; sure is whether all of it is finite for certain.
+type batchFunc = func(b *Batch, s Settings, grad []float32, sign float64) (value float64, metrics map[string]float64, sure bool, err error)
+
 // asTensor is a loss with a gradient of its own as a tensor.
-func asTensor(name string, b *Batch, s Settings, evaluate func(b *Batch, s Settings, grad []float32, sign float64) (float64, map[string]float64, error)) (*tensor.Tensor, map[string]float64, error) {
+func asTensor(name string, b *Batch, s Settings, evaluate batchFunc) (*tensor.Tensor, map[string]float64, error) {
 	if err := b.Logprobs.Err(); err != nil {
 		return nil, nil, err
 	}
 	grad := make([]float32, b.Logprobs.Len())
-	value, metrics, err := evaluate(b, s, grad, 1)
+	value, metrics, _, err := evaluate(b, s, grad, 1)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -151,19 +151,23 @@ func (t *TokenLoss) custom(s Settings) hud.CustomLoss {
 
 // ofAnswers is a loss of pairs or answers without a graph. Every datum that has
 // positions is touched.
-func ofAnswers(s Settings, evaluate func(b *Batch, s Settings, grad []float32, sign float64) (float64, map[string]float64, error)) hud.CustomLoss {
+func ofAnswers(s Settings, evaluate batchFunc) hud.CustomLoss {
 	return func(p *hud.Packed, weights []float32) (hud.CustomResult, error) {
 		b, err := NewBatch(nil, p, false)
 		if err != nil {
 			return hud.CustomResult{}, err
 		}
 		out := hud.CustomResult{Touched: make([]bool, p.Len())}
-		if out.Loss, out.Metrics, err = evaluate(b, s, weights, -1); err != nil {
+		var sure bool
+		if out.Loss, out.Metrics, sure, err = evaluate(b, s, weights, -1); err != nil {
 			return hud.CustomResult{}, err
 		}
 		for d := range out.Touched {
 			lo, hi := p.Range(d)
 			out.Touched[d] = hi > lo
+		}
+		if sure {
+			return out, nil
 		}
 		return out, refuse("forward_backward_custom", p, out.Loss, weights)
 	}

@@ -63,7 +63,10 @@ func (x *Drift) of(r *kernel.Ratios) {
 		most := float64(r.MaxLog)
 		k3 = min(max(k3, phi(-most)*k2), phi(most)*k2)
 	}
-	*x = Drift{Tokens: r.Tokens, Ratio: r.Ratio, Squares: r.Squares, Log: r.Log, K2: k2, K3: k3, MaxRatio: float64(r.MaxRatio)}
+	// Field by field: a copy of the whole waits for what the pass has just written.
+	x.Tokens, x.Extreme = r.Tokens, 0
+	x.Ratio, x.Squares, x.Log = r.Ratio, r.Squares, r.Log
+	x.K2, x.K3, x.MaxRatio = k2, k3, float64(r.MaxRatio)
 }
 
 // phi is (e^d − 1 − d)/(½d²), 1 at 0.

@@ -2,6 +2,7 @@ package loss
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 
 	"github.com/hudrl/hudrl/internal/kernel"
@@ -40,6 +41,7 @@ func (s side) x() float64 { return s.l - s.ref }
 type answer struct {
 	side
 	traj   int
+	most   float32 // the greatest |mask|
 	reward float64
 	extra  map[string]any
 	datums []int
@@ -52,15 +54,16 @@ type pairing struct {
 	referenceChosen  bool    // the chosen answer is the reference's
 }
 
-func (p *pairing) answers() []*answer { return p.append(nil) }
+// answers are the pair's.
+func (p *pairing) answers() []*answer { return p.space(new([3]*answer)) }
 
-// append adds the pair's answers to x.
-func (p *pairing) append(x []*answer) []*answer {
-	x = append(x, p.chosen, p.rejected)
-	if p.gold != nil {
-		x = append(x, p.gold)
+// space is answers in a place of one's own.
+func (p *pairing) space(x *[3]*answer) []*answer {
+	x[0], x[1], x[2] = p.chosen, p.rejected, p.gold
+	if p.gold == nil {
+		return x[:2]
 	}
-	return x
+	return x[:]
 }
 
 // answers are the batch's trajectories, in order of appearance. Without
@@ -314,23 +317,25 @@ func match(op string, label groupLabel, answers []*answer, want members) (p pair
 	return p, false, nil
 }
 
-// sums fills in the sums of answers, each on one core.
-func (b *Batch) sums(answers []*answer) {
+// sum fills in an answer's sums.
+func (b *Batch) sum(x *answer) {
 	logprobs := b.Logprobs.Data()
-	b.each(len(answers), func(k int) {
-		x := answers[k]
-		x.side = side{}
-		for _, d := range x.datums {
-			lo, hi := b.Range(d)
-			mask := b.Packed.Mask[lo:hi]
-			x.n += float64(countOf(mask))
-			x.l += weightedSum(mask, logprobs[lo:hi])
-			if b.Packed.RefLogprobs != nil {
-				x.ref += weightedSum(mask, b.Packed.RefLogprobs[lo:hi])
-			}
-		}
-		x.n = max(1, x.n)
-	})
+	x.side, x.most = side{}, 0
+	for _, d := range x.datums {
+		lo, hi := b.Range(d)
+		w := kernel.WeightedSums(logprobs[lo:hi], part(b.Packed.RefLogprobs, lo, hi), b.Packed.Mask[lo:hi])
+		x.l += w.X
+		x.ref += w.Y
+		x.n += float64(w.Count)
+		x.most = max(x.most, w.Most)
+	}
+	x.n = max(1, x.n)
+}
+
+// sure is whether a gradient with that slope is finite for certain. A mask that
+// is NaN makes a sum so.
+func (x *answer) sure(slope float64) bool {
+	return finite(x.l) && finite(x.ref) && math.Abs(slope)*float64(x.most) < math.MaxFloat32
 }
 
 // each calls f with 0 to n-1, on both cores if the batch is worth it.
@@ -349,26 +354,10 @@ func (b *Batch) each(n int, f func(k int)) {
 	})
 }
 
-// weightedSum is Σ mask·x where the mask is not 0.
-func weightedSum(mask, x []float32) (sum float64) {
-	t := tiles.Get().(*tile)
-	defer tiles.Put(t)
-	for lo := 0; lo < len(mask); lo += tileLen {
-		m := mask[lo:min(lo+tileLen, len(mask))]
-		u := t.buffers[0][:len(m)]
-		kernel.MulTo(u, m, x[lo:lo+len(m)])
-		unmasked(u, m, u)
-		sum += kernel.Sum(u)
+// spread sets the gradient of an answer's tokens, whose sum has that slope.
+func (b *Batch) spread(grad []float32, x *answer, slope float64) {
+	for _, d := range x.datums {
+		lo, hi := b.Range(d)
+		timesTo(grad[lo:hi], b.Packed.Mask[lo:hi], slope)
 	}
-	return sum
-}
-
-// spread sets the gradient of the answers' tokens, whose sums have those slopes.
-func (b *Batch) spread(grad []float32, answers []*answer, slopes []float64) {
-	b.each(len(answers), func(k int) {
-		for _, d := range answers[k].datums {
-			lo, hi := b.Range(d)
-			timesTo(grad[lo:hi], b.Packed.Mask[lo:hi], slopes[k])
-		}
-	})
 }

@@ -18,6 +18,7 @@ type PairLoss struct {
 	config    map[string]float64
 	reference bool
 	want      members
+	pair      pairFunc // or, where pairs depend on each other or have more than two answers,
 	all       func(p []pairing) []pairTerm
 }
 
@@ -28,6 +29,11 @@ type pairFunc func(chosen, rejected side) (value, dchosen, drejected float64)
 // pairTerm is the loss of a pair, and its derivatives with respect to the sums
 // of the logprobs.
 type pairTerm struct{ value, chosen, rejected, gold float64 }
+
+// slopes are the derivatives times factor, in the order of a pairing's answers.
+func (t *pairTerm) slopes(factor float64) [3]float64 {
+	return [3]float64{t.chosen * factor, t.rejected * factor, t.gold * factor}
+}
 
 type pairSpec struct {
 	reference bool
@@ -300,7 +306,7 @@ func NewPair(name string, config map[string]float64) (*PairLoss, error) {
 	if sp.all != nil {
 		t.all = sp.all(c)
 	} else {
-		t.all = sp.f(c).all
+		t.pair = sp.f(c)
 	}
 	return t, nil
 }
@@ -328,35 +334,51 @@ func (t *PairLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float6
 }
 
 // evaluate is the loss and its metrics, with sign times the gradient into grad,
-// which is 0.
-func (t *PairLoss) evaluate(b *Batch, s Settings, grad []float32, sign float64) (float64, map[string]float64, error) {
+// which is 0; sure is whether all of it is finite for certain.
+func (t *PairLoss) evaluate(b *Batch, s Settings, grad []float32, sign float64) (value float64, metrics map[string]float64, sure bool, err error) {
 	if err := t.Check(s); err != nil {
-		return 0, nil, err
+		return 0, nil, false, err
 	}
 	if t.reference && b.Packed.RefLogprobs == nil {
-		return 0, nil, noReference(t.name)
+		return 0, nil, false, noReference(t.name)
 	}
 	pairs, ties, err := b.pairs(t.name, t.want)
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, false, err
 	}
-	answers := make([]*answer, 0, 3*len(pairs))
-	for i := range pairs {
-		answers = pairs[i].append(answers)
+	whole := orCount(s.Denominator, len(pairs))
+	terms := make([]pairTerm, len(pairs))
+	sum := func(i int) {
+		for _, x := range pairs[i].space(new([3]*answer)) {
+			b.sum(x)
+		}
 	}
-	b.sums(answers)
-	whole := max(1, float64(len(pairs)))
-	if s.Denominator > 0 {
-		whole = s.Denominator
+	spread := func(i int) {
+		slopes := terms[i].slopes(sign / whole)
+		for k, x := range pairs[i].space(new([3]*answer)) {
+			b.spread(grad, x, slopes[k])
+		}
 	}
-	var value, ahead, margin float64
-	slopes := make([]float64, 0, len(answers))
-	for i, term := range t.all(pairs) {
-		p := pairs[i]
-		value += term.value / whole
-		slopes = append(slopes, sign*term.chosen/whole, sign*term.rejected/whole)
-		if p.gold != nil {
-			slopes = append(slopes, sign*term.gold/whole)
+	if t.pair != nil {
+		b.each(len(pairs), func(i int) { // while the tokens are near
+			sum(i)
+			p, term := &pairs[i], &terms[i]
+			term.value, term.chosen, term.rejected = t.pair(p.chosen.side, p.rejected.side)
+			spread(i)
+		})
+	} else {
+		b.each(len(pairs), sum)
+		terms = t.all(pairs)
+		b.each(len(pairs), spread)
+	}
+	var ahead, margin float64
+	sure = true
+	for i := range terms {
+		p := &pairs[i]
+		value += terms[i].value / whole
+		slopes := terms[i].slopes(sign / whole)
+		for k, x := range p.space(new([3]*answer)) {
+			sure = sure && x.sure(slopes[k])
 		}
 		delta := p.chosen.l/p.chosen.n - p.rejected.l/p.rejected.n
 		if t.reference {
@@ -367,7 +389,6 @@ func (t *PairLoss) evaluate(b *Batch, s Settings, grad []float32, sign float64) 
 			ahead++
 		}
 	}
-	b.spread(grad, answers, slopes)
 	n := max(1, float64(len(pairs)))
-	return value, map[string]float64{"pairs": float64(len(pairs)), "ties": float64(ties), "accuracy": ahead / n, "margin": margin / n}, nil
+	return value, map[string]float64{"pairs": float64(len(pairs)), "ties": float64(ties), "accuracy": ahead / n, "margin": margin / n}, sure && finite(value), nil
 }

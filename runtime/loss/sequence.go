@@ -95,7 +95,8 @@ func sequenceRatioFast(c map[string]float64) fastFunc {
 	lo, hi := c[keyLow], c[keyHigh]
 	logLo, logHi := logBound(lo), logBound(hi)
 	return func(s *Span, dlogprobs []float32, sums *Sums) bool {
-		r, ok := s.ratios()
+		var r kernel.Ratios
+		ok := s.ratios(&r)
 		n := float64(max(1, r.Tokens))
 		value, slope, by := surrogate(math.Exp(s.meanLogRatio(&r, logLo, logHi)), s.Advantage, lo, hi)
 		s.marks(dlogprobs, r.Loss*slope/n*float64(s.times.of(r.Tokens)))
@@ -115,7 +116,8 @@ func (s *Sums) sequence(r *kernel.Ratios, loss float64, by cut) {
 func weightedFast(f func(s *Span, sum float64) (c float64, by cut)) fastFunc {
 	return func(s *Span, dlogprobs []float32, sums *Sums) bool {
 		one := constant(1)
-		r, ok := s.piecewise(dlogprobs, &one, 1)
+		var r kernel.Ratios
+		ok := s.piecewise(&r, dlogprobs, &one, 1)
 		c, by := f(s, s.logRatio())
 		kernel.Scale(float32(c), dlogprobs)
 		sums.sequence(&r, c*r.Loss, by)
@@ -172,7 +174,8 @@ func toprWeight(s *Span, sum, threshold float64) (float64, cut) {
 // within the bounds, until the factor is known.
 func gmpoFast(c map[string]float64) fastFunc {
 	return func(s *Span, dlogprobs []float32, sums *Sums) bool {
-		r, ok := s.ratios()
+		var r kernel.Ratios
+		ok := s.ratios(&r)
 		sums.sequence(&r, 0, uncut)
 		if s.Advantage == 0 || r.Tokens == 0 {
 			clear(dlogprobs)
@@ -271,7 +274,8 @@ var sequenceSpecs = map[string]spec{
 			lo, hi := c[keyLow], c[keyHigh]
 			logLo, logHi := logBound(lo), logBound(hi)
 			return func(s *Span, dlogprobs []float32, sums *Sums) bool {
-				r, ok := s.piecewise(dlogprobs, &each, 1)
+				var r kernel.Ratios
+				ok := s.piecewise(&r, dlogprobs, &each, 1)
 				log := s.meanLogRatio(&r, logLo, logHi)
 				value, slope, by := surrogate(math.Exp(min(log, maxTokenLogRatio)), s.Advantage, lo, hi)
 				kernel.Scale(float32(flat(slope, log <= maxTokenLogRatio)), dlogprobs)

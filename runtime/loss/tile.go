@@ -37,6 +37,7 @@ type tile struct {
 	p            []float32 // q before the mask
 	piece        Span      // for bySign
 	sums         Sums
+	found        kernel.Ratios
 	buffers      [11][tileLen]float32
 }
 
@@ -91,37 +92,40 @@ func (s *Span) against() []float32 {
 }
 
 // piecewise is one pass of the kernel over the datum, with factor times the
-// gradient.
-func (s *Span) piecewise(dlogprobs []float32, p *kernel.Piecewise, factor float32) (all kernel.Ratios, ok bool) {
+// gradient. It reports whether the log-ratios are what it is made for.
+func (s *Span) piecewise(sums *kernel.Ratios, dlogprobs []float32, p *kernel.Piecewise, factor float32) bool {
 	if s.Weight == nil {
-		all = kernel.PiecewiseTo(dlogprobs, s.Logprobs, s.against(), s.Mask, s.Mask, p, factor)
-		return all, all.MaxLog < kernel.MaxLogRatio
+		kernel.PiecewiseTo(sums, dlogprobs, s.Logprobs, s.against(), s.Mask, s.Mask, p, factor)
+		return sums.MaxLog < kernel.MaxLogRatio
 	}
-	t := tiles.Get().(*tile)
-	defer tiles.Put(t)
-	for lo := 0; lo < len(s.Mask); lo += tileLen {
-		hi := min(lo+tileLen, len(s.Mask))
-		r := kernel.PiecewiseTo(part(dlogprobs, lo, hi), s.Logprobs[lo:hi], s.against()[lo:hi], s.Mask[lo:hi], s.scales(lo, hi, &t.buffers[0]), p, factor)
-		all.Add(&r)
-	}
-	return all, all.MaxLog < kernel.MaxLogRatio
+	return s.weighed(sums, func(sums *kernel.Ratios, lo, hi int, scale []float32) {
+		kernel.PiecewiseTo(sums, part(dlogprobs, lo, hi), s.Logprobs[lo:hi], s.against()[lo:hi], s.Mask[lo:hi], scale, p, factor)
+	})
 }
 
 // ratios is such a pass for the sums: Loss is what the tokens' losses are
 // multiplied by in sum.
-func (s *Span) ratios() (all kernel.Ratios, ok bool) {
+func (s *Span) ratios(sums *kernel.Ratios) bool {
 	if s.Weight == nil {
-		all = kernel.RatioSums(s.Logprobs, s.against(), s.Mask, s.Mask)
-		return all, all.MaxLog < kernel.MaxLogRatio
+		kernel.RatioSums(sums, s.Logprobs, s.against(), s.Mask, s.Mask)
+		return sums.MaxLog < kernel.MaxLogRatio
 	}
+	return s.weighed(sums, func(sums *kernel.Ratios, lo, hi int, scale []float32) {
+		kernel.RatioSums(sums, s.Logprobs[lo:hi], s.against()[lo:hi], s.Mask[lo:hi], scale)
+	})
+}
+
+// weighed is a pass over tokens with weights, a tile at a time.
+func (s *Span) weighed(sums *kernel.Ratios, pass func(sums *kernel.Ratios, lo, hi int, scale []float32)) bool {
 	t := tiles.Get().(*tile)
 	defer tiles.Put(t)
+	*sums = kernel.Ratios{}
 	for lo := 0; lo < len(s.Mask); lo += tileLen {
 		hi := min(lo+tileLen, len(s.Mask))
-		r := kernel.RatioSums(s.Logprobs[lo:hi], s.against()[lo:hi], s.Mask[lo:hi], s.scales(lo, hi, &t.buffers[0]))
-		all.Add(&r)
+		pass(&t.found, lo, hi, s.scales(lo, hi, &t.buffers[0]))
+		sums.Add(&t.found)
 	}
-	return all, all.MaxLog < kernel.MaxLogRatio
+	return sums.MaxLog < kernel.MaxLogRatio
 }
 
 // part is x[lo:hi], nil for nil.
@@ -153,7 +157,8 @@ func onePass(t traits, piece pieceFunc) fastFunc {
 	return func(s *Span, dlogprobs []float32, sums *Sums) bool {
 		p := piece(s)
 		factor := s.times.before()
-		r, ok := s.piecewise(dlogprobs, &p, factor)
+		var r kernel.Ratios
+		ok := s.piecewise(&r, dlogprobs, &p, factor)
 		sums.of(&r, &t)
 		if f := s.times.of(sums.Tokens); f != factor {
 			kernel.Scale(f, dlogprobs)
@@ -192,7 +197,8 @@ func byTiles(traits traits, first pieceFunc, rest func(t *tile)) fastFunc {
 			var r kernel.Ratios
 			switch {
 			case first != nil:
-				r = kernel.PiecewiseTo(grad, x, q, t.mask, scale, &piece, 1)
+				kernel.PiecewiseTo(&t.found, grad, x, q, t.mask, scale, &piece, 1)
+				r = t.found
 			case traits.sampling:
 				r = kernel.RatioTo(t.d, t.r, x, q, t.mask)
 			default:

@@ -1,0 +1,6 @@
+//go:build !amd64 || purego
+
+package kernel
+
+func weightedAVX512(*weightedCall) { panic("kernel: unreachable") }
+func weightedAVX2(*weightedCall)   { panic("kernel: unreachable") }

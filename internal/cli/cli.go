@@ -7,6 +7,7 @@
 //	complete.go what the shell completes
 //	service.go  the training service, opened when first needed
 //	choose.go   which one that is
+//	record.go   its recording, or the recording in its place
 //	run.go repl.go chat.go check.go test.go models.go manage.go serve.go loss.go doc.go version.go
 //
 // Run is the whole program as a function of a State, so tests run it in
@@ -62,6 +63,9 @@ func Run(ctx context.Context, s State) int {
 	if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.Canceled) {
 		// A service says "context canceled"; a person pressed Ctrl-C.
 		err = cause
+	}
+	if d := diverged(err); d != nil {
+		err = d
 	}
 	report(s.Stderr, plot.Style{On: s.StderrColor}, err)
 	return exitCode(err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hudrl/hudrl/runtime"
 	"github.com/hudrl/hudrl/runtime/hud"
+	"github.com/hudrl/hudrl/runtime/replay"
 )
 
 // The exit codes.
@@ -76,6 +77,8 @@ func exitCode(err error) int {
 		return exit.Code
 	case errors.As(err, &usage):
 		return exitUsage
+	case errors.As(err, new(*replay.Divergence)):
+		return exitCheck
 	case errors.Is(err, errInterrupted), errors.Is(err, runtime.ErrInterrupted):
 		return exitInterrupt
 	case errors.As(err, &limit):

@@ -122,6 +122,7 @@ func (d *deadline) String() string {
 // scriptFlags are what run and repl share.
 type scriptFlags struct {
 	serviceFlags
+	recordFlags
 	seed                             int64
 	timeout                          deadline
 	steps                            positive

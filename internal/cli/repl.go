@@ -28,6 +28,7 @@ that runs and keeps the session; :help NAME explains, Ctrl-D leaves.`,
 	flags := cmd.Flags()
 	flags.SetInterspersed(false)
 	f.register(cmd)
+	f.recordFlags.register(cmd)
 	cmd.ValidArgsFunction = completeScript
 	cmd.RunE = func(_ *cobra.Command, args []string) error { return a.repl(&f, args) }
 	return cmd

@@ -32,6 +32,7 @@ its arguments. --allow-net lets it name another service's address; the other
 	flags.SetInterspersed(false)
 	flags.StringVarP(&code, "execute", "e", "", "run this `CODE`")
 	f.register(cmd)
+	f.recordFlags.register(cmd)
 	cmd.ValidArgsFunction = completeScript
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 && !flags.Changed("execute") {
@@ -76,7 +77,7 @@ func (a *app) readScript(file string) (name, source, dir string, err error) {
 // host is the configuration of a VM for a script that lives in dir ("" for
 // the working directory).
 func (a *app) host(f *scriptFlags, svc *lazyService, dir string, args []string) runtime.Config {
-	config := bindings.Default(svc)
+	config := bindings.Default(svc.forScripts())
 	f.apply(a, &config)
 	svc.say = func(line string) { config.Logger.Info(line) }
 	if dir == "" {
@@ -88,15 +89,16 @@ func (a *app) host(f *scriptFlags, svc *lazyService, dir string, args []string) 
 }
 
 func (a *app) runScript(f *scriptFlags, name, source, dir string, args []string) error {
+	chunk, err := runtime.Compile(name, source)
+	if err != nil {
+		return err
+	}
+	f.script = name
 	svc, err := f.open(a)
 	if err != nil {
 		return err
 	}
 	return errors.Join(func() error {
-		chunk, err := runtime.Compile(name, source)
-		if err != nil {
-			return err
-		}
 		rt, err := runtime.New(a.host(f, svc, dir, args))
 		if err != nil {
 			return err

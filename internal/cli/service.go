@@ -23,7 +23,7 @@ func (f *serviceFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	f.keep = choice{"recent", []string{"recent", "all"}}
 	flags.StringVar(&f.service, "service", "", "the training `SERVICE`: local, inside this program; hud; or an address [HUDRL_SERVICE]")
-	flags.StringVar(&f.data, "data", "", "keep models under `DIR` [HUDRL_HOME] (default: the user's data directory)")
+	flags.StringVar(&f.data, "data", "", "keep models and the journals of runs under `DIR` [HUDRL_HOME] (default: the user's data directory)")
 	flags.Var(&f.keep, "keep", "keep the weights and optimizer state of `WHICH` checkpoints: recent or all")
 	f.keep.complete(cmd, "keep")
 	(&choice{want: []string{localName, "hud"}}).complete(cmd, "service")
@@ -43,6 +43,9 @@ type lazyService struct {
 	where string // the service, for people
 	open  func() (backend, error)
 	say   func(line string) // tells the user something; set before the first use
+
+	scripts hud.Service  // what scripts are given instead, or nil
+	end     func() error // of that, when the service is closed; may be nil
 
 	mu     sync.Mutex
 	svc    backend
@@ -65,17 +68,30 @@ func (l *lazyService) get() (backend, error) {
 	return l.svc, l.err
 }
 
+// forScripts is the service that scripts are given.
+func (l *lazyService) forScripts() hud.Service {
+	if l.scripts != nil {
+		return l.scripts
+	}
+	return l
+}
+
 // Close closes the service if it was ever opened.
 func (l *lazyService) Close() error {
+	var ended error
+	if l.end != nil {
+		ended = l.end()
+		l.end = nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
 	if l.svc == nil {
-		return nil
+		return ended
 	}
 	err := l.svc.Close()
 	l.svc = nil
-	return err
+	return errors.Join(ended, err)
 }
 
 var (

@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hudrl/hudrl/runtime/hud"
+	"github.com/hudrl/hudrl/runtime/replay"
+)
+
+// recordFlags are where the traffic with the service goes, or comes from.
+type recordFlags struct {
+	record, replay string
+	script         string // whose traffic it is
+}
+
+func (f *recordFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.record, "record", "", "write what the service is asked, and answers, to a new `FILE`")
+	flags.StringVar(&f.replay, "replay", "", "take the answers from a recording in `FILE`, offline, and stop where the script asks anything else")
+}
+
+// open is the service of a script. What the script sees of it goes through the
+// recording, if there is one.
+func (f *scriptFlags) open(a *app) (*lazyService, error) {
+	switch {
+	case f.record != "" && f.replay != "":
+		return nil, &usageError{"--record and --replay: want one of them", "a replay asks no service: there is nothing to record"}
+	case f.replay != "" && f.service != "":
+		return nil, &usageError{"--replay and --service: want one of them", "the answers come from the recording"}
+	case f.replay != "":
+		return a.replayed(f)
+	}
+	l, err := f.serviceFlags.open(a)
+	if err != nil || f.record == "" {
+		return l, err
+	}
+	return l, a.recorded(f, l)
+}
+
+// recorded makes scripts' calls of l leave a recording.
+func (a *app) recorded(f *scriptFlags, l *lazyService) error {
+	file, err := a.OpenNew(a.path(f.record))
+	if errors.Is(err, fs.ErrExist) {
+		return &usageError{fmt.Sprintf("--record: %s: there is such a file", f.record), "a recording is never overwritten: name another file, or remove this one"}
+	}
+	if err != nil {
+		return fileError("--record: cannot write", f.record, err)
+	}
+	tape, err := replay.Record(l, file, replay.Options{
+		About:   replay.About{Hudrl: version(), Service: origin(f.choice(a)), Script: f.script, Seed: &f.seed},
+		OnError: func(err error) { l.say(fmt.Sprintf("%s: %v; the run goes on unrecorded", f.record, err)) },
+	})
+	if err != nil {
+		return errors.Join(fileError("--record: cannot write", f.record, err), file.Close())
+	}
+	l.scripts = tape
+	l.end = func() error { return failed(f.record, errors.Join(tape.Close(), file.Close())) }
+	return nil
+}
+
+// origin is a service as it was chosen, without a name and password in its
+// address.
+func origin(choice string) string {
+	if host, err := hud.HostPort(choice); err == nil {
+		return host
+	}
+	return choice
+}
+
+// fileError is that of a file a flag names.
+func fileError(what, name string, err error) error {
+	var failure *fs.PathError
+	if errors.As(err, &failure) {
+		err = failure.Err // the path is not what was typed
+	}
+	return usagef("%s %s: %v", what, name, err)
+}
+
+// replayed is the service that answers from a recording. The script is stopped
+// where it asks for anything else, whatever it would do without an answer.
+func (a *app) replayed(f *scriptFlags) (*lazyService, error) {
+	text, err := a.ReadFile(a.path(f.replay))
+	if err != nil {
+		return nil, fileError("--replay: cannot read", f.replay, err)
+	}
+	var about replay.About
+	player, err := replay.Open(bytes.NewReader(text), replay.PlayOptions{OnDivergence: func(d *replay.Divergence) {
+		d.Hint = hintAt(d, about, f.seed)
+		a.cancel(d)
+	}})
+	if err != nil {
+		return nil, &usageError{fmt.Sprintf("%s: %v", f.replay, err), ""}
+	}
+	about = player.About()
+	l := &lazyService{where: "Recording: " + f.replay, say: func(line string) { fmt.Fprintln(a.Stderr, line) }}
+	l.open = func() (backend, error) { return player, nil }
+	l.scripts = player
+	l.end = func() error {
+		if player.Divergence() == nil && a.ctx.Err() != nil {
+			return nil // somebody stopped the command: there is more in the recording
+		}
+		err := player.Close()
+		if d := (*replay.Divergence)(nil); errors.As(err, &d) {
+			d.Hint = hintAt(d, about, f.seed)
+		}
+		return err
+	}
+	return l, nil
+}
+
+// diverged is the part of a command's error that says where a replay went
+// another way, as near to the script as there is one, or nil.
+func diverged(err error) error {
+	if !errors.As(err, new(*replay.Divergence)) {
+		return nil
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, part := range joined.Unwrap() {
+			if first := diverged(part); first != nil {
+				return first
+			}
+		}
+	}
+	return err
+}
+
+// hintAt says why a replay may have gone another way.
+func hintAt(d *replay.Divergence, about replay.About, seed int64) string {
+	if about.Seed != nil && *about.Seed != seed {
+		return fmt.Sprintf("the recording was made with --seed %d", *about.Seed)
+	}
+	if d.Op == "" || d.Line == 0 {
+		return ""
+	}
+	return "the script, its arguments or hudrl are not those of the recording, or the script asks the clock"
+}

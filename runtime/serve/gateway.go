@@ -22,6 +22,9 @@ func (h *handler) chat(w http.ResponseWriter, r *http.Request) error {
 	if req.usage && !req.stream {
 		return refuse("chat", http.StatusUnprocessableEntity, "stream_options: got some, want none without stream")
 	}
+	if err := req.limits(); err != nil {
+		return err
+	}
 	write := h.completions(r.Context(), &req)
 	if req.stream {
 		return h.stream(w, r, &req, write)
@@ -39,6 +42,20 @@ type chatRequest struct {
 	hud.ChatRequest
 	stream bool
 	usage  bool // at the end of the stream
+
+	maxCompletion int // max_tokens under its other name
+}
+
+// limits settles how the request's limit is called.
+func (req *chatRequest) limits() error {
+	switch {
+	case req.maxCompletion == 0:
+	case req.MaxTokens == 0:
+		req.MaxTokens = req.maxCompletion
+	case req.MaxTokens != req.maxCompletion:
+		return refuse("chat", http.StatusUnprocessableEntity, "max_completion_tokens: got %d beside a max_tokens of %d, want one of them", req.maxCompletion, req.MaxTokens)
+	}
+	return nil
 }
 
 func (req *chatRequest) fields(j *httpjson.Reader) []httpjson.Field {
@@ -59,7 +76,7 @@ func (req *chatRequest) fields(j *httpjson.Reader) []httpjson.Field {
 			})
 		}},
 		{Name: "max_tokens", Read: atLeastOne(j, &req.MaxTokens)},
-		{Name: "max_completion_tokens", Read: atLeastOne(j, &req.MaxTokens)},
+		{Name: "max_completion_tokens", Read: atLeastOne(j, &req.maxCompletion)},
 		{Name: "temperature", Read: pointer(&req.Temperature)},
 		{Name: "top_p", Read: pointer(&req.TopP)},
 		{Name: "top_k", Read: httpjson.Into(&req.TopK, j.Int)},
@@ -119,6 +136,10 @@ func (req *chatRequest) fields(j *httpjson.Reader) []httpjson.Field {
 		{Name: "logit_bias", Read: only(j, "sampling has no biases", `{}`)},
 		{Name: "frequency_penalty", Read: only(j, "sampling has no penalties", "0", "0.0")},
 		{Name: "presence_penalty", Read: only(j, "sampling has no penalties", "0", "0.0")},
+		{Name: "repetition_penalty", Read: only(j, "sampling has no penalties", "1", "1.0")},
+		{Name: "reasoning_effort", Read: only(j, "the models do not reason", `"none"`)},
+		{Name: "modalities", Read: only(j, "answers are plain text", `["text"]`)},
+		{Name: "prediction", Read: j.Skip}, // of the answer, to be quick
 		{Name: "user", Read: j.Skip},
 		{Name: "metadata", Read: j.Skip},
 		{Name: "store", Read: j.Skip},

@@ -169,3 +169,110 @@ func TestToolsOverHTTP(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
+
+// What OpenAI's clients may ask for, of the embedded service.
+func TestOpenAIParameters(t *testing.T) {
+	t.Parallel()
+	svc := open(t)
+	type answer struct {
+		Choices []struct {
+			Index        int
+			Message      struct{ Content string }
+			FinishReason string `json:"finish_reason"`
+			Logprobs     *struct {
+				Content []struct {
+					Token       string
+					Logprob     float64
+					TopLogprobs []struct {
+						Token   string
+						Logprob float64
+						Bytes   []int
+					} `json:"top_logprobs"`
+				}
+			}
+		}
+		Usage struct {
+			Prompt     int `json:"prompt_tokens"`
+			Completion int `json:"completion_tokens"`
+			Total      int `json:"total_tokens"`
+		}
+	}
+	get := func(extra string) (a answer) {
+		t.Helper()
+		if !strings.Contains(extra, "seed") {
+			extra += `,"seed":4`
+		}
+		w := ask(svc, `{"model":"tiny","messages":[{"role":"user","content":"hi"}],"max_completion_tokens":20`+extra+"}")
+		if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil || w.Code != 200 {
+			t.Fatalf("%s: got %d %s", extra, w.Code, w.Body)
+		}
+		for i, c := range a.Choices {
+			if c.Index != i {
+				t.Errorf("%s: choice %d has index %d", extra, i, c.Index)
+			}
+		}
+		if a.Usage.Total != a.Usage.Prompt+a.Usage.Completion || a.Usage.Prompt != 5 { // bos, user, h, i, assistant
+			t.Errorf("%s: got usage %+v", extra, a.Usage)
+		}
+		return a
+	}
+	one := get("")
+	text := one.Choices[0].Message.Content
+	if len(one.Choices) != 1 || one.Usage.Completion > 20 || (one.Usage.Completion == 20) != (one.Choices[0].FinishReason == "length") || one.Choices[0].Logprobs != nil {
+		t.Fatalf("got %+v, want one choice of at most 20 tokens and no logprobs", one)
+	}
+	if got := get(`,"max_tokens":20`); got.Choices[0].Message.Content != text {
+		t.Errorf("both names of the limit: got %q, want %q", got.Choices[0].Message.Content, text)
+	}
+	many := get(`,"n":3`)
+	if len(many.Choices) != 3 || many.Choices[0].Message.Content != text || many.Choices[1].Message.Content == text || many.Usage.Completion <= one.Usage.Completion {
+		t.Errorf("got %+v, want three choices, the first the one of the seed", many)
+	}
+	if get(`,"seed":5`).Choices[0].Message.Content == text {
+		t.Error("two seeds gave the same text")
+	}
+	letter := ""
+	for _, c := range text {
+		if c > ' ' && c < 0x7f {
+			letter = string(c)
+			break
+		}
+	}
+	quoted, _ := json.Marshal(letter)
+	for _, stop := range []string{string(quoted), `["never in it",` + string(quoted) + "]"} {
+		got := get(`,"stop":` + stop).Choices[0]
+		if want, _, found := strings.Cut(text, letter); !found || got.Message.Content != want || got.FinishReason != "stop" {
+			t.Errorf("stop %s: got %q (%s) of %q", stop, got.Message.Content, got.FinishReason, text)
+		}
+	}
+	for _, extra := range []string{`,"logprobs":true,"top_logprobs":2`, `,"top_logprobs":2`} {
+		c := get(extra).Choices[0]
+		if c.Message.Content != text || c.Logprobs == nil || len(c.Logprobs.Content) != one.Usage.Completion {
+			t.Fatalf("%s: got %+v", extra, c)
+		}
+		for i, token := range c.Logprobs.Content {
+			top := token.TopLogprobs
+			if len(top) != 2 || top[0].Logprob < top[1].Logprob || top[0].Logprob < token.Logprob || top[0].Bytes == nil {
+				t.Errorf("%s: token %d: got %+v", extra, i, token)
+			}
+		}
+	}
+	for i, token := range get(`,"logprobs":true`).Choices[0].Logprobs.Content {
+		if token.TopLogprobs == nil || len(token.TopLogprobs) > 0 {
+			t.Errorf("token %d: got top_logprobs %v, want an empty list", i, token.TopLogprobs)
+		}
+	}
+	// A stream says the same, and its usage where it was asked for.
+	w := ask(svc, `{"model":"tiny","messages":[{"role":"user","content":"hi"}],"seed":4,"max_completion_tokens":20,"n":3,"top_logprobs":2,"stream":true,"stream_options":{"include_usage":true}}`)
+	list, done := events(t, w.Body.String())
+	for i, c := range many.Choices {
+		if got, finish, _ := said(list, i); got != c.Message.Content || finish != c.FinishReason {
+			t.Errorf("choice %d: the stream says %q (%s), want %q (%s)", i, got, finish, c.Message.Content, c.FinishReason)
+		}
+	}
+	last, err := json.Marshal(map[string]int{"prompt_tokens": 5, "completion_tokens": many.Usage.Completion, "total_tokens": many.Usage.Total})
+	var got, want map[string]int
+	if err != nil || json.Unmarshal(list[len(list)-1].Usage, &got) != nil || json.Unmarshal(last, &want) != nil || !reflect.DeepEqual(got, want) || !done {
+		t.Errorf("the stream ends with the usage %s, want %s", list[len(list)-1].Usage, last)
+	}
+}

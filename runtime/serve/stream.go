@@ -75,7 +75,7 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request, req *chatReques
 	var told strings.Builder
 	req.Stream = func(text string) {
 		if told.Len() == 0 {
-			s.role(0)
+			s.role(0, true)
 		}
 		told.WriteString(text)
 		if s.text(0, text); s.err != nil {
@@ -95,7 +95,7 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request, req *chatReques
 	for i := range res.Choices {
 		choice := &res.Choices[i]
 		if i > 0 || told.Len() == 0 {
-			s.role(i)
+			s.role(i, choice.Message.Content != "" || len(choice.Message.ToolCalls) == 0)
 		}
 		rest := choice.Message.Content
 		if i == 0 { // a service may stream nothing, or a part
@@ -120,8 +120,14 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request, req *chatReques
 	return nil
 }
 
-func (s *events) role(i int) {
-	s.chunk([]chunkChoice{{Index: i, Delta: delta{Role: "assistant", Content: new(string)}}}, nil, nil)
+// role begins a choice; one that calls tools and says nothing has no content,
+// as in an answer in one piece.
+func (s *events) role(i int, speaks bool) {
+	d := delta{Role: "assistant"}
+	if speaks {
+		d.Content = new(string)
+	}
+	s.chunk([]chunkChoice{{Index: i, Delta: d}}, nil, nil)
 }
 
 func (s *events) text(i int, text string) {

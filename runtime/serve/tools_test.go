@@ -92,6 +92,9 @@ func TestToolCallsInStreams(t *testing.T) {
 			t.Errorf("choice %d: got %q, ended %q, want %q", i, text, finish, want.Message.Content)
 		}
 	}
+	if want := `{"index":1,"delta":{"role":"assistant"},`; !strings.Contains(w.Body.String(), want) {
+		t.Errorf("got %s, want no content where nothing is said: %s", w.Body, want)
+	}
 	calls := map[int][]hud.ToolCall{}
 	for _, line := range strings.Split(w.Body.String(), "\n\n") {
 		var e struct {

@@ -40,6 +40,9 @@ func readContent(j *httpjson.Reader) (string, error) {
 	if j.Kind() == '"' {
 		return j.String()
 	}
+	if j.Kind() != '[' {
+		return "", j.Expected("a string or a list of parts")
+	}
 	var content strings.Builder
 	err := j.List(func(int) error {
 		kind, text := "", ""

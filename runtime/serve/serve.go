@@ -109,6 +109,9 @@ func newHandler(svc hud.Service, o Options) *handler {
 		"POST /v1/models/{model}/train/forward-backward": h.forwardBackward,
 		"POST /v1/models/{model}/train/backward":         h.backward,
 		"POST /v1/models/{model}/train/optim-step":       h.optimStep,
+		"GET /hudrl/v1":                                  h.extensions,
+		"GET /hudrl/v1/tokenizer":                        h.tokenizer,
+		"POST /hudrl/v1/models/{model}/train/reference":  h.reference,
 		"POST /v2/trace/job/{job}/enter":                 h.enterJob,
 		"POST /v2/trace/{trace}/enter":                   h.enterTrace,
 		"POST /v2/trace/{trace}/exit":                    h.exitTrace,
@@ -159,7 +162,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		at := *r
 		at.URL, r = &moved, &at
 	}
-	_, pattern := h.mux.Handler(r)
+	pattern := h.pattern(r)
 	x, start := newExchange(w, r, h.opts.Stall), time.Now()
 	x.openAI = openAI[pattern]
 	h.meter.begin()
@@ -197,6 +200,16 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// pattern is the pattern that r matches, or "". Models' names have slashes, but
+// what is below one's training is no model's name.
+func (h *handler) pattern(r *http.Request) string {
+	_, pattern := h.mux.Handler(r)
+	if strings.HasSuffix(pattern, "/models/{name...}") && strings.Contains(r.URL.Path, "/train/") {
+		return ""
+	}
+	return pattern
+}
+
 // authorized reports whether r shows the key, in the same time whatever it
 // shows.
 func (h *handler) authorized(r *http.Request) bool {
@@ -223,7 +236,7 @@ func (h *handler) unknown(w http.ResponseWriter, r *http.Request) {
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut} {
 		other := *r
 		other.Method = method
-		if _, pattern := h.mux.Handler(&other); pattern != "" {
+		if h.pattern(&other) != "" {
 			allowed = append(allowed, method)
 		}
 	}
@@ -302,6 +315,9 @@ func body(r *http.Request, op string, read func(*httpjson.Reader) error) error {
 	if err != nil || kind != "application/json" {
 		return refuse(op, http.StatusUnsupportedMediaType, "Content-Type: got %q, want application/json", r.Header.Get("Content-Type"))
 	}
+	if how := r.Header.Get("Content-Encoding"); how != "" && how != "identity" {
+		return refuse(op, http.StatusUnsupportedMediaType, "Content-Encoding: got %q, want none", how)
+	}
 	j := httpjson.NewReader(r.Body)
 	err = read(j)
 	if err == nil {
@@ -323,7 +339,8 @@ func body(r *http.Request, op string, read func(*httpjson.Reader) error) error {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return refuse(op, http.StatusRequestTimeout, "the request stopped coming")
 	}
-	return err
+	// What is left are chunks that are none, and connections that broke.
+	return refuse(op, http.StatusBadRequest, "the request's body cannot be read")
 }
 
 // lasting is r's context without its end: what has begun is finished.

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -54,6 +55,10 @@ func inputs(j *httpjson.Reader, dst *[]hud.TrainInput) httpjson.Field {
 			}
 			var in hud.TrainInput
 			if err := in.UnmarshalJSON(text); err != nil {
+				var broken *httpjson.Error
+				if errors.As(err, &broken) {
+					return broken
+				}
 				return &httpjson.Error{Detail: err.Error()}
 			}
 			*dst = append(*dst, in)
@@ -92,7 +97,12 @@ func (h *handler) forwardBackward(w http.ResponseWriter, r *http.Request) error 
 	err := body(r, op, func(j *httpjson.Reader) error {
 		return j.Fields(
 			inputs(j, &req.Inputs),
-			httpjson.Field{Name: "loss_fn", Read: httpjson.Into(&req.LossFn, j.String)},
+			httpjson.Field{Name: "loss_fn", Read: func() (err error) {
+				if req.LossFn, err = j.String(); err == nil && req.LossFn == "" {
+					err = &httpjson.Error{Detail: "got an empty name"}
+				}
+				return err
+			}},
 			httpjson.Field{Name: "loss_fn_config", Read: numbers(j, &req.LossFnConfig)},
 			httpjson.Field{Name: "group_size", Read: atLeastOne(j, &req.GroupSize)},
 			httpjson.Field{Name: "reward_scale", Read: httpjson.Into(&req.RewardScale, j.Float)},
@@ -119,14 +129,20 @@ func (h *handler) pass(w http.ResponseWriter, op string, res *hud.ForwardBackwar
 }
 
 func (h *handler) forward(w http.ResponseWriter, r *http.Request) error {
+	return h.score(w, r, func(*httpjson.Reader, *hud.ForwardRequest) []httpjson.Field { return nil })
+}
+
+// score answers with a forward pass. more are the fields of a request that it
+// has beside the protocol's.
+func (h *handler) score(w http.ResponseWriter, r *http.Request, more func(*httpjson.Reader, *hud.ForwardRequest) []httpjson.Field) error {
 	const op = "forward"
 	req := &hud.ForwardRequest{RewardScale: 1}
 	err := body(r, op, func(j *httpjson.Reader) error {
-		return j.Fields(
+		return j.Fields(append([]httpjson.Field{
 			inputs(j, &req.Inputs),
-			httpjson.Field{Name: "group_size", Read: atLeastOne(j, &req.GroupSize)},
-			httpjson.Field{Name: "reward_scale", Read: httpjson.Into(&req.RewardScale, j.Float)},
-		)
+			{Name: "group_size", Read: atLeastOne(j, &req.GroupSize)},
+			{Name: "reward_scale", Read: httpjson.Into(&req.RewardScale, j.Float)},
+		}, more(j, req)...)...)
 	})
 	if err != nil {
 		return err
@@ -138,10 +154,8 @@ func (h *handler) forward(w http.ResponseWriter, r *http.Request) error {
 	p := res.Data
 	h.meter.pass(op, p.Len())
 	for _, list := range [][]float32{p.Logprobs, p.SamplingLogprobs, p.Mask} {
-		for i, x := range list {
-			if !finite(float64(x)) {
-				return fmt.Errorf("forward: position %d is %v", i+1, x)
-			}
+		if i := httpjson.NotFinite(list); i >= 0 {
+			return fmt.Errorf("forward: position %d is %v", i+1, list[i])
 		}
 	}
 	for d, reward := range p.Reward {

@@ -9,13 +9,6 @@ import (
 	"github.com/hudrl/hudrl/runtime/hud"
 )
 
-const (
-	// pieceTokens is how many tokens one core takes at a time, at least.
-	pieceTokens = 1 << 13
-	// manyTokens is from where on a batch is worth a second core.
-	manyTokens = 1 << 15
-)
-
 // A pass is one evaluation of a loss over a batch. Datums are independent: each
 // has its own sums, added up in order, so that the result does not depend on
 // the number of cores.
@@ -62,11 +55,11 @@ func resized[T any](x []T, n int) []T {
 	return x[:n]
 }
 
-// cut makes the pieces: as many datums as have pieceTokens, or a sixteenth of
-// all.
+// cut makes the pieces: as many datums as have pieceTokens, or a part of all
+// that leaves some pieces to each core.
 func (p *pass) cut() {
 	b := p.batch
-	least := max(pieceTokens, b.Tokens()/16)
+	least := max(pieceTokens, b.Tokens()/32)
 	p.pieces = append(p.pieces[:0], 0)
 	for d, from := 0, 0; d < b.Len(); d++ {
 		if b.Offsets[d+1]-from >= least || d+1 == b.Len() {
@@ -80,21 +73,13 @@ func (p *pass) cut() {
 }
 
 // each calls f with every datum and its positions, those of a piece in order
-// on one core.
-func (p *pass) each(f func(piece, d, lo, hi int)) {
-	run := func(i int) {
+// on one core; with back the pieces that were last come first.
+func (p *pass) each(back bool, f func(piece, d, lo, hi int)) {
+	divide(len(p.pieces)-1, p.batch.Tokens(), back, func(i int) {
 		for d := p.pieces[i]; d < p.pieces[i+1]; d++ {
 			f(i, d, p.batch.Offsets[d], p.batch.Offsets[d+1])
 		}
-	}
-	n := len(p.pieces) - 1
-	if p.batch.Tokens() >= manyTokens {
-		kernel.Parallel(n, run)
-		return
-	}
-	for i := range n {
-		run(i)
-	}
+	})
 }
 
 // span makes s datum d.
@@ -127,7 +112,7 @@ func (p *pass) span(s *Span, d, lo, hi int) {
 
 // count is the loss tokens of every datum.
 func (p *pass) count() {
-	p.each(func(_, d, lo, hi int) { p.counts[d] = countOf(p.mask[lo:hi]) })
+	p.each(false, func(_, d, lo, hi int) { p.counts[d] = countOf(p.mask[lo:hi]) })
 }
 
 // countOf is how many elements are not 0.
@@ -161,7 +146,7 @@ func (p *pass) run() (value float64, all Sums, err error) {
 		}
 	}
 	whole := multiplier{factor: float64(p.sign) / orCount(p.s.Denominator, p.batch.Len()), mean: true}
-	p.each(func(piece, d, lo, hi int) {
+	p.each(false, func(piece, d, lo, hi int) {
 		s, grad := &p.spans[piece], p.grad[lo:hi]
 		p.span(s, d, lo, hi)
 		times := multiplier{}
@@ -195,7 +180,7 @@ func (p *pass) run() (value float64, all Sums, err error) {
 		}
 	}
 	if !known && !own {
-		p.each(func(_, d, lo, hi int) {
+		p.each(true, func(_, d, lo, hi int) {
 			if f := p.factor(d); f != 1 {
 				kernel.Scale(f, p.grad[lo:hi])
 			}
@@ -270,7 +255,7 @@ func (p *pass) scalePositive() error {
 func (p *pass) choose() {
 	p.chosen = make([]float32, p.batch.Tokens())
 	spans := make([]Span, p.batch.Len())
-	p.each(func(_, d, lo, hi int) { p.span(&spans[d], d, lo, hi) })
+	p.each(false, func(_, d, lo, hi int) { p.span(&spans[d], d, lo, hi) })
 	p.loss.choose(spans)
 }
 

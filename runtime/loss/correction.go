@@ -267,7 +267,7 @@ func (p *pass) correct(metrics map[string]float64) {
 		keep = slices.Clone(p.mask)
 	}
 	p.count()
-	p.each(func(piece, d, lo, hi int) {
+	p.each(false, func(piece, d, lo, hi int) {
 		s := &p.spans[piece]
 		p.span(s, d, lo, hi)
 		old := b.Logprobs
@@ -286,7 +286,7 @@ func (p *pass) correct(metrics map[string]float64) {
 	n := max(1, float64(tokens))
 	metrics["correction_weight"], metrics["correction_fraction"] = sum/n, float64(limited)/n
 	if p.s.NormalizeWeights && sum > 0 {
-		p.each(func(_, _, lo, hi int) { kernel.Scale(float32(n/sum), p.weights[lo:hi]) })
+		p.each(false, func(_, _, lo, hi int) { kernel.Scale(float32(n/sum), p.weights[lo:hi]) })
 	}
 	if c.rejects() {
 		p.mask = keep

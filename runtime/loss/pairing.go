@@ -338,16 +338,11 @@ func (x *answer) sure(slope float64) bool {
 	return finite(x.l) && finite(x.ref) && math.Abs(slope)*float64(x.most) < math.MaxFloat32
 }
 
-// each calls f with 0 to n-1, on both cores if the batch is worth it.
+// each calls f with 0 to n-1, which share the batch's tokens.
 func (b *Batch) each(n int, f func(k int)) {
-	const at = 16 // a time
-	if b.Logprobs.Len() < manyTokens {
-		for k := range n {
-			f(k)
-		}
-		return
-	}
-	kernel.Parallel((n+at-1)/at, func(i int) {
+	tokens := b.Tokens()
+	at := max(1, n*pieceTokens/max(1, tokens))
+	divide((n+at-1)/at, tokens, false, func(i int) {
 		for k := i * at; k < min(n, (i+1)*at); k++ {
 			f(k)
 		}

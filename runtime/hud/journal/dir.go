@@ -15,6 +15,9 @@ import (
 // FileName is the name of a journal in its run's directory.
 const FileName = "steps.jsonl"
 
+// stamp is the time in a directory's name; six hex digits follow.
+const stamp = "20060102-150405.000-"
+
 // kept is how many runs of one name a directory keeps.
 const kept = 20
 
@@ -28,7 +31,7 @@ func (d Dir) New(name string, run Run) *Journal {
 	d.prune(name)
 	var salt [3]byte
 	rand.Read(salt[:]) // never fails
-	id := name + time.Now().UTC().Format("-20060102-150405-") + hex.EncodeToString(salt[:])
+	id := name + time.Now().UTC().Format("-"+stamp) + hex.EncodeToString(salt[:])
 	return &Journal{path: filepath.Join(string(d), id, FileName), run: run, state: newState()}
 }
 
@@ -41,7 +44,7 @@ func (d Dir) runs(name string) []string {
 	var all []string
 	for _, e := range entries {
 		rest, ok := strings.CutPrefix(e.Name(), name+"-")
-		if ok && e.IsDir() && len(rest) == len("20060102-150405-000000") && !strings.Contains(rest[15:16], "/") {
+		if ok && e.IsDir() && len(rest) == len(stamp)+6 {
 			all = append(all, filepath.Join(string(d), e.Name()))
 		}
 	}
@@ -59,7 +62,7 @@ func (d Dir) prune(name string) {
 		}
 		s := newState()
 		_, err = read(f, s.apply)
-		f.Close()
+		_ = closeLocked(f)
 		s.orphan()
 		doubtful := false
 		for _, m := range s.models {
@@ -126,7 +129,7 @@ func find(path string) *Found {
 	}
 	f, err := openLocked(path, false)
 	if err == nil {
-		f.Close()
+		_ = closeLocked(f)
 	}
 	found.Running = errors.Is(err, errLocked)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -110,7 +110,7 @@ func Open(path string, run Run) (*Journal, error) {
 		return nil, j.failed("open", err)
 	}
 	if err := j.load(f); err != nil {
-		f.Close()
+		_ = closeLocked(f)
 		return nil, err
 	}
 	return j, nil
@@ -266,7 +266,7 @@ func (j *Journal) create() error {
 		return j.failed("make it", err)
 	}
 	if info, err := f.Stat(); err != nil || info.Size() > 0 {
-		f.Close()
+		_ = closeLocked(f)
 		return &Error{Path: j.path, Detail: "another process made it meanwhile", Err: err}
 	}
 	if d, err := os.Open(dir); err == nil {
@@ -291,7 +291,7 @@ func (j *Journal) Close(ok bool) error {
 	if j.file == nil {
 		return nil
 	}
-	err := j.file.Close()
+	err := closeLocked(j.file)
 	j.file = nil
 	if err != nil {
 		return j.failed("close", err)

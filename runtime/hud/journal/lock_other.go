@@ -15,3 +15,5 @@ func openLocked(path string, create bool) (*os.File, error) {
 	}
 	return nil, &os.PathError{Op: "open", Path: path, Err: errors.ErrUnsupported}
 }
+
+func closeLocked(f *os.File) error { return f.Close() }

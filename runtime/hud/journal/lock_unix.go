@@ -34,3 +34,10 @@ func openLocked(path string, create bool) (*os.File, error) {
 	}
 	return nil, err
 }
+
+// closeLocked lets a file go at once, also where a process that was just
+// forked still has it.
+func closeLocked(f *os.File) error {
+	_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN)
+	return f.Close()
+}

@@ -27,3 +27,5 @@ func openLocked(path string, create bool) (*os.File, error) {
 	}
 	return os.NewFile(uintptr(h), path), nil
 }
+
+func closeLocked(f *os.File) error { return f.Close() }

@@ -293,10 +293,12 @@ func (t *AnswerLoss) evaluate(b *Batch, s Settings, grad []float32, sign float64
 	if t.reference && b.Packed.RefLogprobs == nil {
 		return 0, nil, false, noReference(t.name)
 	}
-	all, err := b.answers(t.name)
-	if err != nil {
+	r := rosters.Get().(*roster)
+	defer r.done()
+	if err := r.list(t.name, b.Packed); err != nil {
 		return 0, nil, false, err
 	}
+	all := r.answers
 	b.each(len(all), func(i int) { b.sum(all[i]) })
 	x := &answerSet{op: t.name, b: b, running: &t.running, metrics: map[string]float64{}}
 	for _, a := range all {

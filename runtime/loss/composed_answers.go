@@ -34,12 +34,12 @@ func (t *AnswerLoss) Answers(b *Batch, s Settings) (*tensor.Tensor, error) {
 	if t.reference && b.Packed.RefLogprobs == nil {
 		return nil, noReference(t.name)
 	}
-	all, err := b.answers(t.name)
-	if err != nil {
+	var r roster
+	if err := r.list(t.name, b.Packed); err != nil {
 		return nil, err
 	}
 	x := &answerTerms{op: t.name, b: b, running: t.running}
-	for _, a := range all {
+	for _, a := range r.answers {
 		apart, _, err := a.flag(t.name, extraMismatched)
 		if err != nil {
 			return nil, err

@@ -36,10 +36,11 @@ func (t *PairLoss) Pairs(b *Batch, s Settings) (*tensor.Tensor, error) {
 	if t.reference && b.Packed.RefLogprobs == nil {
 		return nil, noReference(t.name)
 	}
-	pairs, _, err := b.pairs(t.name, t.want)
-	if err != nil {
+	var r roster
+	if _, err := r.pair(t.name, b.Packed, t.want); err != nil {
 		return nil, err
 	}
+	pairs := r.pairs
 	rows := make([][]*answer, len(pairs))
 	first := make([]float32, len(pairs))
 	for i, p := range pairs {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"sync"
 
 	"github.com/hudrl/hudrl/internal/kernel"
 	"github.com/hudrl/hudrl/runtime/hud"
@@ -66,38 +67,59 @@ func (p *pairing) space(x *[3]*answer) []*answer {
 	return x[:]
 }
 
-// answers are the batch's trajectories, in order of appearance. Without
-// traj_idx each datum is one.
-func (b *Batch) answers(op string) ([]*answer, error) {
-	if b.TrajIdx != nil && len(b.TrajIdx) != b.Len() {
-		return nil, invalid(op, "traj_idx: got %d values for %d datums", len(b.TrajIdx), b.Len())
-	}
-	if b.Reward != nil && len(b.Reward) != b.Len() {
-		return nil, invalid(op, "reward: got %d values for %d datums", len(b.Reward), b.Len())
-	}
+// A roster is who is in a batch. Its memory is used again for the next one, so
+// that a step makes nothing anew.
+type roster struct {
+	trajectories  []answer
+	datums        []int
+	answers       []*answer
+	members       []*answer
+	groups        [][]*answer
+	pairs         []pairing
+	terms         []pairTerm
+	seen, grouped index[int]
+}
+
+var rosters = sync.Pool{New: func() any { return new(roster) }}
+
+// done gives r back, without what belongs to the batch.
+func (r *roster) done() {
+	clear(r.trajectories)
+	rosters.Put(r)
+}
+
+// list finds the batch's trajectories, in order of appearance. Without traj_idx
+// each datum is one.
+func (r *roster) list(op string, b *hud.Packed) error {
 	n := b.Len()
-	order, seen := make([]*answer, 0, n), newIndex[int](n)
-	space, ids := make([]answer, n), make([]int, n) // of the answers and their first datums
+	if b.TrajIdx != nil && len(b.TrajIdx) != n {
+		return invalid(op, "traj_idx: got %d values for %d datums", len(b.TrajIdx), n)
+	}
+	if b.Reward != nil && len(b.Reward) != n {
+		return invalid(op, "reward: got %d values for %d datums", len(b.Reward), n)
+	}
+	r.trajectories, r.datums, r.answers = resized(r.trajectories, n), resized(r.datums, n), r.answers[:0]
+	r.seen.reset()
 	for d := range n {
 		k := d
 		if b.TrajIdx != nil {
 			k = b.TrajIdx[d]
 		}
-		at, old := seen.at(k, k)
-		x := &space[at]
+		at, old := r.seen.at(k, k)
+		x := &r.trajectories[at]
 		if !old {
-			x.traj, x.datums = k, ids[d:d:d+1]
+			*x = answer{traj: k, datums: r.datums[d : d : d+1]}
 			if b.Reward != nil {
 				x.reward = b.Reward[d]
 			}
-			order = append(order, x)
+			r.answers = append(r.answers, x)
 		}
-		if x.extra == nil && b.Packed.Extra != nil {
-			x.extra = b.Packed.Extra[d]
+		if x.extra == nil && b.Extra != nil {
+			x.extra = b.Extra[d]
 		}
 		x.datums = append(x.datums, d)
 	}
-	return order, nil
+	return nil
 }
 
 // flag is a truth in an answer's extra; has is false where there is none.
@@ -126,83 +148,94 @@ func (x *answer) number(op, key string) (value float64, has bool, err error) {
 	}
 }
 
-// pairs are the batch's pairs in order of appearance, and the number of those
-// left out because their rewards are equal.
-func (b *Batch) pairs(op string, want members) (pairs []pairing, ties int, err error) {
-	all, err := b.answers(op)
-	if err != nil {
-		return nil, 0, err
-	}
-	type group struct {
-		label   groupLabel
-		members []*answer
+// pair finds the batch's pairs in order of appearance, and returns the number of
+// those left out because their rewards are equal.
+func (r *roster) pair(op string, b *hud.Packed, want members) (ties int, err error) {
+	if err := r.list(op, b); err != nil {
+		return 0, err
 	}
 	byID := false
-	for _, x := range all {
+	for _, x := range r.answers {
 		byID = byID || x.extra[extraPair] != nil
 	}
 	if !byID && (len(b.GroupIdx) != b.Len() || len(b.TrajIdx) != b.Len() || len(b.Reward) != b.Len()) {
-		return nil, 0, &hud.Error{Op: op, Code: hud.CodeValidation, Detail: "want a batch in groups, with group_idx, traj_idx and reward for each datum",
+		return 0, &hud.Error{Op: op, Code: hud.CodeValidation, Detail: "want a batch in groups, with group_idx, traj_idx and reward for each datum",
 			Hint: "or name the pair of each answer in extra.pair"}
 	}
-	order, groups := make([]*group, 0, len(all)), newIndex[groupLabel](len(all))
-	space, two := make([]group, len(all)), make([]*answer, 2*len(all))
-	for _, x := range all {
-		var label groupLabel
-		rank := -1 // of a label among others, where it has one
+	n := len(r.answers)
+	r.members, r.groups, r.pairs = resized(r.members, 2*n), r.groups[:0], r.pairs[:0]
+	r.grouped.reset()
+	var named *index[groupLabel]
+	if byID {
+		named = new(index[groupLabel])
+	}
+	for _, x := range r.answers {
+		var k int
+		var old bool
 		if byID {
-			switch v := x.extra[extraPair].(type) {
-			case nil:
-				return nil, 0, invalid(op, "trajectory %d: extra.pair: got none, want one as others have", x.traj+1)
-			case string:
-				label = groupLabel{kind: "pair", named: true, name: v}
-			case float64:
-				label = groupLabel{kind: "pair", number: v}
-			case int:
-				label = groupLabel{kind: "pair", number: float64(v)}
-			default:
-				return nil, 0, invalid(op, "trajectory %d: extra.pair: got %v, want a number or a string", x.traj+1, v)
+			label, err := x.pairLabel(op)
+			if err != nil {
+				return 0, err
 			}
+			k, old = named.at(label, -1)
 		} else {
 			g := b.GroupIdx[x.datums[0]]
 			if g < 0 {
-				return nil, 0, &hud.Error{Op: op, Code: hud.CodeValidation, Detail: "the batch has no groups",
+				return 0, &hud.Error{Op: op, Code: hud.CodeValidation, Detail: "the batch has no groups",
 					Hint: "pass group_size = 2: a pair is a group; or name the pair of each answer in extra.pair"}
 			}
-			label, rank = groupLabel{kind: "group", number: float64(g)}, g
+			k, old = r.grouped.at(g, g)
 		}
-		k, old := groups.at(label, rank)
 		if !old {
-			space[k] = group{label: label, members: two[2*k : 2*k : 2*k+2]}
-			order = append(order, &space[k])
+			r.groups = append(r.groups, r.members[2*k:2*k:2*k+2])
 		}
-		order[k].members = append(order[k].members, x)
+		r.groups[k] = append(r.groups[k], x)
 	}
-	for _, g := range order {
-		p, tie, err := match(op, g.label, g.members, want)
+	for _, g := range r.groups {
+		p, tie, err := match(op, g, want, func() groupLabel {
+			if !byID {
+				return groupLabel{kind: "group", number: float64(b.GroupIdx[g[0].datums[0]])}
+			}
+			label, _ := g[0].pairLabel(op)
+			return label
+		})
 		switch {
 		case err != nil:
-			return nil, 0, err
+			return 0, err
 		case tie:
 			ties++
 		default:
-			pairs = append(pairs, p)
+			r.pairs = append(r.pairs, p)
 		}
 	}
-	return pairs, ties, nil
+	return ties, nil
+}
+
+// pairLabel is what an answer's extra names its pair.
+func (x *answer) pairLabel(op string) (groupLabel, error) {
+	switch v := x.extra[extraPair].(type) {
+	case nil:
+		return groupLabel{}, invalid(op, "trajectory %d: extra.pair: got none, want one as others have", x.traj+1)
+	case string:
+		return groupLabel{kind: "pair", named: true, name: v}, nil
+	case float64:
+		return groupLabel{kind: "pair", number: v}, nil
+	case int:
+		return groupLabel{kind: "pair", number: float64(v)}, nil
+	default:
+		return groupLabel{}, invalid(op, "trajectory %d: extra.pair: got %v, want a number or a string", x.traj+1, v)
+	}
 }
 
 // index numbers keys in order of appearance, without a map as long as their
 // ranks rise.
 type index[K comparable] struct {
 	keys []K
-	most int // the greatest rank
+	most int // one more than the greatest rank
 	seen map[K]int
 }
 
-func newIndex[K comparable](n int) *index[K] {
-	return &index[K]{keys: make([]K, 0, n), most: -1}
-}
+func (x *index[K]) reset() { x.keys, x.most, x.seen = x.keys[:0], 0, nil }
 
 // at is the number of a key, and whether it had one. A rank belongs to one key;
 // −1 is that of a key without.
@@ -211,7 +244,7 @@ func (x *index[K]) at(key K, rank int) (number int, old bool) {
 	if n > 0 && x.keys[n-1] == key {
 		return n - 1, true
 	}
-	if rank <= x.most {
+	if rank < x.most {
 		if x.seen == nil {
 			x.seen = make(map[K]int, n)
 			for i, k := range x.keys {
@@ -222,7 +255,7 @@ func (x *index[K]) at(key K, rank int) (number int, old bool) {
 			return i, true
 		}
 	}
-	x.keys, x.most = append(x.keys, key), max(x.most, rank)
+	x.keys, x.most = append(x.keys, key), max(x.most, rank+1)
 	if x.seen != nil {
 		x.seen[key] = n
 	}
@@ -244,8 +277,8 @@ func (l groupLabel) String() string {
 	return l.kind + " " + strconv.FormatFloat(l.number, 'f', -1, 64)
 }
 
-// match makes a pair of the answers to one prompt.
-func match(op string, label groupLabel, answers []*answer, want members) (p pairing, tie bool, err error) {
+// match makes a pair of the answers to one prompt; label says in errors which.
+func match(op string, answers []*answer, want members, label func() groupLabel) (p pairing, tie bool, err error) {
 	two := answers
 	if want.gold {
 		two = nil
@@ -257,13 +290,13 @@ func match(op string, label groupLabel, answers []*answer, want members) (p pair
 			case !gold:
 				two = append(two, x)
 			case p.gold != nil:
-				return p, false, invalid(op, "%s: got two answers with extra.gold, want 1", label)
+				return p, false, invalid(op, "%s: got two answers with extra.gold, want 1", label())
 			default:
 				p.gold = x
 			}
 		}
 		if p.gold == nil {
-			return p, false, &hud.Error{Op: op, Code: hud.CodeValidation, Detail: fmt.Sprintf("%s: got no answer with extra.gold, want 1", label),
+			return p, false, &hud.Error{Op: op, Code: hud.CodeValidation, Detail: fmt.Sprintf("%s: got no answer with extra.gold, want 1", label()),
 				Hint: "alpha = 0 does without"}
 		}
 	}
@@ -272,7 +305,7 @@ func match(op string, label groupLabel, answers []*answer, want members) (p pair
 		if want.gold {
 			what = "a pair beside the gold answer"
 		}
-		return p, false, invalid(op, "%s: got %d trajectories, want 2: %s", label, len(two), what)
+		return p, false, invalid(op, "%s: got %d trajectories, want 2: %s", label(), len(two), what)
 	}
 	p.chosen, p.rejected = two[0], two[1]
 	first, has, err := two[0].flag(op, extraChosen)
@@ -290,7 +323,7 @@ func match(op string, label groupLabel, answers []*answer, want members) (p pair
 			if first {
 				n = "two"
 			}
-			return p, false, invalid(op, "%s: got %s with extra.chosen true, want one", label, n)
+			return p, false, invalid(op, "%s: got %s with extra.chosen true, want one", label(), n)
 		}
 		if second {
 			p.chosen, p.rejected = two[1], two[0]
@@ -310,7 +343,7 @@ func match(op string, label groupLabel, answers []*answer, want members) (p pair
 			return p, false, err
 		}
 		if c == r {
-			return p, false, invalid(op, "%s: want extra.from_reference true for one of the two: the answer the reference gave", label)
+			return p, false, invalid(op, "%s: want extra.from_reference true for one of the two: the answer the reference gave", label())
 		}
 		p.referenceChosen = c
 	}

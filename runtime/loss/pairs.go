@@ -105,6 +105,9 @@ func ofSides(f func(c, r float64) (value, dc, dr float64)) pairSpec {
 // smoothed is a·(−log σ(z)) + b·(−log σ(−z)) and its derivative.
 func smoothed(z, a, b float64) (value, slope float64) {
 	up, dup := logSigmoid(z)
+	if b == 0 {
+		return -a * up, -a * dup
+	}
 	down, ddown := logSigmoid(-z)
 	return -a*up - b*down, -a*dup + b*ddown
 }
@@ -342,12 +345,17 @@ func (t *PairLoss) evaluate(b *Batch, s Settings, grad []float32, sign float64) 
 	if t.reference && b.Packed.RefLogprobs == nil {
 		return 0, nil, false, noReference(t.name)
 	}
-	pairs, ties, err := b.pairs(t.name, t.want)
+	r := rosters.Get().(*roster)
+	defer r.done()
+	ties, err := r.pair(t.name, b.Packed, t.want)
 	if err != nil {
 		return 0, nil, false, err
 	}
+	pairs := r.pairs
 	whole := orCount(s.Denominator, len(pairs))
-	terms := make([]pairTerm, len(pairs))
+	r.terms = resized(r.terms, len(pairs))
+	terms := r.terms
+	clear(terms)
 	sum := func(i int) {
 		for _, x := range pairs[i].space(new([3]*answer)) {
 			b.sum(x)

@@ -10,6 +10,9 @@ import (
 	"slices"
 
 	"github.com/hudrl/hudrl/bindings/args"
+	"github.com/hudrl/hudrl/bindings/env"
+	"github.com/hudrl/hudrl/bindings/fs"
+	"github.com/hudrl/hudrl/bindings/http"
 	hudbind "github.com/hudrl/hudrl/bindings/hud"
 	"github.com/hudrl/hudrl/bindings/json"
 	"github.com/hudrl/hudrl/bindings/log"
@@ -28,6 +31,9 @@ import (
 // require "hud.json". They open before it.
 var parts = []runtime.Module{
 	{Name: "hud.args", Open: args.Open},
+	{Name: "hud.env", Open: env.Open, Needs: env.Needs},
+	{Name: "hud.fs", Open: fs.Open, Needs: fs.Needs},
+	{Name: "hud.http", Open: http.Open, Needs: http.Needs},
 	{Name: "hud.json", Open: json.Open},
 	{Name: "hud.log", Open: log.Open},
 	{Name: "hud.loss", Open: loss.Open},

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"math"
+	"os"
 	"strings"
 	"time"
 
@@ -37,11 +38,13 @@ type Config struct {
 // Capabilities are what a script may touch outside its VM. The zero value
 // grants nothing.
 type Capabilities struct {
-	ReadRoots  []string // directories whose files may be read
-	WriteRoots []string // directories in which files may be written
-	Hosts      []string // network addresses, "host:port"
-	Env        []string // names of environment variables
-	Clock      bool     // whether os.time and os.date show the real date; else both start at the Unix epoch
+	ReadRoots  []string                         // directories whose files may be read
+	WriteRoots []string                         // directories in which files may be written
+	Hosts      []string                         // network addresses, "host:port"
+	Env        []string                         // names of environment variables
+	Getenv     func(name string) (string, bool) // reads one of Env; nil: os.LookupEnv
+	Secrets    []string                         // files that are never read, wherever they are: those with keys; a file called .env never is
+	Clock      bool                             // whether os.time and os.date show the real date; else both start at the Unix epoch
 }
 
 // Limits bound what one call may use. Zero means the default, [NoLimit] lifts
@@ -64,6 +67,10 @@ type Limits struct {
 type Module struct {
 	Name string // "hud", "hud.tensor"; the prefix hud is reserved for the built-in list
 	Open func(vm *VM) (lua.LValue, error)
+
+	// Needs is set on a module that exists only with a capability: it names
+	// what would grant it, or "" where c does.
+	Needs func(c Capabilities) string
 }
 
 const (
@@ -130,6 +137,9 @@ func (c Config) resolve() (Config, error) {
 		if err := resolveLimit(f.name, f.v, f.def); err != nil {
 			return c, err
 		}
+	}
+	if c.Capabilities.Getenv == nil {
+		c.Capabilities.Getenv = os.LookupEnv
 	}
 	if c.Stdout == nil {
 		c.Stdout = io.Discard

@@ -33,6 +33,9 @@ func newLoader(vm *VM) *loader {
 // open opens the built-in modules, in the order of Config.Modules.
 func (l *loader) open(L *lua.LState) error {
 	for _, m := range l.vm.cfg.Modules {
+		if m.Needs != nil && m.Needs(l.vm.cfg.Capabilities) != "" {
+			continue
+		}
 		v, err := m.Open(l.vm)
 		if err != nil {
 			return fmt.Errorf("runtime: module %s: %w", m.Name, err)
@@ -43,6 +46,17 @@ func (l *loader) open(L *lua.LState) error {
 		l.loaded[m.Name] = v
 	}
 	return nil
+}
+
+// Withheld says what would grant the capability that a module needs, where this
+// VM lacks the module for want of that; else "".
+func (vm *VM) Withheld(module string) string {
+	for _, m := range vm.cfg.Modules {
+		if m.Name == module && m.Needs != nil {
+			return m.Needs(vm.cfg.Capabilities)
+		}
+	}
+	return ""
 }
 
 // Module is the value of an opened built-in or required module, or nil. A
@@ -171,6 +185,11 @@ func (l *loader) missing(name string) error {
 		known = append(known, m.Name)
 	}
 	sort.Strings(known)
+	if needs := l.vm.Withheld(name); needs != "" {
+		f := Faultf(CodeValidation, "require: this script has no capability for %s", name)
+		f.Hint = needs
+		return f
+	}
 	f := Faultf("not_found", "require: no module %q", name)
 	switch near := Nearest(name, known); {
 	case near != "":

@@ -17,6 +17,7 @@ import (
 func TestNamesAreDescribed(t *testing.T) {
 	t.Parallel()
 	config := bindings.Default(nil)
+	config.Capabilities = capable(t)
 	rt, err := runtime.New(config)
 	if err != nil {
 		t.Fatal(err)

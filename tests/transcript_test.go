@@ -29,7 +29,7 @@ import (
 //
 // A transcript ends with the indentation. Those of one comment are one session,
 // which starts afresh: seed 1, and a service of its own with the model "tiny".
-// In what is printed … stands for any text within a line: what differs between
+// It may touch what capable grants. In what is printed … stands for any text within a line: what differs between
 // machines.
 type transcript struct {
 	place string // file:line of the first prompt
@@ -57,6 +57,18 @@ func transcripts(name, text string) []transcript {
 		}
 	}
 	return all
+}
+
+// capable grants a directory with the file notes.txt, the variable USER and an
+// address where nobody answers.
+func capable(t *testing.T) runtime.Capabilities {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, dir, "notes.txt", "hello\n")
+	return runtime.Capabilities{
+		ReadRoots: []string{dir}, WriteRoots: []string{dir}, Hosts: []string{"127.0.0.1:1"},
+		Env: []string{"USER"}, Getenv: func(name string) (string, bool) { return "ada", name == "USER" },
+	}
 }
 
 // player is a Terminal at which the prompts of a transcript are typed; it
@@ -97,6 +109,7 @@ func play(t *testing.T, tr transcript) []string {
 	}
 	cfg := bindings.Default(svc)
 	cfg.Stdout, cfg.Seed = &out, 1
+	cfg.Capabilities = capable(t)
 	rt, err := runtime.New(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -73,7 +73,9 @@ func open(vm *runtime.VM, svc hud.Service, parts []runtime.Module, j *journal.Jo
 	}
 	module.RawSetString("BuiltinLoss", losses)
 	for _, part := range parts {
-		module.RawSetString(strings.TrimPrefix(part.Name, "hud."), vm.Module(part.Name))
+		if v := vm.Module(part.Name); v != nil { // nil: withheld
+			module.RawSetString(strings.TrimPrefix(part.Name, "hud."), v)
+		}
 	}
 	if json, ok := vm.Module("hud.json").(*lua.LTable); ok {
 		l.jsonEncode, l.jsonDecode = json.RawGetString("encode"), json.RawGetString("decode")

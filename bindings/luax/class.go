@@ -134,7 +134,9 @@ func showKey(key lua.LValue) string {
 func raiseUnknown(L *lua.LState, owner, what string, key lua.LValue, names []string) {
 	f := runtime.Faultf(runtime.CodeValidation, "%s: %s: %s", owner, what, showKey(key))
 	if s, ok := key.(lua.LString); ok {
-		if near := runtime.Nearest(string(s), names); near != "" {
+		if needs := runtime.VMOf(L).Withheld(owner + "." + string(s)); needs != "" {
+			f.Message, f.Hint = fmt.Sprintf("%s: this script has no capability for %s.%s", owner, owner, string(s)), needs
+		} else if near := runtime.Nearest(string(s), names); near != "" {
 			f.Message += fmt.Sprintf(" (did you mean %q?)", near)
 		}
 	}

@@ -65,11 +65,7 @@ func (f *serviceFlags) open(a *app) (*lazyService, error) {
 // settings are those of a service over HTTP: HUD's, or the one at an address,
 // which stands for all of HUD's. The key is the user's own either way.
 func (a *app) settings(name string) (hud.Settings, error) {
-	home, _ := a.Getenv("HOME")
-	if home == "" {
-		home, _ = a.Getenv("USERPROFILE")
-	}
-	settings, err := hud.LoadSettings(hud.Environment{Getenv: a.Getenv, ReadFile: a.ReadFile, Dir: a.Dir, Home: home})
+	settings, err := hud.LoadSettings(a.environment())
 	if err != nil {
 		return settings, usagef("%v", err)
 	}
@@ -87,6 +83,15 @@ func (a *app) settings(name string) (hud.Settings, error) {
 		}
 	}
 	return settings, nil
+}
+
+// environment is where HUD's settings come from.
+func (a *app) environment() hud.Environment {
+	home, _ := a.Getenv("HOME")
+	if home == "" {
+		home, _ = a.Getenv("USERPROFILE")
+	}
+	return hud.Environment{Getenv: a.Getenv, ReadFile: a.ReadFile, Dir: a.Dir, Home: home}
 }
 
 // reportWait says that a call is still waiting. Many calls may wait at once:

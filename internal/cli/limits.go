@@ -123,7 +123,6 @@ func (d *deadline) String() string {
 type scriptFlags struct {
 	serviceFlags
 	recordFlags
-	journalFlags
 	seed                             int64
 	timeout                          deadline
 	steps                            positive
@@ -142,10 +141,10 @@ func (f *scriptFlags) register(cmd *cobra.Command) {
 	flags.Var(&f.memory, "max-memory", "stop when the heap passes this `SIZE` (default 2GiB)")
 	flags.Var(&f.tensor, "max-tensor", "largest `SIZE` of all tensors together (default 1GiB)")
 	flags.Var(&f.text, "max-string", "largest `SIZE` of one string (default 16MiB)")
-	flags.StringArrayVar(&f.readDirs, "allow-read", nil, "let modules read files under `DIR` (the working directory always)")
-	flags.StringArrayVar(&f.writeDirs, "allow-write", nil, "let modules write files under `DIR`")
-	flags.StringArrayVar(&f.hosts, "allow-net", nil, "let modules reach `HOST:PORT`")
-	flags.StringArrayVar(&f.envs, "allow-env", nil, "let modules read the environment variable `NAME`")
+	flags.StringArrayVar(&f.readDirs, "allow-read", nil, "let hud.fs read files under `DIR` (the working directory always)")
+	flags.StringArrayVar(&f.writeDirs, "allow-write", nil, "let hud.fs write files under `DIR`")
+	flags.StringArrayVar(&f.hosts, "allow-net", nil, "let hud.http and TrainingClient reach `HOST:PORT`")
+	flags.StringArrayVar(&f.envs, "allow-env", nil, "let hud.env read the environment variable `NAME`")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no warnings, no progress")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say more on stderr")
 }
@@ -168,6 +167,8 @@ func (f *scriptFlags) apply(a *app, c *runtime.Config) {
 	}
 	c.Capabilities.Hosts = f.hosts
 	c.Capabilities.Env = f.envs
+	c.Capabilities.Getenv = a.Getenv
+	c.Capabilities.Secrets = a.environment().Files()
 	c.Stdout, c.Stderr = a.outputs()
 	c.Logger = slog.New(&logHandler{w: c.Stderr, level: f.level(), color: a.StderrColor, mu: new(sync.Mutex)})
 }

@@ -54,6 +54,15 @@ func processEnvironment() Environment {
 	return Environment{Getenv: os.LookupEnv, ReadFile: os.ReadFile, Home: home}
 }
 
+// Files are those that LoadSettings reads. They hold keys.
+func (e Environment) Files() []string {
+	files := []string{filepath.Join(e.Dir, ".env")}
+	if e.Home != "" {
+		files = append(files, filepath.Join(e.Home, ".hud", ".env"))
+	}
+	return files
+}
+
 // LoadSettings reads the HUD_ variables as HUD's Python client does: from the
 // process's environment, else from .env in the working directory, else from
 // ~/.hud/.env; a file that cannot be read is passed over. A variable that is
@@ -63,12 +72,8 @@ func LoadSettings(from ...Environment) (Settings, error) {
 	if len(from) > 0 {
 		e = from[0]
 	}
-	files := []string{filepath.Join(e.Dir, ".env")}
-	if e.Home != "" {
-		files = append(files, filepath.Join(e.Home, ".hud", ".env"))
-	}
 	sources := []func(string) (string, bool){e.Getenv}
-	for _, name := range files {
+	for _, name := range e.Files() {
 		text, err := e.ReadFile(name)
 		if err != nil {
 			continue

@@ -18,10 +18,10 @@ var workers struct {
 	alive atomic.Int32        // workers that poll or run
 }
 
-// job is one Parallel call.
+// job is one Parallel call, or a Queue.
 type job struct {
 	f       func(int)
-	n       int64
+	n       atomic.Int64        // items there are; of a Queue it grows
 	next    atomic.Int64        // the first item nobody took
 	done    atomic.Int64        // items that returned
 	failure atomic.Pointer[any] // the first panic
@@ -42,18 +42,66 @@ func Parallel(n int, f func(i int)) {
 		}
 		return
 	}
-	j := &job{f: f, n: int64(n)}
+	j := begin(f, n, min(n, cores)-1)
+	j.run()
+	j.end()
+}
+
+// begin offers a job to the pool, which the caller has taken, and sees to it that so many workers are alive.
+func begin(f func(i int), n, helpers int) *job {
+	j := &job{f: f}
+	j.n.Store(int64(n))
 	workers.job.Store(j)
-	for range min(n, cores) - 1 - int(workers.alive.Load()) {
+	for range helpers - int(workers.alive.Load()) {
 		workers.alive.Add(1)
 		go work(j)
 	}
-	j.run()
+	return j
+}
+
+// end waits for the job's last items and gives the pool back.
+func (j *job) end() {
 	j.wait()
 	workers.job.Store(nil)
 	workers.owned.Store(false)
 	if p := j.failure.Load(); p != nil {
 		panic(*p)
+	}
+}
+
+// A Queue runs items on the other cores while its caller makes more of them. Its zero value is not in use.
+type Queue struct {
+	j *job
+	f func(i int)
+	n int
+}
+
+// Start makes a queue that is not in use one whose items are run by f, as those of [Parallel] are. While another call has
+// the workers, they run as soon as they are added.
+func (q *Queue) Start(f func(i int)) {
+	*q = Queue{f: f}
+	if cores := runtime.GOMAXPROCS(0); cores > 1 && workers.owned.CompareAndSwap(false, true) {
+		q.j = begin(f, 0, cores-1)
+	}
+}
+
+// Add makes another item: the first is number 0.
+func (q *Queue) Add() {
+	if q.n++; q.j == nil {
+		q.f(q.n - 1)
+		return
+	}
+	q.j.n.Store(int64(q.n))
+}
+
+// Wait runs the items that nobody took yet, returns when all have returned, and ends the queue. A panic of an item is
+// raised again then.
+func (q *Queue) Wait() {
+	j := q.j
+	*q = Queue{}
+	if j != nil {
+		j.run()
+		j.end()
 	}
 }
 
@@ -76,12 +124,14 @@ func Wake() {
 
 // run takes items until none is left.
 func (j *job) run() {
-	for j.next.Load() < j.n {
-		i := j.next.Add(1) - 1
-		if i >= j.n {
+	for {
+		i := j.next.Load()
+		if i >= j.n.Load() {
 			return
 		}
-		j.item(int(i))
+		if j.next.CompareAndSwap(i, i+1) {
+			j.item(int(i))
+		}
 	}
 }
 
@@ -90,7 +140,7 @@ func (j *job) item(i int) {
 		if p := recover(); p != nil {
 			j.failure.CompareAndSwap(nil, &p)
 		}
-		if j.done.Add(1) == j.n && j.asleep.Load() {
+		if j.done.Add(1) == j.n.Load() && j.asleep.Load() {
 			close(j.woken)
 		}
 	}()
@@ -100,13 +150,13 @@ func (j *job) item(i int) {
 // wait returns when every item has returned.
 func (j *job) wait() {
 	for range 100 { // the other pieces of an even cut are about to be done
-		if j.done.Load() == j.n {
+		if j.done.Load() == j.n.Load() {
 			return
 		}
 		pause()
 	}
 	for start := time.Now(); time.Since(start) < spinTime; {
-		if j.done.Load() == j.n {
+		if j.done.Load() == j.n.Load() {
 			return
 		}
 		yieldCore()
@@ -114,7 +164,7 @@ func (j *job) wait() {
 	}
 	j.woken = make(chan struct{})
 	j.asleep.Store(true)
-	if j.done.Load() < j.n {
+	if j.done.Load() < j.n.Load() {
 		<-j.woken // whoever makes done reach n sees asleep
 	}
 }
@@ -125,7 +175,7 @@ func work(first *job) {
 	first.run()
 	last, idle := first, time.Now()
 	for polls := 1; ; polls++ {
-		if j := workers.job.Load(); j != nil && j != last {
+		if j := workers.job.Load(); j != nil && (j != last || j.next.Load() < j.n.Load()) {
 			j.run()
 			last, idle, polls = j, time.Now(), 1
 		}

@@ -72,3 +72,69 @@ func TestParallelEnds(t *testing.T) {
 		}
 	}
 }
+
+func TestQueueRunsEachItemOnce(t *testing.T) {
+	var q Queue
+	for _, n := range []int{0, 1, 2, 3, 17, 1000} {
+		ran := make([]atomic.Int32, n)
+		q.Start(func(i int) {
+			ran[i].Add(1)
+			Parallel(3, func(int) {}) // others compute meanwhile
+		})
+		for i := range n {
+			q.Add()
+			if i%5 == 0 {
+				runtime.Gosched()
+			}
+		}
+		q.Wait()
+		for i := range ran {
+			if got := ran[i].Load(); got != 1 {
+				t.Fatalf("n=%d: item %d ran %d times, want 1", n, i, got)
+			}
+		}
+	}
+	Parallel(1, func(int) {
+		q.Wait() // not in use
+	})
+}
+
+func TestQueueWithoutWorkers(t *testing.T) {
+	var ran atomic.Int32
+	Parallel(2, func(i int) {
+		if i > 0 {
+			return
+		}
+		var q Queue
+		q.Start(func(int) { ran.Add(1) })
+		q.Add()
+		if runtime.GOMAXPROCS(0) > 1 && ran.Load() != 1 {
+			t.Errorf("items run: got %d, want 1 at once", ran.Load())
+		}
+		q.Wait()
+	})
+	if got := ran.Load(); got != 1 {
+		t.Errorf("items run: got %d, want 1", got)
+	}
+}
+
+func TestQueuePanic(t *testing.T) {
+	var q Queue
+	var ran atomic.Int32
+	wantPanic(t, "item 3", func() {
+		q.Start(func(i int) {
+			ran.Add(1)
+			if i == 3 {
+				panic("item 3")
+			}
+		})
+		for range 10 {
+			q.Add()
+		}
+		q.Wait()
+	})
+	if runtime.GOMAXPROCS(0) > 1 && ran.Load() != 10 {
+		t.Errorf("items run: got %d, want 10", ran.Load())
+	}
+	Parallel(3, func(int) {}) // the pool still works
+}

@@ -27,6 +27,9 @@ type pass struct {
 	run     uint64       // the graph's number
 	taken   int          // elements reserved for buffers
 	room    []float32    // for sources
+	turns   int          // how often a node became ready
+	line    line
+	recipes recipes
 	err     error
 }
 
@@ -104,6 +107,7 @@ func emptied[E any](s []E) []E {
 // done makes the pass idle. The caller must not use it any more.
 func (p *pass) done() {
 	p.nodes, p.ready, p.parts, p.list = emptied(p.nodes), emptied(p.ready), emptied(p.parts), emptied(p.list)
+	p.line.own = emptied(p.line.own)
 	p.sources, p.ends, p.leafs, p.room = emptied(p.sources), emptied(p.ends), emptied(p.leafs), nil
 	a := p.alloc
 	p.alloc, p.err = nil, nil
@@ -223,8 +227,14 @@ func (p *pass) visit(t *Tensor) error {
 	if t.node != nil {
 		add(t.node)
 	}
+	work := 0
 	for i := 0; i < len(p.nodes); i++ {
 		n := p.nodes[i].n
+		if n.tiled && work < wakeWork {
+			if work += n.t.n; work >= wakeWork {
+				kernel.Wake()
+			}
+		}
 		if n.freed {
 			return &Error{Op: "backward", Detail: "the graph was already run backwards: the values " + n.op.name + " kept are gone",
 				Hint: "compute the loss again, or keep the graph the first time (retain_graph)"}
@@ -269,8 +279,10 @@ func (p *pass) backwards(t *Tensor) {
 	if t.node != nil {
 		p.now(t.node.at)
 	}
+	defer p.join()
 	for p.err == nil {
 		if k := len(p.ready); k > 0 {
+			p.join()
 			i := p.ready[k-1]
 			p.ready = p.ready[:k-1]
 			p.alone(i)
@@ -288,6 +300,7 @@ func (p *pass) backwards(t *Tensor) {
 
 // now notes that node i can be run.
 func (p *pass) now(i int32) {
+	p.turns++
 	if !p.nodes[i].n.tiled {
 		p.ready = append(p.ready, i)
 		return
@@ -310,6 +323,7 @@ func (p *pass) now(i int32) {
 // alone runs node i by itself.
 func (p *pass) alone(i int32) {
 	n := p.nodes[i].n
+	p.line.own = emptied(p.line.own)
 	if g := p.whole(i); g != nil {
 		n.op.back(p, n, g)
 	}
@@ -394,6 +408,7 @@ func (p *pass) part(t *Tensor, lo, hi int, overwrites bool) (g []float32, fresh 
 	case p.err != nil:
 		return nil, false
 	case t.leaf != nil:
+		p.touch(t, lo, hi)
 		l := t.leaf
 		if l.acc == nil {
 			acc, err := t.st.alloc.blank("backward", t.shape, t.n)
@@ -407,6 +422,7 @@ func (p *pass) part(t *Tensor, lo, hi int, overwrites bool) (g []float32, fresh 
 		fresh = l.reach(lo, hi, overwrites)
 		return l.acc.st.cur.data[lo:hi], fresh
 	case t.node != nil:
+		p.touch(t, lo, hi)
 		i := t.node.at
 		if v := &p.nodes[i]; v.g == nil {
 			if v.src != 0 {

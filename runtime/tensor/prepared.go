@@ -1,5 +1,10 @@
 package tensor
 
+import (
+	"sync"
+	"sync/atomic"
+)
+
 // A prepared is what fuse and allot made of a program. The losses of a batch,
 // one datum after another, are the same program many times.
 type prepared struct {
@@ -14,6 +19,7 @@ type prepared struct {
 	regs  []int32
 	moves []move
 	count int // of registers
+	like  uint64
 }
 
 // A trait is what fuse and allot know of a val.
@@ -25,22 +31,26 @@ type trait struct {
 // A move is a gradient that is computed where it was to be added.
 type move struct{ g, dst int32 }
 
-// ready is the latest programs that were prepared.
-type ready struct {
+// recipes is the latest programs that were prepared.
+type recipes struct {
 	all    [4]prepared
 	latest int
 }
 
+var (
+	known = sync.Pool{New: func() any { return &recipes{} }}
+	likes atomic.Uint64 // numbers them
+)
+
 // prepare is fuse and allot. Where the program has segments, which say what can
 // be joined, they always look.
-func (p *program) prepare() {
+func (p *program) prepare(r *recipes) {
 	p.moves, p.origin = p.moves[:0], p.origin[:0]
 	if len(p.spreads) > 0 {
 		p.fuse()
 		p.allot()
 		return
 	}
-	r := &p.ready
 	for range r.all {
 		if k := &r.all[r.latest]; k.fits(p) {
 			k.apply(p)
@@ -64,7 +74,8 @@ func (k *prepared) note(p *program) {
 	}
 	p.fuse()
 	p.allot()
-	k.steps, k.count = append(k.steps[:0], p.steps...), p.regs
+	k.like = likes.Add(1)
+	k.steps, k.count, p.like = append(k.steps[:0], p.steps...), p.regs, k.like
 	k.from, k.moves = append(k.from[:0], p.origin...), append(k.moves[:0], p.moves...)
 	for i := range p.vals {
 		k.kinds, k.regs = append(k.kinds, p.vals[i].kind), append(k.regs, p.vals[i].reg)
@@ -108,7 +119,7 @@ func (k *prepared) apply(p *program) {
 	for i := range p.vals {
 		p.vals[i].kind, p.vals[i].reg = k.kinds[i], k.regs[i]
 	}
-	p.regs = k.count
+	p.regs, p.like = k.count, k.like
 }
 
 func (v *val) trait() trait { return trait{v.kind, v.truth, v.plain, v.fresh} }

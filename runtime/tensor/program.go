@@ -14,9 +14,10 @@ type program struct {
 	n     int
 	vals  []val
 	steps []instr
-	regs  int  // registers of a tile each
-	parts int  // numbers that sums need
-	keeps bool // values that are dear are kept for others
+	regs  int    // registers of a tile each
+	parts int    // numbers that sums need
+	keeps bool   // values that are dear are kept for others
+	like  uint64 // the same for programs that differ in their operands only; 0 is unknown
 
 	late    []*late // in vals: to be unmarked
 	outs    []int32 // vals that are to be kept
@@ -31,8 +32,6 @@ type program struct {
 	room    []float64
 	group   []*cell // the reductions
 	sums    []float64
-	w       worker // where one is enough
-	ready   ready
 	moves   []move  // of fuse,
 	origin  []int32 // and which of the steps given each is
 }
@@ -133,7 +132,7 @@ func (p *program) results(n int) []float64 {
 // newProgram is a program on n positions; end gives it back.
 func newProgram(n int) *program {
 	p := programs.Get().(*program)
-	p.n, p.keeps = n, true
+	p.n, p.keeps, p.like = n, true, 0
 	p.vals = append(p.vals, val{kind: inRegister, reg: -1})
 	return p
 }
@@ -319,14 +318,11 @@ var workers = sync.Pool{New: func() any { return &worker{} }}
 // run computes the program for op. Where that takes long others may compute
 // meanwhile, if a says so.
 func (p *program) run(op string, a *Allocator) error {
-	if p.n == 0 {
-		return nil
-	}
-	p.unmark()
-	if err := p.furnish(op, a); err != nil {
+	r := known.Get().(*recipes)
+	defer known.Put(r)
+	if err := p.complete(op, a, r); err != nil {
 		return err
 	}
-	p.prepare()
 	if p.n*len(p.steps) < longWork {
 		p.sweep()
 		return nil
@@ -334,21 +330,42 @@ func (p *program) run(op string, a *Allocator) error {
 	return a.lend(op, true, p.sweep, p.from...)
 }
 
-func (p *program) sweep() {
-	p.sums = slices.Grow(p.sums[:0], p.parts)[:p.parts]
-	p.writes = p.writes[:0]
-	for i := range p.steps {
-		if v := p.steps[i].dst; p.vals[v].kind == inMemory && !slices.Contains(p.writes, v) {
-			p.writes = append(p.writes, v)
-		}
+// complete makes the program, which has all its steps, ready to be swept.
+func (p *program) complete(op string, a *Allocator, r *recipes) error {
+	p.unmark()
+	if err := p.furnish(op, a); err != nil {
+		return err
 	}
+	p.prepare(r)
+	return nil
+}
+
+// sweep runs the steps.
+func (p *program) sweep() {
+	if p.n == 0 {
+		return
+	}
+	p.sums = slices.Grow(p.sums[:0], p.parts)[:p.parts]
+	p.written()
 	if p.n < sharedLen {
-		p.w.run(p, 0, p.n)
+		w := workers.Get().(*worker)
+		w.run(p, 0, p.n)
+		workers.Put(w)
 	} else {
 		p.share()
 	}
 	for i := range p.folds {
 		p.folds[i].finish(p.sums)
+	}
+}
+
+// written lists the vals in memory that are written.
+func (p *program) written() {
+	p.writes = p.writes[:0]
+	for i := range p.steps {
+		if v := p.steps[i].dst; p.vals[v].kind == inMemory && !slices.Contains(p.writes, v) {
+			p.writes = append(p.writes, v)
+		}
 	}
 }
 

@@ -4,7 +4,7 @@ package tensor
 // ready by it, tile by tile: gradients that only they need stay in registers.
 func (p *pass) together(root int32) {
 	r := &p.nodes[root]
-	n := r.n.t.n
+	n, now := r.n.t.n, p.turns
 	p.list = p.list[:0]
 	for i := r.heads; i != 0; i = p.nodes[i-1].next {
 		p.list = append(p.list, i-1)
@@ -30,6 +30,7 @@ func (p *pass) together(root int32) {
 				p.now(i)
 			case v.n.op == viewOp && p.crosses(v.n):
 				p.ready = append(p.ready, i)
+				p.turns++
 			default:
 				v.region = number
 				p.list = append(p.list, i)
@@ -44,7 +45,8 @@ func (p *pass) together(root int32) {
 			}
 		}
 	} else {
-		p.tiled(n)
+		p.tiled(n, now == p.turns)
+		return
 	}
 	for _, i := range p.list {
 		p.recycle(i)
@@ -66,28 +68,46 @@ func (p *pass) crosses(v *node) bool {
 	return false
 }
 
-// tiled runs the region as a program.
-func (p *pass) tiled(n int) {
+// tiled runs the region as a program: later, if it is last, which says that
+// nothing else waits for it.
+func (p *pass) tiled(n int, last bool) {
 	b := newProgram(n)
-	defer b.end()
 	b.keeps = p.retain
-	p.ends = p.ends[:0]
+	p.ends, p.line.own = emptied(p.ends), emptied(p.line.own)
 	for _, i := range p.list {
 		if g := p.gradient(b, i, true); g != none {
 			p.slopes(b, i, g)
 		}
 		if p.err != nil {
-			return
+			break
 		}
 	}
 	for i := range p.ends {
 		f := &b.folds[p.ends[i].fold]
 		f.out = b.results(f.seg.count())
 	}
-	if err := b.run("backward", nil); err != nil {
-		p.err = err
-		return
+	if p.err == nil {
+		p.err = b.complete("backward", nil, &p.recipes)
 	}
+	switch {
+	case p.err != nil:
+		b.end()
+	case last && p.waits(b):
+		p.queue(b)
+		b.end()
+	default:
+		p.join()
+		b.sweep()
+		p.finish(b)
+		b.end()
+		for _, i := range p.list {
+			p.recycle(i)
+		}
+	}
+}
+
+// finish hands on what the region's program computed.
+func (p *pass) finish(b *program) {
 	b.keep()
 	for _, e := range p.ends {
 		into := p.grad(e.t)
@@ -110,6 +130,7 @@ func (p *pass) gradient(b *program, i int32, complete bool) int32 {
 	switch {
 	case v.val != none:
 	case v.g != nil:
+		p.touch(&v.n.t, 0, v.n.t.n)
 		v.val = b.memory(v.g)
 	case v.src != 0:
 		s := &p.sources[v.src-1]

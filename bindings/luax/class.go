@@ -48,22 +48,27 @@ func Define[T comparable](vm *runtime.VM, c Class[T]) {
 		mt.RawSetString("__index", methods)
 	} else {
 		known := &recent{methods: methods}
-		mt.RawSetString("__index", vm.NewFunction(func(L *lua.LState) int {
-			key := L.Get(2)
-			if name, ok := key.(lua.LString); ok {
-				if m := known.get(string(name)); m != lua.LNil {
-					L.Push(m)
-					return 1
-				}
-			}
+		field := vm.NewFunction(func(L *lua.LState) int {
 			a := Read(L, c.Name)
-			v, ok := c.Get(L, Self[T](&a), key)
+			self, key := Self[T](&a), L.Get(2)
+			v, ok := c.Get(L, self, key)
 			if !ok {
 				unknown(L, key)
 			}
 			L.Push(v)
 			return 1
-		}))
+		})
+		find := vm.NewFunction(nil)
+		find.GFunction = func(L *lua.LState) int {
+			if name, ok := L.Get(2).(lua.LString); ok {
+				if m := known.get(string(name)); m != lua.LNil {
+					L.Push(m)
+					return 1
+				}
+			}
+			return field.GFunction(L)
+		}
+		mt.RawSetString("__index", find)
 	}
 	mt.RawSetString("__newindex", vm.NewFunction(func(L *lua.LState) int {
 		a := Read(L, c.Name)

@@ -36,7 +36,7 @@ func (b *Binding) take(t *tensor.Tensor) *lua.LUserData {
 	return f.ud
 }
 
-// Recorded, Constant, Deferred and View are for the tensors' Allocator.
+// Recorded, Constant, Deferred, Reduced and View are for the tensors' Allocator.
 func (b *Binding) Recorded() *tensor.Recorded {
 	if !b.wanted {
 		return &tensor.Recorded{}
@@ -62,6 +62,16 @@ func (b *Binding) Deferred() *tensor.Deferred {
 		return &tensor.Deferred{}
 	}
 	h := &held[tensor.Deferred]{}
+	b.note(&h.ud, h.room.Tensor())
+	return &h.room
+}
+
+// Reduced is like Recorded.
+func (b *Binding) Reduced() *tensor.Reduced {
+	if !b.wanted {
+		return &tensor.Reduced{}
+	}
+	h := &held[tensor.Reduced]{}
 	b.note(&h.ud, h.room.Tensor())
 	return &h.room
 }

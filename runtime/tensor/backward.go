@@ -221,7 +221,7 @@ func runBackward(t *Tensor, retain bool) (*pass, error) {
 // tile by tile together to components.
 func (p *pass) visit(t *Tensor) error {
 	add := func(n *node) {
-		n.run, n.at = p.run, int32(len(p.nodes))
+		n.run, n.at = uint32(p.run), int32(len(p.nodes))
 		p.nodes = append(p.nodes, visited{n: n, up: n.at})
 	}
 	if t.node != nil {
@@ -245,7 +245,7 @@ func (p *pass) visit(t *Tensor) error {
 				continue
 			}
 			m := in.node
-			if m.run != p.run {
+			if m.run != uint32(p.run) {
 				add(m)
 			}
 			v := &p.nodes[m.at]

@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"math"
 	"slices"
 
 	"github.com/hudrl/hudrl/internal/kernel"
@@ -19,6 +20,8 @@ type elem struct {
 	// truth: the result is 1 or 0.
 	truth bool
 	role  role
+	// fold: it stands for that reduction, and has nothing else.
+	fold *laneOp
 	// same[i]: the gradient of operand i is the result's.
 	same [2]bool
 	f    func(dst, a, b, c []float32, p [2]float64)
@@ -65,8 +68,6 @@ type number struct {
 	is bool
 }
 
-// An operation keeps the numbers it takes as it computes with them.
-func floats(p [2]float64) [2]float32  { return [2]float32{float32(p[0]), float32(p[1])} }
 func doubles(p [2]float32) [2]float64 { return [2]float64{float64(p[0]), float64(p[1])} }
 
 // init makes op's gradient; every elem goes through it.
@@ -158,6 +159,7 @@ func (op *elem) over(a, b, mask *Tensor, k bool, l *layout, p [2]float64) *Tenso
 // recorded is over where a gradient is wanted.
 func (op *elem) recorded(alloc *Allocator, a, b, mask *Tensor, k bool, l *layout, p [2]float64) *Tensor {
 	o, n := alloc.newNode(), l.n
+	var m *more
 	o.t.layout = l
 	if n >= lateLen && !alloc.atOnce() {
 		s := &lateStorage{}
@@ -165,7 +167,7 @@ func (op *elem) recorded(alloc *Allocator, a, b, mask *Tensor, k bool, l *layout
 		if err := op.later(alloc, s, a, b, mask, k, n, p); err != nil {
 			return failure(err)
 		}
-		o.mask = s.l.mask
+		m = s.l.more
 	} else {
 		s := &small{}
 		if err := alloc.fill(op.name, &o.t, s, n); err != nil {
@@ -174,23 +176,23 @@ func (op *elem) recorded(alloc *Allocator, a, b, mask *Tensor, k bool, l *layout
 		if err := op.now(s.s.first.data, a, b, mask, k, p); err != nil {
 			return failure(err)
 		}
-		if mask != nil {
-			r, err := mask.ref(op.name, n)
-			if err != nil {
-				return failure(err)
-			}
-			o.mask = &r
+		var err error
+		if m, err = op.more(mask, k, n, p); err != nil {
+			return failure(err)
 		}
 	}
 	o.note(&op.opDef, a, b)
-	o.p, o.tiled = floats(p), n >= lateLen
+	if m != nil {
+		o.aux = m
+	}
+	o.k, o.tiled = float32(p[0]), n >= lateLen
 	return &o.t
 }
 
 // later fills o with the operation, which runs when values are asked for.
 func (op *elem) later(alloc *Allocator, o *lateStorage, a, b, mask *Tensor, k bool, n int, p [2]float64) error {
 	l := &o.l
-	l.op, l.n, l.p, l.size = op, n, floats(p), 1
+	l.op, l.n, l.size = op, n, 1
 	var err error
 	if l.in[0], err = a.ref(op.name, n); err != nil {
 		return err
@@ -203,11 +205,8 @@ func (op *elem) later(alloc *Allocator, o *lateStorage, a, b, mask *Tensor, k bo
 			return err
 		}
 	}
-	if mask != nil {
-		l.mask = new(ref)
-		if *l.mask, err = mask.ref(op.name, n); err != nil {
-			return err
-		}
+	if l.more, err = op.more(mask, k, n, p); err != nil {
+		return err
 	}
 	o.s.alloc, o.s.cur = alloc, &o.s.first
 	o.s.first.late = l
@@ -216,6 +215,18 @@ func (op *elem) later(alloc *Allocator, o *lateStorage, a, b, mask *Tensor, k bo
 	}
 	o.s.first.lot, err = alloc.promise(op.name, n)
 	return err
+}
+
+// more is what few operations have: nil where op on n elements is none of them.
+func (op *elem) more(mask *Tensor, k bool, n int, p [2]float64) (m *more, err error) {
+	if mask == nil && (k || math.Float64bits(p[0])|math.Float64bits(p[1]) == 0) {
+		return nil, nil
+	}
+	m = &more{p: [2]float32{float32(p[0]), float32(p[1])}}
+	if mask != nil {
+		m.mask, err = mask.ref(op.name, n)
+	}
+	return m, err
 }
 
 // operand is the values of an operand as f takes it.
@@ -293,13 +304,13 @@ func (op *elem) reading(p *pass, n *node) (a, b, c, y []float32) {
 	}
 	if reads&readsB != 0 {
 		if n.in[1] == nil {
-			b = []float32{n.p[0]}
+			b = []float32{n.k}
 		} else {
 			b = p.values(n.in[1])
 		}
 	}
-	if n.mask != nil {
-		c = p.refValues(*n.mask, n.t.n)
+	if m := n.mask(); !m.none() {
+		c = p.refValues(*m, n.t.n)
 	}
 	if reads&readsY != 0 {
 		y = p.values(&n.t)
@@ -322,9 +333,9 @@ func (op *elem) backward(p *pass, n *node, g []float32) {
 		case n.spread:
 			op.unspread(p, i, n, into, g, a, b, y)
 		case t.n == n.t.n:
-			op.d[i](into, g, a, b, c, y, doubles(n.p))
+			op.d[i](into, g, a, b, c, y, n.numbers())
 		default:
-			into[0] += float32(op.total(i, g, a, b, c, y, doubles(n.p)))
+			into[0] += float32(op.total(i, g, a, b, c, y, n.numbers()))
 		}
 	}
 }
@@ -387,12 +398,12 @@ func (op *elem) unspread(p *pass, which int, n *node, into, g, a, b, y []float32
 			ca, cb := cut(a, r.a, r.sa, lo, hi), cut(b, r.b, r.sb, lo, hi)
 			cy, cg := cut(y, r.at, 1, lo, hi), g[r.at+lo:r.at+hi]
 			if sums == nil {
-				d(into[at+lo:at+hi], cg, ca, cb, nil, cy, doubles(n.p))
+				d(into[at+lo:at+hi], cg, ca, cb, nil, cy, n.numbers())
 				continue
 			}
 			part := tile[0][:hi-lo]
 			clear(part)
-			d(part, cg, ca, cb, nil, cy, doubles(n.p))
+			d(part, cg, ca, cb, nil, cy, n.numbers())
 			if step == 1 {
 				for i, v := range part {
 					sums[at+lo+i] += float64(v)

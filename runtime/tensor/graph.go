@@ -26,16 +26,15 @@ type opDef struct {
 
 // A node is a tensor and the operation that made it.
 type node struct {
-	t    Tensor
-	op   *opDef
-	in   [2]*Tensor
-	p    [2]float32
-	aux  any // what else the operation needs: a *joined where it has more inputs
-	mask *ref
-	tok  *token
+	t   Tensor
+	op  *opDef
+	in  [2]*Tensor
+	aux any // what else the operation needs: a *joined where it has more inputs
+	tok *token
 
-	run   uint64 // the run that has it in its list,
-	at    int32  // and where
+	run   uint32  // the low bits of the run that has it in its list,
+	at    int32   // and where
+	k     float32 // the number in place of the second input
 	freed bool
 	// tiled: the gradient at a position needs nothing from other positions.
 	tiled bool
@@ -119,7 +118,7 @@ func (n *node) keep(reads uint8) {
 
 // needed notes that the graph behind tok reads the storage's values.
 func (s *storage) needed(tok *token) {
-	if s.readonly {
+	if s.locked() {
 		return
 	}
 	if s.pending == tok.self {
@@ -130,18 +129,14 @@ func (s *storage) needed(tok *token) {
 		s.pending = tok.self
 		return
 	}
-	if s.others == nil {
-		s.others = &[]weak.Pointer[token]{tok.self}
+	r := s.seldom()
+	if k := len(r.others); k > 0 && r.others[k-1] == tok.self {
 		return
 	}
-	more := *s.others
-	if k := len(more); k > 0 && more[k-1] == tok.self {
-		return
-	}
-	if len(more) == cap(more) {
+	if k := len(r.others); k > 0 && k == cap(r.others) {
 		s.prune()
 	}
-	*s.others = append(*s.others, tok.self)
+	r.others = append(r.others, tok.self)
 }
 
 // prune forgets graphs that were run backwards or dropped, and reports whether
@@ -152,8 +147,8 @@ func (s *storage) prune() bool {
 		return t == nil || t.live.Load() == 0
 	}
 	var more []weak.Pointer[token]
-	if s.others != nil {
-		more = slices.DeleteFunc(*s.others, done)
+	if s.rare != nil {
+		more = slices.DeleteFunc(s.rare.others, done)
 	}
 	if done(s.pending) {
 		s.pending = weak.Pointer[token]{}
@@ -161,8 +156,8 @@ func (s *storage) prune() bool {
 			s.pending, more = more[k-1], more[:k-1]
 		}
 	}
-	if s.others != nil {
-		*s.others = more
+	if s.rare != nil {
+		s.rare.others = more
 	}
 	return s.pending != weak.Pointer[token]{}
 }
@@ -185,7 +180,23 @@ func (n *node) free() {
 	}
 	n.freed = true
 	n.tok.live.Add(-1)
-	n.in, n.aux, n.mask, n.tok = [2]*Tensor{}, nil, nil, nil
+	n.in, n.aux, n.tok = [2]*Tensor{}, nil, nil
+}
+
+// mask is the third operand, nil where there is none.
+func (n *node) mask() *ref {
+	if m, ok := n.aux.(*more); ok {
+		return &m.mask
+	}
+	return nil
+}
+
+// numbers is what else the operation computes with.
+func (n *node) numbers() (p [2]float64) {
+	if m, ok := n.aux.(*more); ok {
+		p = doubles(m.p)
+	}
+	return p
 }
 
 // input is the i-th input of n, of all it has.

@@ -28,7 +28,7 @@ func (a *Allocator) settle(op string, c *cell) error {
 	switch {
 	case c.late == nil:
 		return nil
-	case c.late.fold != nil:
+	case c.late.op.fold != nil:
 		return a.reduce(op, c)
 	}
 	p := newProgram(c.late.n)
@@ -46,17 +46,17 @@ func (a *Allocator) settle(op string, c *cell) error {
 func (a *Allocator) bound(l *late) error {
 	for {
 		size, most := int32(1), (*cell)(nil)
-		for _, r := range [...]*ref{&l.in[0], &l.in[1], l.mask} {
+		for _, r := range [...]*ref{&l.in[0], &l.in[1], l.mask()} {
 			if r == nil || r.c == nil || r.c.late == nil {
 				continue
 			}
-			size += r.c.late.size
+			size += int32(r.c.late.size)
 			if most == nil || r.c.late.size > most.late.size {
 				most = r.c
 			}
 		}
 		if size <= maxLate {
-			l.size = size
+			l.size = uint8(size)
 			return nil
 		}
 		if err := a.settle(l.op.name, most); err != nil {
@@ -86,13 +86,13 @@ const maxWaiting = 8
 // are wanted soon are computed in one sweep with it.
 func (a *Allocator) wait(c *cell) error {
 	if a == nil || a.run == nil {
-		return a.settle(c.late.fold.name, c)
+		return a.settle(c.late.op.name, c)
 	}
 	a.waiting = append(a.waiting, c)
 	if len(a.waiting) <= maxWaiting {
 		return nil
 	}
-	return a.settle(c.late.fold.name, a.waiting[0])
+	return a.settle(c.late.op.name, a.waiting[0])
 }
 
 // together takes the reductions that wait with c out of the list.
@@ -137,7 +137,7 @@ func (a *Allocator) reduce(op string, c *cell) error {
 	p.group = a.together(c, p.group[:0])
 	for _, w := range p.group {
 		l := w.late
-		k := p.fold(p.ref(&l.in[0]), l.fold, l.seg)
+		k := p.fold(p.ref(&l.in[0]), l.op.fold, l.seg)
 		p.folds[k].out = p.results(l.n)
 	}
 	if err := p.run(op, a); err != nil {
@@ -151,7 +151,7 @@ func (a *Allocator) reduce(op string, c *cell) error {
 		l := w.late
 		for i := range w.data {
 			if n := l.seg.at(i+1) - l.seg.at(i); n > 0 {
-				w.data[i] = float32(l.fold.end(p.folds[k].out[i], n))
+				w.data[i] = float32(l.op.fold.end(p.folds[k].out[i], n))
 			}
 		}
 		w.done(w.data)

@@ -8,6 +8,7 @@ type Maker interface {
 	Recorded() *Recorded
 	Constant() *Constant
 	Deferred() *Deferred
+	Reduced() *Reduced
 	View() *Tensor
 }
 
@@ -36,6 +37,15 @@ type Deferred struct {
 // Tensor is the tensor.
 func (l *Deferred) Tensor() *Tensor { return &l.t }
 
+// A Reduced is a Deferred with one element that is a reduction's.
+type Reduced struct {
+	t Tensor
+	s lateScalar
+}
+
+// Tensor is the tensor.
+func (r *Reduced) Tensor() *Tensor { return &r.t }
+
 // SetMaker has m make the objects of a's results. It must be set before the
 // Allocator is used.
 func (a *Allocator) SetMaker(m Maker) { a.maker = m }
@@ -59,6 +69,13 @@ func (a *Allocator) newDeferred() *Deferred {
 		return &Deferred{}
 	}
 	return a.maker.Deferred()
+}
+
+func (a *Allocator) newReduced() *Reduced {
+	if a == nil || a.maker == nil {
+		return &Reduced{}
+	}
+	return a.maker.Reduced()
 }
 
 func (a *Allocator) newView() *Tensor {

@@ -195,7 +195,7 @@ func (p *program) cell(c *cell, off int) int32 {
 	if l.prog == p {
 		return l.val
 	}
-	in := instr{do: doCompute, op: l.op, p: doubles(l.p)}
+	in := instr{do: doCompute, op: l.op, p: l.numbers()}
 	if l.seg != nil {
 		r := l.in[0]
 		p.from = append(p.from, r.c)
@@ -204,10 +204,10 @@ func (p *program) cell(c *cell, off int) int32 {
 	} else if x, lo, hi, ok := l.between(p); ok {
 		in.a, in.p, in.do = p.ref(x), [2]float64{lo, hi}, doWithin
 	} else {
-		in.a, in.b, in.c = p.ref(&l.in[0]), p.ref(&l.in[1]), p.ref(l.mask)
+		in.a, in.b, in.c = p.ref(&l.in[0]), p.ref(&l.in[1]), p.ref(l.mask())
 	}
 	l.swept++
-	if p.keeps && l.swept > l.op.again {
+	if p.keeps && int32(l.swept) > l.op.again {
 		in.dst = p.add(val{kind: inMemory, c: c})
 		p.outs = append(p.outs, in.dst)
 	} else {

@@ -22,6 +22,7 @@ type laneOp struct {
 	end  func(v float64, n int) float64
 	// sums: part adds up.
 	sums bool
+	late *elem // the operation of what is late
 	// even is the gradient of each of n elements where it is the same for all.
 	even func(g float32, n int) float32
 }
@@ -69,7 +70,14 @@ func pieces(name string, empty bool, reads uint8, part func(x []float32) float64
 	end func(v float64, n int) float64, d func(into, x []float32, y, g float32)) *laneOp {
 	op := lane(name, empty, reads, func(x []float32) float64 { return end(part(x), len(x)) }, d)
 	op.part, op.join, op.end = part, join, end
+	op.wait()
 	return op
+}
+
+// wait has results of op that are late know of it.
+func (op *laneOp) wait() {
+	op.late = &elem{fold: op}
+	op.late.name = op.name
 }
 
 // evenly says that op is a sum, or made of one: its gradient is the same for all
@@ -89,15 +97,9 @@ func (t *Tensor) fold(op *laneOp, out *Tensor, seg *segments) error {
 	if t.n == 0 {
 		return nil
 	}
-	c, dst := t.st.cur, out.st.cur.data
-	if op.part != nil && c.late != nil && c.late.n == t.n && c.late.fold == nil && t.strides == nil {
-		if !t.st.readonly {
-			c.captured = true
-		}
-		l := &late{fold: op, seg: seg, n: len(dst)}
-		l.in[0] = ref{c: c}
-		out.st.cur.late = l
-		return t.st.alloc.wait(out.st.cur)
+	dst := out.st.cur.data
+	if t.waits(op) {
+		return t.foldLater(op, &late{}, out.st, seg)
 	}
 	x, err := t.values(op.name)
 	if err != nil {
@@ -114,6 +116,48 @@ func (t *Tensor) fold(op *laneOp, out *Tensor, seg *segments) error {
 		}
 	}
 	return nil
+}
+
+// waits reports whether a reduction of t to be late is.
+func (t *Tensor) waits(op *laneOp) bool {
+	l := t.st.cur.late
+	return l != nil && op.part != nil && l.n == t.n && l.op.fold == nil && t.strides == nil
+}
+
+// foldLater has l fill the cells of s, which has room for the results.
+func (t *Tensor) foldLater(op *laneOp, l *late, s *storage, seg *segments) error {
+	c := t.st.cur
+	if !t.st.locked() {
+		c.captured = true
+	}
+	l.op, l.seg, l.n, l.in[0].c = op.late, seg, len(s.first.data), c
+	s.first.late = l
+	return t.st.alloc.wait(s.cur)
+}
+
+// reduceLater is the reduction to one value of a t that is late.
+func (t *Tensor) reduceLater(op *laneOp, seg *segments, shape []int) *Tensor {
+	a, grad := t.st.alloc, op.d != nil && t.RequiresGrad()
+	var nd *node
+	var out *Tensor
+	var s *lateScalar
+	if grad {
+		nd, s = a.newNode(), &lateScalar{}
+		out = &nd.t
+	} else {
+		o := a.newReduced()
+		out, s = &o.t, &o.s
+	}
+	out.layout, out.st = packed(shape, 1), &s.s
+	s.s.alloc, s.s.cur, s.s.first.data = a, &s.s.first, s.room[:]
+	if grad {
+		nd.note(&op.opDef, t, nil)
+		nd.aux = seg
+	}
+	if err := t.foldLater(op, &s.l, &s.s, seg); err != nil {
+		return failure(err)
+	}
+	return out
 }
 
 // lanes calls f for each stretch along the middle of [outer n inner]: with its
@@ -189,6 +233,9 @@ func (t *Tensor) reduce(op *laneOp, dims []int) *Tensor {
 		seg = whole(d[1])
 	} else {
 		seg = &segments{num: d[0], size: d[1], inner: d[2]}
+	}
+	if d[0]*d[2] == 1 && t.waits(op) {
+		return t.reduceLater(op, seg, shape)
 	}
 	var out *Tensor
 	if op.d == nil {

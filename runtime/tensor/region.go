@@ -219,20 +219,18 @@ func (p *pass) slopes(b *program, i, g int32) {
 			reads |= op.reads[k]
 		}
 	}
-	in := instr{do: doSlope, op: op, p: doubles(n.p), g: g}
+	in := instr{do: doSlope, op: op, p: n.numbers(), g: g}
 	if reads&readsA != 0 {
 		in.a = p.value(b, n.in[0])
 	}
 	if reads&readsB != 0 {
 		if n.in[1] == nil {
-			in.b = b.one(n.p[0])
+			in.b = b.one(n.k)
 		} else {
 			in.b = p.value(b, n.in[1])
 		}
 	}
-	if n.mask != nil {
-		in.c = b.ref(n.mask)
-	}
+	in.c = b.ref(n.mask())
 	if reads&readsY != 0 {
 		in.y = p.value(b, &n.t)
 	}
@@ -269,7 +267,7 @@ func (p *pass) product(b *program, n *node, k int, in *instr, number int32) bool
 		return false
 	}
 	v := &p.nodes[t.node.at]
-	if v.val != none || v.g != nil || v.src != 0 || !finite(other, n.p[0]) {
+	if v.val != none || v.g != nil || v.src != 0 || !finite(other, n.k) {
 		return false
 	}
 	v.val = b.register()
@@ -291,7 +289,7 @@ func finite(t *Tensor, k float32) bool {
 	switch {
 	case c.late == nil:
 		return t.n == 1 && c.data[t.off]-c.data[t.off] == 0
-	case c.late.op == nil:
+	case c.late.op.fold != nil:
 		return false
 	case c.late.op.truth:
 		return true
@@ -305,7 +303,7 @@ func finite(t *Tensor, k float32) bool {
 		return true
 	case c.late.op.role == times:
 		for _, r := range c.late.in {
-			if r.c == nil || r.c.late == nil || r.c.late.op == nil || !r.c.late.op.truth {
+			if r.c == nil || r.c.late == nil || r.c.late.op.fold != nil || !r.c.late.op.truth {
 				return false
 			}
 		}
@@ -341,7 +339,7 @@ func (p *pass) onto(b *program, t *Tensor, lo int) int32 {
 // value is the values of an operand or a result.
 func (p *pass) value(b *program, t *Tensor) int32 {
 	c := t.st.cur
-	if c.late != nil && (c.late.n != t.n || c.late.fold != nil) {
+	if c.late != nil && (c.late.n != t.n || c.late.op.fold != nil) {
 		if err := t.st.settled("backward"); err != nil {
 			p.err = err
 			return none

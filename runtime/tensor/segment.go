@@ -103,6 +103,7 @@ type segmentOp struct {
 func segment(of *laneOp, name string, nothing float64) *segmentOp {
 	op := &segmentOp{laneOp: *of, nothing: float32(nothing)}
 	op.name = name
+	op.wait()
 	op.back = func(p *pass, n *node, g []float32) {
 		s := n.aux.(*segments)
 		if op.even != nil && s.inner == 1 && p.source(n, s, g, op.even) {

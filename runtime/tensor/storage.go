@@ -9,12 +9,17 @@ import (
 // A storage is what a tensor and its views share. What its values are changes
 // when they are assigned: each state of them is a cell.
 type storage struct {
-	cur      *cell
-	alloc    *Allocator
-	pending  weak.Pointer[token] // graphs that need the values: the first,
-	others   *[]weak.Pointer[token]
+	cur     *cell
+	alloc   *Allocator
+	pending weak.Pointer[token] // a graph that needs the values
+	rare    *rare
+	first   cell
+}
+
+// A rare is what few storages have.
+type rare struct {
+	others   []weak.Pointer[token] // more graphs that need the values
 	readonly bool
-	first    cell
 }
 
 // A cell is one state of a storage's values. Whatever was computed from it, or
@@ -33,16 +38,36 @@ type cell struct {
 // result nobody asked for yet.
 type late struct {
 	op    *elem
-	fold  *laneOp // in place of op
 	in    [2]ref
-	mask  *ref // the third operand
-	p     [2]float32
-	seg   *segments // of segment_expand, or of fold
+	more  *more
+	seg   *segments // of segment_expand, or of a reduction
 	n     int       // elements of the result
-	size  int32     // operations that are late, this one and what it reads: at least
-	swept int32     // programs that computed it without keeping it
 	prog  *program
-	val   int32 // of prog
+	val   int32  // of prog
+	swept uint16 // programs that computed it without keeping it
+	size  uint8  // operations that are late, this one and what it reads: at least
+}
+
+// A more is what few late operations have.
+type more struct {
+	mask ref // the third operand
+	p    [2]float32
+}
+
+// mask is the third operand, nil where there is none.
+func (l *late) mask() *ref {
+	if l.more == nil {
+		return nil
+	}
+	return &l.more.mask
+}
+
+// numbers is what else the operation computes with.
+func (l *late) numbers() (p [2]float64) {
+	if l.more != nil {
+		p = doubles(l.more.p)
+	}
+	return p
 }
 
 // A ref is an operand of a late operation: elements of a cell, one value, or
@@ -75,6 +100,24 @@ type lateStorage struct {
 	l late
 }
 
+// lateScalar is one for a reduction to one value.
+type lateScalar struct {
+	s    storage
+	l    late
+	room [1]float32
+}
+
+// locked reports whether the values must never change.
+func (s *storage) locked() bool { return s.rare != nil && s.rare.readonly }
+
+// seldom is s.rare, made if need be.
+func (s *storage) seldom() *rare {
+	if s.rare == nil {
+		s.rare = &rare{}
+	}
+	return s.rare
+}
+
 // settled computes the values if need be.
 func (s *storage) settled(op string) error {
 	if s.cur.late != nil {
@@ -103,7 +146,7 @@ func (c *cell) done(data []float32) {
 func (t *Tensor) ref(op string, n int) (ref, error) {
 	s := t.st
 	c := s.cur
-	if c.late != nil && (t.n == 1 || t.n != c.late.n || c.late.fold != nil) {
+	if c.late != nil && (t.n == 1 || t.n != c.late.n || c.late.op.fold != nil) {
 		if err := s.settled(op); err != nil {
 			return ref{}, err
 		}
@@ -111,7 +154,7 @@ func (t *Tensor) ref(op string, n int) (ref, error) {
 	if t.n == 1 && n != 1 {
 		return oneRef(c.data[t.off]), nil
 	}
-	if !s.readonly {
+	if !s.locked() {
 		c.captured = true
 	}
 	return ref{c, t.off}, nil

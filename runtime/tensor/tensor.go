@@ -296,7 +296,7 @@ func (t *Tensor) ReadOnly() *Tensor {
 		if err := t.st.settled("read-only"); err != nil {
 			return failure(err)
 		}
-		t.st.readonly = true
+		t.st.seldom().readonly = true
 	}
 	return t
 }

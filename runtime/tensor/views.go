@@ -330,7 +330,7 @@ func (t *Tensor) checkAssign(op string) error {
 	case t.node != nil && !(t.node.op == viewOp && t.node.in[0].leaf != nil):
 		return &Error{Op: op, Detail: "the tensor was made by a graph and cannot be changed in place",
 			Hint: "use the form that returns a new tensor, or detach it first"}
-	case t.st.readonly:
+	case t.st.locked():
 		return &Error{Op: op, Detail: "the tensor is read-only", Hint: "change a clone"}
 	case t.st.cur.pins.Load() > 0:
 		return &Error{Op: op, Detail: "another task is computing with the tensor", Hint: "change a clone"}

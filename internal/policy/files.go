@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 
@@ -11,9 +12,9 @@ import (
 )
 
 // Encode writes a parameter slab as safetensors, F32 or BF16, under the names
-// of LlamaForCausalLM. A slab of moments, which has the same layout, can be
-// written too.
-func (c Config) Encode(w io.Writer, params []float32, dtype safetensors.DType) error {
+// of LlamaForCausalLM, with metadata beside the format's own. A slab of
+// moments, which has the same layout, can be written too.
+func (c Config) Encode(w io.Writer, params []float32, dtype safetensors.DType, metadata map[string]string) error {
 	if len(params) != c.NumParams() {
 		return fmt.Errorf("policy: parameter slab has the wrong length: got %d, want %d", len(params), c.NumParams())
 	}
@@ -21,17 +22,25 @@ func (c Config) Encode(w io.Writer, params []float32, dtype safetensors.DType) e
 	for _, t := range c.Tensors() {
 		ts = append(ts, safetensors.Tensor{Name: t.Name, Shape: t.Shape, Data: t.In(params)})
 	}
-	return safetensors.Encode(w, ts, dtype, map[string]string{"format": "pt"})
+	all := map[string]string{"format": "pt"}
+	maps.Copy(all, metadata)
+	return safetensors.Encode(w, ts, dtype, all)
 }
 
-// Decode reads the slab of a model of this shape from a safetensors file. It
-// refuses a file with a missing, unknown or misshapen tensor and numbers that
-// are not finite. A tied model may carry lm_head.weight, which is ignored.
+// Decode reads the slab of a model of this shape from a safetensors file: see
+// Params.
 func (c Config) Decode(data []byte) ([]float32, error) {
 	f, err := safetensors.Decode(data)
 	if err != nil {
 		return nil, err
 	}
+	return c.Params(f)
+}
+
+// Params is the slab of a model of this shape. It refuses a file with a
+// missing, unknown or misshapen tensor and numbers that are not finite. A tied
+// model may carry lm_head.weight, which is ignored.
+func (c Config) Params(f *safetensors.File) ([]float32, error) {
 	known := map[string]bool{"lm_head.weight": c.Tied}
 	for _, t := range c.Tensors() {
 		known[t.Name] = true

@@ -319,7 +319,7 @@ func TestWeightsFile(t *testing.T) {
 	c := tied(small)
 	params := weights(c, 1)
 	var b bytes.Buffer
-	if err := c.Encode(&b, params, safetensors.F32); err != nil {
+	if err := c.Encode(&b, params, safetensors.F32, nil); err != nil {
 		t.Fatal(err)
 	}
 	got, err := c.Decode(b.Bytes())
@@ -327,7 +327,7 @@ func TestWeightsFile(t *testing.T) {
 		t.Fatalf("read back differs: %v", err)
 	}
 	var untied, narrow bytes.Buffer
-	if err := small.Encode(&untied, weights(small, 1), safetensors.F32); err != nil {
+	if err := small.Encode(&untied, weights(small, 1), safetensors.F32, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Decode(untied.Bytes()); err != nil {
@@ -336,7 +336,7 @@ func TestWeightsFile(t *testing.T) {
 	if _, err := small.Decode(b.Bytes()); err == nil || !strings.Contains(err.Error(), "weights lack a tensor: want lm_head.weight [37 24]") {
 		t.Errorf("got %v", err)
 	}
-	if err := c.Encode(&narrow, params, safetensors.BF16); err != nil {
+	if err := c.Encode(&narrow, params, safetensors.BF16, nil); err != nil {
 		t.Fatal(err)
 	}
 	got, err = c.Decode(narrow.Bytes())
@@ -361,13 +361,13 @@ func TestWeightsFile(t *testing.T) {
 	}
 	params[5] = float32(math.NaN())
 	b.Reset()
-	if err := c.Encode(&b, params, safetensors.F32); err != nil {
+	if err := c.Encode(&b, params, safetensors.F32, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Decode(b.Bytes()); err == nil || !strings.Contains(err.Error(), "not finite at element 5") {
 		t.Errorf("got %v", err)
 	}
-	if err := c.Encode(&b, params[1:], safetensors.F32); err == nil {
+	if err := c.Encode(&b, params[1:], safetensors.F32, nil); err == nil {
 		t.Error("a short slab was written")
 	}
 }

@@ -21,7 +21,7 @@ type entry struct {
 
 // Decode reads a whole file: see Read.
 func Decode(data []byte) (*File, error) {
-	return Read(bytes.NewReader(data), int64(len(data)), func(_ string, shape []int, n int) ([]float32, error) {
+	return Read(bytes.NewReader(data), int64(len(data)), func(_ Tensor, n int) ([]float32, error) {
 		return make([]float32, n), nil
 	})
 }
@@ -29,8 +29,9 @@ func Decode(data []byte) (*File, error) {
 // Read reads a file of at most limit bytes. It refuses one that is cut short,
 // has bytes that no tensor owns, names twice, or tensors that overlap, and
 // makes nothing before the whole header is known to be right. alloc makes the
-// n elements of a tensor, which Read fills; its error ends the reading.
-func Read(r io.Reader, limit int64, alloc func(name string, shape []int, n int) ([]float32, error)) (*File, error) {
+// n elements of a tensor, which Read fills; its error, for which it sees the
+// tensor without data, ends the reading.
+func Read(r io.Reader, limit int64, alloc func(t Tensor, n int) ([]float32, error)) (*File, error) {
 	var first [8]byte
 	if n, err := io.ReadFull(r, first[:]); err != nil {
 		return nil, short(err, "file is cut short: got %d bytes, want at least 8", n)
@@ -43,7 +44,7 @@ func Read(r io.Reader, limit int64, alloc func(name string, shape []int, n int) 
 	if got, err := io.CopyN(&header, r, int64(n)); err != nil {
 		return nil, short(err, "header does not fit the file: got %d bytes of a header of %d", got, n)
 	}
-	f, dtypes, err := parse(header.Bytes(), limit-8-int64(n))
+	f, err := parse(header.Bytes(), limit-8-int64(n))
 	if err != nil {
 		return nil, err
 	}
@@ -51,16 +52,16 @@ func Read(r io.Reader, limit int64, alloc func(name string, shape []int, n int) 
 	for i := range f.Tensors {
 		t := &f.Tensors[i]
 		count, _ := elements(t.Shape) // parse has looked at it
-		if t.Data, err = alloc(t.Name, t.Shape, count); err != nil {
+		if t.Data, err = alloc(*t, count); err != nil {
 			return nil, err
 		}
-		size := kinds[dtypes[i]].size
+		size := kinds[t.DType].size
 		for part := range slices.Chunk(t.Data, chunk) {
 			b := buf[:size*len(part)]
 			if _, err := io.ReadFull(r, b); err != nil {
 				return nil, short(err, "%q: bytes end outside the file", t.Name)
 			}
-			if err := decode(part, b, dtypes[i]); err != nil {
+			if err := decode(part, b, t.DType); err != nil {
 				return nil, fmt.Errorf("safetensors: %q: %w", t.Name, err)
 			}
 		}
@@ -83,8 +84,8 @@ func short(err error, format string, args ...any) error {
 }
 
 // parse reads a header; body is how many bytes may follow it. The tensors come
-// in the order of their bytes, without data, and their types beside them.
-func parse(header []byte, body int64) (*File, []DType, error) {
+// in the order of their bytes, without data.
+func parse(header []byte, body int64) (*File, error) {
 	f := &File{}
 	entries := map[string]entry{}
 	err := object(header, func(name string, value json.RawMessage) error {
@@ -113,7 +114,7 @@ func parse(header []byte, body int64) (*File, []DType, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("safetensors: header: %w", err)
+		return nil, fmt.Errorf("safetensors: header: %w", err)
 	}
 	names := make([]string, 0, len(entries))
 	for name := range entries {
@@ -126,7 +127,6 @@ func parse(header []byte, body int64) (*File, []DType, error) {
 		return strings.Compare(a, b)
 	})
 	var at uint64
-	var dtypes []DType
 	for _, name := range names {
 		e := entries[name]
 		count, err := elements(e.Shape)
@@ -134,21 +134,20 @@ func parse(header []byte, body int64) (*File, []DType, error) {
 		size := uint64(kinds[e.DType].size)
 		switch {
 		case err != nil:
-			return nil, nil, fmt.Errorf("safetensors: %q: %w", name, err)
+			return nil, fmt.Errorf("safetensors: %q: %w", name, err)
 		case size == 0:
-			return nil, nil, fmt.Errorf("safetensors: %q: cannot read dtype: got %q, want F64, F32, F16, BF16, a whole number or BOOL", name, e.DType)
+			return nil, fmt.Errorf("safetensors: %q: cannot read dtype: got %q, want F64, F32, F16, BF16, a whole number or BOOL", name, e.DType)
 		case lo != at:
-			return nil, nil, fmt.Errorf("safetensors: %q: bytes overlap or leave a hole: got a start at %d, want %d", name, lo, at)
+			return nil, fmt.Errorf("safetensors: %q: bytes overlap or leave a hole: got a start at %d, want %d", name, lo, at)
 		case hi < lo || hi > uint64(body):
-			return nil, nil, fmt.Errorf("safetensors: %q: bytes end outside the file: got %d to %d of %d", name, lo, hi, body)
+			return nil, fmt.Errorf("safetensors: %q: bytes end outside the file: got %d to %d of %d", name, lo, hi, body)
 		case (hi-lo)%size != 0 || (hi-lo)/size != uint64(count):
-			return nil, nil, fmt.Errorf("safetensors: %q: bytes do not fill the shape: got %d, want %d for %s %v", name, hi-lo, uint64(count)*size, e.DType, e.Shape)
+			return nil, fmt.Errorf("safetensors: %q: bytes do not fill the shape: got %d, want %d for %s %v", name, hi-lo, uint64(count)*size, e.DType, e.Shape)
 		}
-		f.Tensors = append(f.Tensors, Tensor{Name: name, Shape: e.Shape})
-		dtypes = append(dtypes, e.DType)
+		f.Tensors = append(f.Tensors, Tensor{Name: name, Shape: e.Shape, DType: e.DType})
 		at = hi
 	}
-	return f, dtypes, nil
+	return f, nil
 }
 
 // object calls each for the members of the JSON object that text is, and

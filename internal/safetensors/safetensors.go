@@ -34,6 +34,7 @@ type Tensor struct {
 	Name  string
 	Shape []int
 	Data  []float32
+	DType DType // of what was read; Encode looks at its own
 }
 
 // A File is what Decode or Read found.

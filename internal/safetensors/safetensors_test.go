@@ -174,7 +174,7 @@ func TestRead(t *testing.T) {
 	whole := file(`{"x":{"dtype":"F32","shape":[3],"data_offsets":[0,12]}}`, make([]byte, 12)...)
 	made := 0
 	read := func(r io.Reader, limit int64) error {
-		_, err := safetensors.Read(r, limit, func(_ string, shape []int, n int) ([]float32, error) {
+		_, err := safetensors.Read(r, limit, func(_ safetensors.Tensor, n int) ([]float32, error) {
 			made += n
 			return make([]float32, n), nil
 		})
@@ -195,7 +195,7 @@ func TestRead(t *testing.T) {
 	if err := read(iotest.ErrReader(errFull), 1000); !errors.Is(err, errFull) {
 		t.Errorf("a failing reader: got %v", err)
 	}
-	_, err := safetensors.Read(bytes.NewReader(whole), 1000, func(string, []int, int) ([]float32, error) { return nil, errFull })
+	_, err := safetensors.Read(bytes.NewReader(whole), 1000, func(safetensors.Tensor, int) ([]float32, error) { return nil, errFull })
 	if !errors.Is(err, errFull) {
 		t.Errorf("a failing alloc: got %v", err)
 	}

@@ -14,6 +14,7 @@ import (
 var (
 	ErrNotFound = errors.New("not found")                                 // no such model, checkpoint, trace or blob
 	ErrMoved    = errors.New("the head moved")                            // a commit started from a head that is no longer the head
+	ErrForked   = errors.New("forked")                                    // other models were forked from the model's tree
 	ErrPruned   = errors.New("pruned")                                    // retention removed the weights or the moments
 	ErrCorrupt  = errors.New("the store is damaged")                      // a file does not hold what it should
 	ErrNewer    = errors.New("the store was made by a later version")     // unknown schema version
@@ -75,7 +76,7 @@ func (s *Store) classify(op string, err error) error {
 	if errors.As(err, &done) {
 		return err
 	}
-	for _, e := range []error{ErrNotFound, ErrMoved, ErrPruned} {
+	for _, e := range []error{ErrNotFound, ErrMoved, ErrForked, ErrPruned} {
 		if errors.Is(err, e) {
 			return err
 		}

@@ -64,6 +64,46 @@ func (s *Store) AddModel(ctx context.Context, m Model, reserved func(slug string
 	return m, err
 }
 
+// RemoveModel removes a model with its tree and returns how many checkpoints
+// that had. Their blobs are left to GC. It is refused with ErrForked while
+// other models were forked from one of them.
+func (s *Store) RemoveModel(ctx context.Context, id string) (checkpoints int, err error) {
+	err = s.write(ctx, "remove model", s.db, func(tx *sql.Tx) error {
+		ctx := context.WithoutCancel(ctx)
+		rows, err := tx.QueryContext(ctx, `SELECT slug FROM models WHERE id <> ?1 AND source IN (SELECT id FROM checkpoints WHERE model_id = ?1) ORDER BY seq`, id)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		var forks []string
+		for rows.Next() {
+			var slug string
+			if err := rows.Scan(&slug); err != nil {
+				return err
+			}
+			forks = append(forks, slug)
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		if len(forks) > 0 {
+			return fmt.Errorf("models were %w from it: %s", ErrForked, strings.Join(forks, ", "))
+		}
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM checkpoints WHERE model_id = ?`, id).Scan(&checkpoints); err != nil {
+			return err
+		}
+		res, err := tx.ExecContext(ctx, `DELETE FROM models WHERE id = ?`, id)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, fmt.Errorf("model %q: %w", id, ErrNotFound))
+		}
+		return nil
+	})
+	return checkpoints, err
+}
+
 // Models lists the models in the order they were made.
 func (s *Store) Models(ctx context.Context) ([]Model, error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT `+modelColumns+` FROM models ORDER BY seq`)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -237,6 +238,54 @@ func (s *Service) Create(ctx context.Context, o CreateOptions) (hud.Model, error
 		return hud.Model{}, invalid(op, "%v", err)
 	}
 	return s.add(ctx, op, store.Model{ID: newID(), Slug: slug, Name: o.Name, GradClip: o.GradClip}, c, weights.Bytes())
+}
+
+// A RemoveResult says what Remove removed.
+type RemoveResult struct {
+	Model       hud.Model `json:"model"`
+	Checkpoints int       `json:"checkpoints"`
+}
+
+// Remove removes a model and its tree for good; its blobs stay until GC. It
+// waits for the training operation under way and refuses where gradients wait
+// for their step (CodeConflict), where models were forked from the tree
+// (CodeConflict), and a base model. Chats under way end as they would have;
+// other processes find the model gone at their next call.
+func (s *Service) Remove(ctx context.Context, name string) (RemoveResult, error) {
+	const op = "rm"
+	r, err := s.resolve(ctx, op, name)
+	if err != nil {
+		return RemoveResult{}, err
+	}
+	if r.base != nil {
+		return RemoveResult{}, failed(op, hud.CodeValidation, http.StatusForbidden, "%s is a base model, which is part of this program", r.base.slug)
+	}
+	t, unlock, err := s.enter(ctx, op, r.row.ID)
+	if err != nil {
+		return RemoveResult{}, err
+	}
+	defer unlock()
+	if n := t.pending.passes; n > 0 {
+		return RemoveResult{}, hinted(conflict(op, "%s is being trained: %d passes wait for their optim_step", t.row.Slug, n), "end the step first, or discard it with set_head")
+	}
+	n, err := s.store.RemoveModel(ctx, t.row.ID)
+	if err != nil {
+		err := storeError(op, err)
+		if e := (*hud.Error)(nil); errors.Is(err, store.ErrForked) && errors.As(err, &e) {
+			e.Hint = "remove the forks first"
+		}
+		return RemoveResult{}, err
+	}
+	t.discard("rm")
+	t.release()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.trainers, t.id)
+	s.loadedBy = slices.DeleteFunc(s.loadedBy, func(o *trainer) bool { return o == t })
+	if sm := s.samplers[t.id]; sm != nil {
+		sm.Forget() // those under way end; Close ends the sampler
+	}
+	return RemoveResult{catalogEntry(t.row), n}, nil
 }
 
 const maxName = 200

@@ -61,7 +61,7 @@ func storeError(op string, err error) error {
 		e.Code, e.Status, e.Hint = hud.CodeNotFound, http.StatusNotFound, prunedHint
 	case errors.Is(err, store.ErrNotFound):
 		e.Code, e.Status = hud.CodeNotFound, http.StatusNotFound
-	case errors.Is(err, store.ErrMoved):
+	case errors.Is(err, store.ErrMoved), errors.Is(err, store.ErrForked):
 		e.Code, e.Status = hud.CodeConflict, http.StatusConflict
 	case errors.As(err, &se):
 		e.Hint = se.Hint()

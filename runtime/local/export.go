@@ -8,15 +8,28 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/hudrl/hudrl/internal/policy"
 	"github.com/hudrl/hudrl/internal/safetensors"
 	"github.com/hudrl/hudrl/runtime/hud"
 )
 
+// The files of an exported model, and what its metadata are called: all that
+// Import needs is in the weights' file.
+const (
+	weightsFile = "model.safetensors"
+	configFile  = "config.json"
+
+	metaConfig    = "hudrl.config"    // config.json
+	metaTokenizer = "hudrl.tokenizer" // a hud.TokenizerDefinition
+	metaGradClip  = "hudrl.grad_clip" // a number above 0, or absent
+)
+
 // Export writes a model's head, or a checkpoint (by id or checkpoint name),
 // into dir as model.safetensors and config.json of a LlamaForCausalLM, dtype
-// "f32" ("" too) or "bf16". Each file appears whole or not at all.
+// "f32" ("" too) or "bf16". Each file appears whole or not at all. Import
+// reads them back, of f32 bit for bit.
 func (s *Service) Export(ctx context.Context, name, dir, dtype string) error {
 	const op = "export"
 	types := map[string]safetensors.DType{"": safetensors.F32, "f32": safetensors.F32, "bf16": safetensors.BF16}
@@ -24,12 +37,16 @@ func (s *Service) Export(ctx context.Context, name, dir, dtype string) error {
 	if !ok {
 		return invalid(op, "dtype: got %q, want f32 or bf16", dtype)
 	}
-	m, err := s.exported(ctx, op, name)
+	m, gradClip, err := s.exported(ctx, op, name)
 	if err != nil {
 		return err
 	}
+	meta, err := s.metadata(m.Config, gradClip)
+	if err != nil {
+		return failed(op, hud.CodeServer, http.StatusInternalServerError, "%v", err)
+	}
 	var weights bytes.Buffer
-	if err := m.Config.Encode(&weights, m.Params, dt); err != nil {
+	if err := m.Config.Encode(&weights, m.Params, dt, meta); err != nil {
 		return failed(op, hud.CodeServer, http.StatusInternalServerError, "%v", err)
 	}
 	config, err := json.MarshalIndent(m.Config, "", "  ")
@@ -42,7 +59,7 @@ func (s *Service) Export(ctx context.Context, name, dir, dtype string) error {
 	for _, f := range []struct {
 		name string
 		data []byte
-	}{{"model.safetensors", weights.Bytes()}, {"config.json", append(config, '\n')}} {
+	}{{weightsFile, weights.Bytes()}, {configFile, append(config, '\n')}} {
 		if err := replaceFile(filepath.Join(dir, f.name), f.data); err != nil {
 			return failed(op, hud.CodeServer, http.StatusInternalServerError, "write %s: %v", filepath.Join(dir, f.name), err)
 		}
@@ -50,21 +67,38 @@ func (s *Service) Export(ctx context.Context, name, dir, dtype string) error {
 	return nil
 }
 
-func (s *Service) exported(ctx context.Context, op, name string) (*policy.Model, error) {
+// metadata are what a file of weights says of its model.
+func (s *Service) metadata(c policy.Config, gradClip float64) (map[string]string, error) {
+	config, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	tok, err := json.Marshal(s.tok.Definition())
+	if err != nil {
+		return nil, err
+	}
+	meta := map[string]string{metaConfig: string(config), metaTokenizer: string(tok)}
+	if gradClip > 0 {
+		meta[metaGradClip] = strconv.FormatFloat(gradClip, 'g', -1, 64)
+	}
+	return meta, nil
+}
+
+func (s *Service) exported(ctx context.Context, op, name string) (m *policy.Model, gradClip float64, err error) {
 	r, err := s.resolve(ctx, op, name)
 	if err == nil {
 		_, m, err := s.serving(ctx, r)
-		return m, storeError(op, err)
+		return m, r.row.GradClip, storeError(op, err)
 	}
 	c, row, found := s.anyCheckpoint(ctx, name)
 	if !found {
-		return nil, err
+		return nil, 0, err
 	}
 	if c.Weights == "" {
-		return nil, s.pruned(op, c)
+		return nil, 0, s.pruned(op, c)
 	}
-	m, err := s.blobWeights(row.Config, c.Weights)
-	return m, storeError(op, err)
+	m, err = s.blobWeights(row.Config, c.Weights)
+	return m, row.GradClip, storeError(op, err)
 }
 
 // replaceFile writes a file under a temporary name and renames it.

@@ -127,7 +127,7 @@ func train(t testing.TB, s *Service, id string, n int) *hud.OptimStepResult {
 func paramsOf(t testing.TB, s *Service, name string) []float32 {
 	t.Helper()
 	fresh := openIn(t, s.Dir(), Options{ReadOnly: true})
-	m, err := fresh.exported(bg, "test", name)
+	m, _, err := fresh.exported(bg, "test", name)
 	if err != nil {
 		t.Fatal(err)
 	}

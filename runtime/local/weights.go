@@ -147,7 +147,7 @@ func (s *Service) withBlobs(blobs [][]byte, commit func(hashes []string) error) 
 // writeWeights encodes a parameter slab into an empty buffer.
 func writeWeights(b *bytes.Buffer, c policy.Config, params []float32) error {
 	b.Grow(4*len(params) + 1<<13)
-	return c.Encode(b, params, safetensors.F32)
+	return c.Encode(b, params, safetensors.F32, nil)
 }
 
 // buffers are reused from step to step: a checkpoint has 12 bytes a parameter.

@@ -38,9 +38,9 @@ func WriteSafetensors(w io.Writer, tensors map[string]*Tensor, metadata map[stri
 // refused.
 func (a *Allocator) ReadSafetensors(r io.Reader, limit int64) (map[string]*Tensor, map[string]string, error) {
 	out := map[string]*Tensor{}
-	f, err := safetensors.Read(r, limit, func(name string, shape []int, n int) ([]float32, error) {
-		t := a.New("load", shape...)
-		out[name] = t
+	f, err := safetensors.Read(r, limit, func(from safetensors.Tensor, _ int) ([]float32, error) {
+		t := a.New("load", from.Shape...)
+		out[from.Name] = t
 		return t.Data(), t.Err()
 	})
 	var own *Error

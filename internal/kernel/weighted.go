@@ -95,3 +95,26 @@ func (s *Weighted) see(m float32) {
 		s.Most = a
 	}
 }
+
+// MarkTo is dst = c where the mask is not 0, else 0.
+func MarkTo(dst, mask []float32, c float32) {
+	checkLen("MarkTo", "mask", len(mask), len(dst))
+	if len(dst) == 0 {
+		return
+	}
+	if active >= levelAVX2 {
+		markSIMD(unsafe.SliceData(dst), unsafe.SliceData(mask), uintptr(len(dst)), c)
+		return
+	}
+	MarkRef(dst, mask, c)
+}
+
+// MarkRef is the plain Go [MarkTo].
+func MarkRef(dst, mask []float32, c float32) {
+	for i, m := range mask {
+		dst[i] = 0
+		if m != 0 {
+			dst[i] = c
+		}
+	}
+}

@@ -2,6 +2,8 @@
 
 #include "go_asm.h"
 #include "textflag.h"
+#include "avx2_amd64.h"
+#include "avx512_amd64.h"
 
 // BEGIN points SI, DI and DX at x, y and the mask, CX at their end, from which R13 counts up.
 #define BEGIN \
@@ -133,4 +135,64 @@ loop:
 	HALVES(Y4, X4, X5, Weighted_X)
 	HALVES(Y12, X12, X13, Weighted_Y)
 	MOST
+	RET
+
+// func markSIMD(dst, mask *float32, n uintptr, c float32)
+TEXT ·markSIMD(SB), NOSPLIT, $0-28
+	MOVQ         dst+0(FP), DI
+	MOVQ         mask+8(FP), SI
+	MOVQ         n+16(FP), CX
+	IFAVX512(wide)
+	VBROADCASTSS c+24(FP), Y0
+	VXORPS       Y1, Y1, Y1
+	SUBQ         $8, CX
+	JLT          tail
+
+loop:
+	VCMPPS  $4, (SI), Y1, Y2
+	VANDPS  Y0, Y2, Y2
+	VMOVUPS Y2, (DI)
+	ADDQ    $32, SI
+	ADDQ    $32, DI
+	SUBQ    $8, CX
+	JGE     loop
+
+tail:
+	ADDQ       $8, CX
+	JZ         done
+	TAILMASK(Y3)
+	VMASKMOVPS (SI), Y3, Y2
+	VCMPPS     $4, Y2, Y1, Y2
+	VANDPS     Y0, Y2, Y2
+	VMASKMOVPS Y2, Y3, (DI)
+
+done:
+	VZEROUPPER
+	RET
+
+wide:
+	VBROADCASTSS c+24(FP), Z0
+	VPXORD       Z1, Z1, Z1
+	SUBQ         $16, CX
+	JLT          widetail
+
+wideloop:
+	VCMPPS    $4, (SI), Z1, K1
+	VMOVAPS.Z Z0, K1, Z2
+	VMOVUPS   Z2, (DI)
+	ADDQ      $64, SI
+	ADDQ      $64, DI
+	SUBQ      $16, CX
+	JGE       wideloop
+
+widetail:
+	ADDQ      $16, CX
+	JZ        widedone
+	LEFT(K2)
+	VCMPPS    $4, (SI), Z1, K2, K1
+	VMOVAPS.Z Z0, K1, Z2
+	VMOVUPS   Z2, K2, (DI)
+
+widedone:
+	VZEROUPPER
 	RET

@@ -65,6 +65,31 @@ func TestWeightedSumsBroken(t *testing.T) {
 	wantPanic(t, "kernel.WeightedSums: mask has another length: got 3, want 2", func() { WeightedSums(make([]float32, 2), nil, make([]float32, 3)) })
 }
 
+func TestMark(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(17, 18))
+		for _, n := range lengths() {
+			_, _, mask, _ := logratios(r, n, 1)
+			for i := range mask {
+				switch r.IntN(5) {
+				case 0:
+					mask[i] = float32(math.NaN())
+				case 1:
+					mask[i] = float32(math.Copysign(0, -1))
+				}
+			}
+			g, want := newGuarded(r, n, n%5, false).seal(), make([]float32, n)
+			MarkTo(g.x, mask, -2.5)
+			g.check(t, "MarkTo")
+			MarkRef(want, mask, -2.5)
+			if !sameBits(g.x, want) {
+				t.Fatalf("%d: got %v, want %v", n, g.x, want)
+			}
+		}
+	})
+	wantPanic(t, "kernel.MarkTo: mask has another length: got 3, want 2", func() { MarkTo(make([]float32, 2), make([]float32, 3), 1) })
+}
+
 // BenchmarkWeightedSums reads 12 bytes a position; 14 vector instructions for 16 of them.
 func BenchmarkWeightedSums(b *testing.B) {
 	const n = 1 << 14

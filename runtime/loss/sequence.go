@@ -77,15 +77,6 @@ func (s *Span) meanLogRatio(r *kernel.Ratios, lo, hi float64) float64 {
 	return s.logRatio() / n
 }
 
-// marks fills dst with c where the mask is not 0, else 0.
-func (s *Span) marks(dst []float32, c float64) {
-	if dst == nil {
-		return
-	}
-	kernel.NeTo(dst, s.Mask, scalar0)
-	kernel.Scale(float32(c), dst)
-}
-
 // each is the loss that is 1 on every token, with the slope 1: its sum is that
 // of the scales.
 var each = kernel.Piecewise{Low: math.Inf(1), High: math.Inf(1), LowSlope: 1, LowValue: 1}
@@ -99,7 +90,9 @@ func sequenceRatioFast(c map[string]float64) fastFunc {
 		ok := s.ratios(&r)
 		n := float64(max(1, r.Tokens))
 		value, slope, by := surrogate(math.Exp(s.meanLogRatio(&r, logLo, logHi)), s.Advantage, lo, hi)
-		s.marks(dlogprobs, r.Loss*slope/n*float64(s.times.of(r.Tokens)))
+		if dlogprobs != nil {
+			kernel.MarkTo(dlogprobs, s.Mask, float32(r.Loss*slope/n*float64(s.times.of(r.Tokens))))
+		}
 		sums.sequence(&r, r.Loss*value, by)
 		return ok
 	}

@@ -123,6 +123,7 @@ func (d *deadline) String() string {
 type scriptFlags struct {
 	serviceFlags
 	recordFlags
+	journalFlags
 	seed                             int64
 	timeout                          deadline
 	steps                            positive

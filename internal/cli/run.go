@@ -20,7 +20,14 @@ func (a *app) runCommand() *cobra.Command {
 What follows FILE belongs to the script, which sees it in arg and hud.args.
 A script may require the Lua files beside it, read files under the working
 directory, use the training service, and see its arguments. The --allow flags
-let it reach further.`,
+let it reach further.
+
+Training calls are written to a journal, runs/SCRIPT-TIME/steps.jsonl in the
+data directory, before they are sent and when they are answered. After a crash,
+a cut connection or Ctrl-C the same command with --resume goes on: what was in
+doubt is settled with the service, hud.steps starts after the last step that
+was applied, and hud.state, random streams and forks are as they were. A run
+without --resume begins a journal of its own and leaves the others alone.`,
 		Example: `  hudrl run scripts/quickstart.lua --steps 10
   hudrl run --seed 3 --timeout 5m train.lua
   hudrl run -e 'print(require "hud".now())'
@@ -33,6 +40,7 @@ let it reach further.`,
 	flags.StringVarP(&code, "execute", "e", "", "run this `CODE`")
 	f.register(cmd)
 	f.recordFlags.register(cmd)
+	f.journalFlags.register(cmd)
 	cmd.ValidArgsFunction = completeScript
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 && !flags.Changed("execute") {
@@ -41,6 +49,7 @@ let it reach further.`,
 		return nil
 	}
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		f.seedGiven = flags.Changed("seed")
 		if flags.Changed("execute") {
 			return a.runScript(&f, "(command line)", code, "", append([]string{"-e"}, args...))
 		}
@@ -77,7 +86,7 @@ func (a *app) readScript(file string) (name, source, dir string, err error) {
 // host is the configuration of a VM for a script that lives in dir ("" for
 // the working directory).
 func (a *app) host(f *scriptFlags, svc *lazyService, dir string, args []string) runtime.Config {
-	config := bindings.Default(svc.forScripts())
+	config := bindings.Journaled(svc.forScripts(), f.journal)
 	f.apply(a, &config)
 	svc.say = func(line string) { config.Logger.Info(line) }
 	if dir == "" {
@@ -94,6 +103,14 @@ func (a *app) runScript(f *scriptFlags, name, source, dir string, args []string)
 		return err
 	}
 	f.script = name
+	if f.journal, err = f.openJournal(a, name, source, args); err != nil {
+		return err
+	}
+	err = a.runJournaled(f, chunk, dir, args)
+	return errors.Join(err, f.journal.Close(err == nil))
+}
+
+func (a *app) runJournaled(f *scriptFlags, chunk *runtime.Chunk, dir string, args []string) error {
 	svc, err := f.open(a)
 	if err != nil {
 		return err

@@ -231,7 +231,7 @@ func FuzzReader(f *testing.F) {
 
 // Lists of numbers are strconv's, however they arrive.
 func FuzzFloat32s(f *testing.F) {
-	for _, seed := range []string{`[1,2.5,-3e2]`, `[ 0.1 , 1e-45,16777217 ]`, `[1e39]`, `[null]`, `[-0.20000000298023224, 1.00000005960464477539062500000001]`} {
+	for _, seed := range []string{`[1.0, 0.0, 1.0]`, `[-0.1234567890123456789, 0.12345678,-9.99999999,0.012345678901234567,1.00000005960464477,-0.12345678e-3]`, `[1,2.5,-3e2]`, `[ 0.1 , 1e-45,16777217 ]`, `[1e39]`, `[null]`, `[-0.20000000298023224, 1.00000005960464477539062500000001]`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -250,7 +250,12 @@ func FuzzFloat32s(f *testing.F) {
 			}
 			want = append(want, v)
 		}
-		for how, r := range readers(text) {
+		list := readers(text)
+		list["with room"] = Bytes(append(bytes.Clone(text), make([]byte, 100)...)) // for the quick ways
+		for i := range list["with room"].buf[len(text):][:100] {
+			list["with room"].buf[len(text)+i] = ' '
+		}
+		for how, r := range list {
 			got, err := r.Float32s(nil)
 			if err == nil {
 				err = r.End()

@@ -202,139 +202,146 @@ func (s *shop) refused(method, path, body, kind string, status int, detail, befo
 	}
 }
 
-// A request that is JSON of the right shape and wrong all the same says what is
-// wrong with it, and leaves the service as it was.
+// with is a batch of one sample with these fields beside its prompt.
+func with(fields string) string {
+	return `{"inputs":[{"samples":[{"prompt_token_ids":[1,2],` + fields + `}],"reward":1}]}`
+}
+
+const (
+	out    = `"output_token_ids":[3,4],"output_logprobs":[-0.2,-0.1]`
+	nobody = "/v1/models/00000000-0000-0000-0000-000000000000/train/"
+)
+
+// wrong are requests of JSON of the right shape that are wrong all the same.
+var wrong = []struct {
+	method, path, body string
+	status             int
+	detail             string
+}{
+	// Numbers.
+	{"POST", both, `{"inputs":[{"samples":[` + sample + `],"reward":1e999}]}`, 422, "inputs[1].reward: got 1e999, want a number that float64 can hold"},
+	{"POST", both, `{"inputs":[{"samples":[` + sample + `],"reward":NaN}]}`, 422, "inputs[1].reward: got NaN, want a value"},
+	{"POST", both, `{"inputs":[{"samples":[` + sample + `],"reward":-Infinity}]}`, 422, "inputs[1].reward: got -Infinity, want a value"},
+	{"POST", both, `{"inputs":[{"samples":[` + sample + `],"reward":null}]}`, 422, "inputs[1].reward: got null, want a number"},
+	{"POST", both, `{"inputs":[{"samples":[` + sample + `],"reward":01}]}`, 422, "inputs[1].reward: got 01, want a value"},
+	{"POST", both, with(`"output_token_ids":[3,4],"output_logprobs":[-0.2,null]`), 422, "inputs[1].samples[1].output_logprobs[2]: got null, want a number"},
+	{"POST", both, with(`"output_token_ids":[3,4],"output_logprobs":[-0.2,-1e999]`), 422, "inputs[1].samples[1].output_logprobs[2]: got -1e999, want a number that float64 can hold"},
+	{"POST", both, with(`"output_token_ids":[3,4],"output_logprobs":[-0.2,-1e39]`), 422, "inputs[1].samples[1].output_logprobs[2]: got -1e+39, want a number that float32 can hold"},
+	{"POST", both, with(`"output_token_ids":[3,4],"output_logprobs":[-0.2,NaN]`), 422, "inputs[1].samples[1].output_logprobs[2]: got NaN, want a value"},
+	{"POST", both, with(`"output_token_ids":[3,4],"output_logprobs":[-0.2,"-0.1"]`), 422, `inputs[1].samples[1].output_logprobs[2]: got "-0.1", want a number`},
+	{"POST", both, with(`"output_token_ids":[3,null]`), 422, "inputs[1].samples[1].output_token_ids[2]: got null, want a whole number"},
+	{"POST", both, with(`"output_token_ids":[3,1.5]`), 422, "inputs[1].samples[1].output_token_ids[2]: got 1.5, want a whole number of 64 bits"},
+	{"POST", both, with(`"output_token_ids":[3,1e2]`), 422, "inputs[1].samples[1].output_token_ids[2]: got 1e2, want a whole number of 64 bits"},
+	{"POST", both, with(`"output_token_ids":[3,9223372036854775808]`), 422, "inputs[1].samples[1].output_token_ids[2]: got 9223372036854775808, want a whole number of 64 bits"},
+	{"POST", both, `{"inputs":` + inputs + `,"reward_scale":null,"loss_fn_config":{"clip_low_threshold":null}}`, 422, "loss_fn_config.clip_low_threshold: got null, want a number"},
+	{"POST", both, `{"inputs":` + inputs + `,"reward_scale":1e999}`, 422, "reward_scale: got 1e999, want a number that float64 can hold"},
+	{"POST", both, `{"inputs":` + inputs + `,"group_size":-2}`, 422, "group_size: got -2, want at least 1"},
+	{"POST", both, `{"inputs":` + inputs + `,"group_size":true}`, 422, "group_size: got true, want a whole number"},
+	{"POST", both, `{"inputs":` + inputs + `,"num_substeps":0}`, 422, "num_substeps: got 0, want at least 1"},
+	{"POST", step, `{"learning_rate":0}`, 422, "learning_rate: got 0, want a finite number above 0"},
+	{"POST", step, `{"learning_rate":-1}`, 422, "learning_rate: got -1, want a finite number above 0"},
+	{"POST", step, `{"learning_rate":1,"beta1":1}`, 422, "beta1: got 1, want at least 0 and below 1"},
+	{"POST", step, `{"learning_rate":1,"beta2":-0.1}`, 422, "beta2: got -0.1, want at least 0 and below 1"},
+	{"POST", step, `{"learning_rate":1,"eps":-1}`, 422, "eps: got -1, want a finite number of 0 or more"},
+	{"POST", step, `{"learning_rate":1,"weight_decay":-1}`, 422, "weight_decay: got -1, want a finite number of 0 or more"},
+
+	// Batches.
+	{"POST", both, `{"inputs":[]}`, 422, "inputs: got 0 trajectories, want at least 1"},
+	{"POST", both, `{"inputs":[1]}`, 422, "inputs[1]: got 1, want a trace id or a trajectory object"},
+	{"POST", both, `{"inputs":[""]}`, 422, "inputs[1]: got an empty trace id"},
+	{"POST", both, `{"inputs":["no such trace"]}`, 404, `trajectory 1: trace "no such trace" not found`},
+	{"POST", both, `{"inputs":[{"samples":[],"reward":1}]}`, 422, "inputs[1].samples: got none, want at least 1"},
+	{"POST", both, `{"inputs":[{"samples":[` + sample + `],"reward":1,"rewards":1}]}`, 422, "inputs[1].rewards: unknown field, want samples, reward, trace_id"},
+	{"POST", both, `{"inputs":[{"samples":[{"output_token_ids":[3],"output_logprobs":[-1]}],"reward":1}]}`, 422, "trajectory 1, sample 1: prompt_token_ids: got 0 tokens, want at least 1: the first output token needs a predecessor"},
+	{"POST", both, `{"inputs":[{"samples":[{"prompt_token_ids":[],"output_token_ids":[3],"output_logprobs":[-1]}],"reward":1}]}`, 422, "trajectory 1, sample 1: prompt_token_ids: got 0 tokens, want at least 1: the first output token needs a predecessor"},
+	{"POST", both, with(`"output_token_ids":[]`), 422, "trajectory 1, sample 1: output_token_ids: got 0 tokens, want at least 1"},
+	{"POST", both, with(`"output_token_ids":[3,4],"output_logprobs":[-0.2]`), 422, "trajectory 1, sample 1: output_logprobs: got 1 values for 2 output tokens, want one each"},
+	{"POST", both, with(`"output_token_ids":[3,264],"output_logprobs":[-0.2,-0.1]`), 422, "trajectory 1, sample 1: output_token_ids[2]: got 264, want a token id of 0 to 263"},
+	{"POST", both, with(`"output_token_ids":[3,-1],"output_logprobs":[-0.2,-0.1]`), 422, "trajectory 1, sample 1: output_token_ids[2]: got -1, want a token id of 0 to 263"},
+	{"POST", both, with(`"prompt_chunks":[{"type":"image"}],` + out), 422, `trajectory 1, sample 1: prompt_chunks[1]: type: got "image", want encoded_text: this model reads text only`},
+	{"POST", both, with(`"prompt_token_ids":[5],` + out), 422, "inputs[1].samples[1].prompt_token_ids: the key comes twice"},
+	{"POST", both, with(`"output_token_ids":[3` + strings.Repeat(",3", 100) + `]`), 422, "trajectory 1, sample 1: output_logprobs: got 0 values for 101 output tokens, want one each"},
+	{"POST", both, `{"inputs":` + inputs + `,"group_size":3}`, 422, "2 trajectories do not divide evenly into groups of 3; GRPO normalizes advantages within each group, so every group must be full"},
+	{"POST", both, `{"inputs":` + inputs + `,"loss_fn":"pop"}`, 422, `loss_fn: got "pop", want one of cross_entropy, importance_sampling, ppo, cispo, dro`},
+	{"POST", both, `{"inputs":` + inputs + `,"loss_fn":""}`, 422, "loss_fn: got an empty name"},
+	{"POST", both, `{"inputs":` + inputs + `,"loss_fn":"ppo","loss_fn_config":{"clip_low_threshold":2}}`, 422, "loss_fn_config: got clip_low_threshold 2 above clip_high_threshold 1.2, want absolute bounds on the ratio, low before high"},
+	{"POST", forward, `{"inputs":` + inputs + `,"group_size":3}`, 422, "2 trajectories do not divide evenly into groups of 3; GRPO normalizes advantages within each group, so every group must be full"},
+	{"POST", forward, `{"inputs":[` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `]}`, 422, "inputs" + strings.Repeat("[1]", 63) + ": nested more than 64 deep"},
+	{"POST", forward, `{"inputs":[{"samples":[{"prompt_chunks":[` + strings.Repeat(`{"a":`, 70) + "1" + strings.Repeat("}", 70) + `],"output_token_ids":[3]}],"reward":1}]}`, 422, "inputs[1].samples[1].prompt_chunks[1]" + strings.Repeat(".a", 58) + ": nested more than 64 deep"},
+	{"POST", forward, `{"inputs":[{"samples":[` + sample + `],"reward":1,"reward":1}]}`, 422, "inputs[1].reward: the key comes twice"},
+
+	// Backward.
+	{"POST", back, `{"forward_id":"PASS","weights":[[0,1,1],[0,1]],"metrics":{}}`, 422, "weights: datum 2: got 2 positions, want 3 as forward returned"},
+	{"POST", back, `{"forward_id":"PASS","weights":[[0,1,1],[0,1,1,1]],"metrics":{}}`, 422, "weights: datum 2: got 4 positions, want 3 as forward returned"},
+	{"POST", back, `{"forward_id":"PASS","weights":[[0,1,1]],"metrics":{}}`, 422, "weights: got 1 datums, want 2 as forward returned"},
+	{"POST", back, `{"forward_id":"PASS","weights":[],"metrics":{}}`, 422, "weights: got 0 datums, want 2 as forward returned"},
+	{"POST", back, `{"forward_id":"PASS","weights":[[0,1,1],1],"metrics":{}}`, 422, "weights[2]: got 1, want a list of numbers"},
+	{"POST", back, `{"forward_id":"PASS","weights":[[0,1,1],null],"metrics":{}}`, 422, "weights[2]: got null, want a list of numbers"},
+	{"POST", back, `{"forward_id":"PASS","weights":[[0,1,1],[0,1,NaN]],"metrics":{}}`, 422, "weights[2][3]: got NaN, want a number"},
+	{"POST", back, `{"forward_id":"PASS","weights":[[0,1,1],[0,1,1e999]],"metrics":{}}`, 422, "weights[2][3]: got 1e999, want a number that float64 can hold"},
+	{"POST", back, `{"forward_id":"PASS","weights":[[0,1,1],[0,1,]],"metrics":{}}`, 422, "weights[2][3]: got ], want a value"},
+	{"POST", back, `{"forward_id":"PASS","weights":[[0,1,1],[0,1,1]],"metrics":{"a":null}}`, 422, "metrics.a: got null, want a number"},
+	{"POST", back, `{"forward_id":"PASS","weights":[[0,1,1],[0,1,1]],"metrics":{"a":1,"a":2}}`, 422, "metrics.a: the key comes twice"},
+	{"POST", back, `{"forward_id":"OTHER","weights":[[0,1,1],[0,1,1]],"metrics":{}}`, 404, `forward_id "OTHER" not found`},
+	{"POST", back, `{"forward_id":"nonsense","weights":[[0,1,1],[0,1,1]],"metrics":{}}`, 404, `forward_id "nonsense" not found`},
+	{"POST", back, `{"forward_id":"","weights":[[0,1,1],[0,1,1]],"metrics":{}}`, 404, `forward_id "" not found`},
+	{"POST", strings.Replace(step, "MODEL", "SECOND", 1), `{"learning_rate":1}`, 409, "no accumulated gradients: no pass since the last step"},
+
+	// Models and checkpoints.
+	{"POST", nobody + "forward-backward", `{"inputs":` + inputs + `}`, 404, `model "00000000-0000-0000-0000-000000000000" not found`},
+	{"POST", nobody + "forward", `{"inputs":` + inputs + `}`, 404, `model "00000000-0000-0000-0000-000000000000" not found`},
+	{"POST", nobody + "backward", `{"forward_id":"PASS","weights":[[1]],"metrics":{}}`, 404, `model "00000000-0000-0000-0000-000000000000" not found`},
+	{"POST", nobody + "optim-step", `{"learning_rate":1}`, 404, `model "00000000-0000-0000-0000-000000000000" not found`},
+	{"GET", nobody + "losses", ``, 404, `model "00000000-0000-0000-0000-000000000000" not found`},
+	{"GET", "/v2/models/nobody/checkpoints", ``, 404, `model "nobody" not found`},
+	{"GET", "/v2/models/resolve?model=nobody", ``, 404, `model "nobody" not found`},
+	{"GET", "/v2/models/resolve", ``, 422, "model: missing"},
+	{"GET", "/v2/models?limit=x", ``, 422, `limit: got "x", want a whole number of 0 or more`},
+	{"GET", "/v2/models?offset=-1", ``, 422, `offset: got "-1", want a whole number of 0 or more`},
+	{"PUT", "/v2/models/MODEL/head", `{"checkpoint_id":"nothing"}`, 404, `checkpoint "nothing" not found in the tree of tiny`},
+	{"PUT", "/v2/models/MODEL/head", `{"checkpoint_id":""}`, 404, `checkpoint "" not found in the tree of tiny`},
+	{"PUT", "/v2/models/nobody/head", `{"checkpoint_id":"x"}`, 404, `model "nobody" not found`},
+	{"POST", "/v2/models/fork", `{"source_model_id":"nobody","name":"f"}`, 404, `model "nobody" not found`},
+	{"POST", "/v2/models/fork", `{"source_model_id":"MODEL","name":""}`, 422, `name: got "", want at least one letter or digit`},
+	{"POST", "/v2/models/fork", `{"source_model_id":"MODEL","name":"a\u0000b"}`, 422, "name: got \"a\\x00b\", want characters that can be shown"},
+	{"POST", "/v2/models/fork", `{"source_model_id":"MODEL","name":"` + strings.Repeat("x", 300) + `"}`, 422, "name: got 300 bytes, want at most 200"},
+	{"GET", "/v1/models/nobody", ``, 404, `model "nobody" not found`},
+	{"GET", "/v1/models/MODEL/train/forward", ``, 405, "/v1/models/MODEL/train/forward: got GET, want POST"},
+	{"GET", "/v1/models/MODEL/train/nothing", ``, 404, "no such path: /v1/models/MODEL/train/nothing"},
+	{"GET", "/v4/models", ``, 404, "no such path: /v4/models"},
+	{"PATCH", "/v2/models", ``, 405, "/v2/models: got PATCH, want GET"},
+
+	// The gateway.
+	{"POST", chat, `{"model":"nobody","messages":[{"role":"user","content":"x"}]}`, 404, `model "nobody" not found`},
+	{"POST", chat, `{"model":"","messages":[{"role":"user","content":"x"}]}`, 422, "model: got an empty name, want a slug or an id"},
+	{"POST", chat, `{"model":"tiny","messages":[]}`, 422, "messages: got 0, want at least 1"},
+	{"POST", chat, `{"model":"tiny","messages":[{"role":"robot","content":"x"}]}`, 422, `message 1: unknown role "robot": want system, user, assistant or tool`},
+	{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":7}]}`, 422, "messages[1].content: got 7, want a string or a list of parts"},
+	{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"temperature":-1}`, 422, "temperature: got -1, want a finite number of 0 or more"},
+	{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"temperature":1e999}`, 422, "temperature: got 1e999, want a number that float64 can hold"},
+	{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"top_p":0}`, 422, "top_p: got 0, want above 0 and at most 1"},
+	{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"top_p":NaN}`, 422, "top_p: got NaN, want a number"},
+	{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"top_k":-1}`, 422, "top_k: got -1, want 0 (off) or more"},
+	{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"min_p":2}`, 422, "min_p: got 2, want 0 to 1"},
+	{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"n":0}`, 422, "n: got 0, want at least 1"},
+	{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"n":1000000}`, 422, "n: got 1000000, want 1 to 128"},
+	{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"max_tokens":-1}`, 422, "max_tokens: got -1, want at least 1"},
+	{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"stop":[""]}`, 422, "stop[1]: got an empty string"},
+	{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"seed":1.5}`, 422, "seed: got 1.5, want a whole number of 64 bits"},
+	{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"prompt_token_ids":[1,-1],"continuation_from":1}`, 422, "prompt_token_ids[2]: got -1, want a token id of 0 to 263"},
+	{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"prompt_token_ids":[1],"continuation_from":9}`, 422, "continuation_from: got 9, want at most the 1 messages after the system message"},
+	{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"` + strings.Repeat("long ", 100) + `"}]}`, 422, "the prompt has 503 tokens, want fewer than the model's context of 96"},
+	{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"checkpoint":"nothing"}`, 404, `checkpoint "nothing" not found in the tree of tiny`},
+	{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"stream":true,"n":0}`, 422, "n: got 0, want at least 1"},
+	{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"stream":true,"stream_options":{"include":true}}`, 422, "stream_options.include: unknown field, want include_usage, include_obfuscation"},
+}
+
+// A wrong request says what is wrong with it, and leaves the service as it was.
 func TestWrongRequests(t *testing.T) {
 	t.Parallel()
 	s, twin := newShop(t, serve.Options{}), newShop(t, serve.Options{})
 	before := s.catalog()
-	with := func(field string) string {
-		return `{"inputs":[{"samples":[{"prompt_token_ids":[1,2],` + field + `}],"reward":1}]}`
-	}
-	const out = `"output_token_ids":[3,4],"output_logprobs":[-0.2,-0.1]`
-	const nobody = "/v1/models/00000000-0000-0000-0000-000000000000/train/"
-	for _, tt := range []struct {
-		method, path, body string
-		status             int
-		detail             string
-	}{
-		// Numbers.
-		{"POST", both, `{"inputs":[{"samples":[` + sample + `],"reward":1e999}]}`, 422, "inputs[1].reward: got 1e999, want a number that float64 can hold"},
-		{"POST", both, `{"inputs":[{"samples":[` + sample + `],"reward":NaN}]}`, 422, "inputs[1].reward: got NaN, want a value"},
-		{"POST", both, `{"inputs":[{"samples":[` + sample + `],"reward":-Infinity}]}`, 422, "inputs[1].reward: got -Infinity, want a value"},
-		{"POST", both, `{"inputs":[{"samples":[` + sample + `],"reward":null}]}`, 422, "inputs[1].reward: got null, want a number"},
-		{"POST", both, `{"inputs":[{"samples":[` + sample + `],"reward":01}]}`, 422, "inputs[1].reward: got 01, want a value"},
-		{"POST", both, with(`"output_token_ids":[3,4],"output_logprobs":[-0.2,null]`), 422, "inputs[1].samples[1].output_logprobs[2]: got null, want a number"},
-		{"POST", both, with(`"output_token_ids":[3,4],"output_logprobs":[-0.2,-1e999]`), 422, "inputs[1].samples[1].output_logprobs[2]: got -1e999, want a number that float64 can hold"},
-		{"POST", both, with(`"output_token_ids":[3,4],"output_logprobs":[-0.2,-1e39]`), 422, "inputs[1].samples[1].output_logprobs[2]: got -1e+39, want a number that float32 can hold"},
-		{"POST", both, with(`"output_token_ids":[3,4],"output_logprobs":[-0.2,NaN]`), 422, "inputs[1].samples[1].output_logprobs[2]: got NaN, want a value"},
-		{"POST", both, with(`"output_token_ids":[3,4],"output_logprobs":[-0.2,"-0.1"]`), 422, `inputs[1].samples[1].output_logprobs[2]: got "-0.1", want a number`},
-		{"POST", both, with(`"output_token_ids":[3,null]`), 422, "inputs[1].samples[1].output_token_ids[2]: got null, want a whole number"},
-		{"POST", both, with(`"output_token_ids":[3,1.5]`), 422, "inputs[1].samples[1].output_token_ids[2]: got 1.5, want a whole number of 64 bits"},
-		{"POST", both, with(`"output_token_ids":[3,1e2]`), 422, "inputs[1].samples[1].output_token_ids[2]: got 1e2, want a whole number of 64 bits"},
-		{"POST", both, with(`"output_token_ids":[3,9223372036854775808]`), 422, "inputs[1].samples[1].output_token_ids[2]: got 9223372036854775808, want a whole number of 64 bits"},
-		{"POST", both, `{"inputs":` + inputs + `,"reward_scale":null,"loss_fn_config":{"clip_low_threshold":null}}`, 422, "loss_fn_config.clip_low_threshold: got null, want a number"},
-		{"POST", both, `{"inputs":` + inputs + `,"reward_scale":1e999}`, 422, "reward_scale: got 1e999, want a number that float64 can hold"},
-		{"POST", both, `{"inputs":` + inputs + `,"group_size":-2}`, 422, "group_size: got -2, want at least 1"},
-		{"POST", both, `{"inputs":` + inputs + `,"group_size":true}`, 422, "group_size: got true, want a whole number"},
-		{"POST", both, `{"inputs":` + inputs + `,"num_substeps":0}`, 422, "num_substeps: got 0, want at least 1"},
-		{"POST", step, `{"learning_rate":0}`, 422, "learning_rate: got 0, want a finite number above 0"},
-		{"POST", step, `{"learning_rate":-1}`, 422, "learning_rate: got -1, want a finite number above 0"},
-		{"POST", step, `{"learning_rate":1,"beta1":1}`, 422, "beta1: got 1, want at least 0 and below 1"},
-		{"POST", step, `{"learning_rate":1,"beta2":-0.1}`, 422, "beta2: got -0.1, want at least 0 and below 1"},
-		{"POST", step, `{"learning_rate":1,"eps":-1}`, 422, "eps: got -1, want a finite number of 0 or more"},
-		{"POST", step, `{"learning_rate":1,"weight_decay":-1}`, 422, "weight_decay: got -1, want a finite number of 0 or more"},
-
-		// Batches.
-		{"POST", both, `{"inputs":[]}`, 422, "inputs: got 0 trajectories, want at least 1"},
-		{"POST", both, `{"inputs":[1]}`, 422, "inputs[1]: got 1, want a trace id or a trajectory object"},
-		{"POST", both, `{"inputs":[""]}`, 422, "inputs[1]: got an empty trace id"},
-		{"POST", both, `{"inputs":["no such trace"]}`, 404, `trajectory 1: trace "no such trace" not found`},
-		{"POST", both, `{"inputs":[{"samples":[],"reward":1}]}`, 422, "inputs[1].samples: got none, want at least 1"},
-		{"POST", both, `{"inputs":[{"samples":[` + sample + `],"reward":1,"rewards":1}]}`, 422, "inputs[1].rewards: unknown field, want samples, reward, trace_id"},
-		{"POST", both, `{"inputs":[{"samples":[{"output_token_ids":[3],"output_logprobs":[-1]}],"reward":1}]}`, 422, "trajectory 1, sample 1: prompt_token_ids: got 0 tokens, want at least 1: the first output token needs a predecessor"},
-		{"POST", both, `{"inputs":[{"samples":[{"prompt_token_ids":[],"output_token_ids":[3],"output_logprobs":[-1]}],"reward":1}]}`, 422, "trajectory 1, sample 1: prompt_token_ids: got 0 tokens, want at least 1: the first output token needs a predecessor"},
-		{"POST", both, with(`"output_token_ids":[]`), 422, "trajectory 1, sample 1: output_token_ids: got 0 tokens, want at least 1"},
-		{"POST", both, with(`"output_token_ids":[3,4],"output_logprobs":[-0.2]`), 422, "trajectory 1, sample 1: output_logprobs: got 1 values for 2 output tokens, want one each"},
-		{"POST", both, with(`"output_token_ids":[3,264],"output_logprobs":[-0.2,-0.1]`), 422, "trajectory 1, sample 1: output_token_ids[2]: got 264, want a token id of 0 to 263"},
-		{"POST", both, with(`"output_token_ids":[3,-1],"output_logprobs":[-0.2,-0.1]`), 422, "trajectory 1, sample 1: output_token_ids[2]: got -1, want a token id of 0 to 263"},
-		{"POST", both, with(`"prompt_chunks":[{"type":"image"}],` + out), 422, `trajectory 1, sample 1: prompt_chunks[1]: type: got "image", want encoded_text: this model reads text only`},
-		{"POST", both, with(`"prompt_token_ids":[5],` + out), 422, "inputs[1].samples[1].prompt_token_ids: the key comes twice"},
-		{"POST", both, with(`"output_token_ids":[3` + strings.Repeat(",3", 100) + `]`), 422, "trajectory 1, sample 1: output_logprobs: got 0 values for 101 output tokens, want one each"},
-		{"POST", both, `{"inputs":` + inputs + `,"group_size":3}`, 422, "2 trajectories do not divide evenly into groups of 3; GRPO normalizes advantages within each group, so every group must be full"},
-		{"POST", both, `{"inputs":` + inputs + `,"loss_fn":"pop"}`, 422, `loss_fn: got "pop", want one of cross_entropy, importance_sampling, ppo, cispo, dro`},
-		{"POST", both, `{"inputs":` + inputs + `,"loss_fn":""}`, 422, "loss_fn: got an empty name"},
-		{"POST", both, `{"inputs":` + inputs + `,"loss_fn":"ppo","loss_fn_config":{"clip_low_threshold":2}}`, 422, "loss_fn_config: got clip_low_threshold 2 above clip_high_threshold 1.2, want absolute bounds on the ratio, low before high"},
-		{"POST", forward, `{"inputs":` + inputs + `,"group_size":3}`, 422, "2 trajectories do not divide evenly into groups of 3; GRPO normalizes advantages within each group, so every group must be full"},
-		{"POST", forward, `{"inputs":[` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `]}`, 422, "inputs" + strings.Repeat("[1]", 63) + ": nested more than 64 deep"},
-		{"POST", forward, `{"inputs":[{"samples":[{"prompt_chunks":[` + strings.Repeat(`{"a":`, 70) + "1" + strings.Repeat("}", 70) + `],"output_token_ids":[3]}],"reward":1}]}`, 422, "inputs[1].samples[1].prompt_chunks[1]" + strings.Repeat(".a", 58) + ": nested more than 64 deep"},
-		{"POST", forward, `{"inputs":[{"samples":[` + sample + `],"reward":1,"reward":1}]}`, 422, "inputs[1].reward: the key comes twice"},
-
-		// Backward.
-		{"POST", back, `{"forward_id":"PASS","weights":[[0,1,1],[0,1]],"metrics":{}}`, 422, "weights: datum 2: got 2 positions, want 3 as forward returned"},
-		{"POST", back, `{"forward_id":"PASS","weights":[[0,1,1],[0,1,1,1]],"metrics":{}}`, 422, "weights: datum 2: got 4 positions, want 3 as forward returned"},
-		{"POST", back, `{"forward_id":"PASS","weights":[[0,1,1]],"metrics":{}}`, 422, "weights: got 1 datums, want 2 as forward returned"},
-		{"POST", back, `{"forward_id":"PASS","weights":[],"metrics":{}}`, 422, "weights: got 0 datums, want 2 as forward returned"},
-		{"POST", back, `{"forward_id":"PASS","weights":[[0,1,1],1],"metrics":{}}`, 422, "weights[2]: got 1, want a list of numbers"},
-		{"POST", back, `{"forward_id":"PASS","weights":[[0,1,1],null],"metrics":{}}`, 422, "weights[2]: got null, want a list of numbers"},
-		{"POST", back, `{"forward_id":"PASS","weights":[[0,1,1],[0,1,NaN]],"metrics":{}}`, 422, "weights[2][3]: got NaN, want a number"},
-		{"POST", back, `{"forward_id":"PASS","weights":[[0,1,1],[0,1,1e999]],"metrics":{}}`, 422, "weights[2][3]: got 1e999, want a number that float64 can hold"},
-		{"POST", back, `{"forward_id":"PASS","weights":[[0,1,1],[0,1,]],"metrics":{}}`, 422, "weights[2][3]: got ], want a value"},
-		{"POST", back, `{"forward_id":"PASS","weights":[[0,1,1],[0,1,1]],"metrics":{"a":null}}`, 422, "metrics.a: got null, want a number"},
-		{"POST", back, `{"forward_id":"PASS","weights":[[0,1,1],[0,1,1]],"metrics":{"a":1,"a":2}}`, 422, "metrics.a: the key comes twice"},
-		{"POST", back, `{"forward_id":"OTHER","weights":[[0,1,1],[0,1,1]],"metrics":{}}`, 404, `forward_id "OTHER" not found`},
-		{"POST", back, `{"forward_id":"nonsense","weights":[[0,1,1],[0,1,1]],"metrics":{}}`, 404, `forward_id "nonsense" not found`},
-		{"POST", back, `{"forward_id":"","weights":[[0,1,1],[0,1,1]],"metrics":{}}`, 404, `forward_id "" not found`},
-		{"POST", strings.Replace(step, "MODEL", "SECOND", 1), `{"learning_rate":1}`, 409, "no accumulated gradients: no pass since the last step"},
-
-		// Models and checkpoints.
-		{"POST", nobody + "forward-backward", `{"inputs":` + inputs + `}`, 404, `model "00000000-0000-0000-0000-000000000000" not found`},
-		{"POST", nobody + "forward", `{"inputs":` + inputs + `}`, 404, `model "00000000-0000-0000-0000-000000000000" not found`},
-		{"POST", nobody + "backward", `{"forward_id":"PASS","weights":[[1]],"metrics":{}}`, 404, `model "00000000-0000-0000-0000-000000000000" not found`},
-		{"POST", nobody + "optim-step", `{"learning_rate":1}`, 404, `model "00000000-0000-0000-0000-000000000000" not found`},
-		{"GET", nobody + "losses", ``, 404, `model "00000000-0000-0000-0000-000000000000" not found`},
-		{"GET", "/v2/models/nobody/checkpoints", ``, 404, `model "nobody" not found`},
-		{"GET", "/v2/models/resolve?model=nobody", ``, 404, `model "nobody" not found`},
-		{"GET", "/v2/models/resolve", ``, 422, "model: missing"},
-		{"GET", "/v2/models?limit=x", ``, 422, `limit: got "x", want a whole number of 0 or more`},
-		{"GET", "/v2/models?offset=-1", ``, 422, `offset: got "-1", want a whole number of 0 or more`},
-		{"PUT", "/v2/models/MODEL/head", `{"checkpoint_id":"nothing"}`, 404, `checkpoint "nothing" not found in the tree of tiny`},
-		{"PUT", "/v2/models/MODEL/head", `{"checkpoint_id":""}`, 404, `checkpoint "" not found in the tree of tiny`},
-		{"PUT", "/v2/models/nobody/head", `{"checkpoint_id":"x"}`, 404, `model "nobody" not found`},
-		{"POST", "/v2/models/fork", `{"source_model_id":"nobody","name":"f"}`, 404, `model "nobody" not found`},
-		{"POST", "/v2/models/fork", `{"source_model_id":"MODEL","name":""}`, 422, `name: got "", want at least one letter or digit`},
-		{"POST", "/v2/models/fork", `{"source_model_id":"MODEL","name":"a\u0000b"}`, 422, "name: got \"a\\x00b\", want characters that can be shown"},
-		{"POST", "/v2/models/fork", `{"source_model_id":"MODEL","name":"` + strings.Repeat("x", 300) + `"}`, 422, "name: got 300 bytes, want at most 200"},
-		{"GET", "/v1/models/nobody", ``, 404, `model "nobody" not found`},
-		{"GET", "/v1/models/MODEL/train/forward", ``, 405, "/v1/models/MODEL/train/forward: got GET, want POST"},
-		{"GET", "/v1/models/MODEL/train/nothing", ``, 404, "no such path: /v1/models/MODEL/train/nothing"},
-		{"GET", "/v4/models", ``, 404, "no such path: /v4/models"},
-		{"PATCH", "/v2/models", ``, 405, "/v2/models: got PATCH, want GET"},
-
-		// The gateway.
-		{"POST", chat, `{"model":"nobody","messages":[{"role":"user","content":"x"}]}`, 404, `model "nobody" not found`},
-		{"POST", chat, `{"model":"","messages":[{"role":"user","content":"x"}]}`, 422, "model: got an empty name, want a slug or an id"},
-		{"POST", chat, `{"model":"tiny","messages":[]}`, 422, "messages: got 0, want at least 1"},
-		{"POST", chat, `{"model":"tiny","messages":[{"role":"robot","content":"x"}]}`, 422, `message 1: unknown role "robot": want system, user, assistant or tool`},
-		{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":7}]}`, 422, "messages[1].content: got 7, want a string or a list of parts"},
-		{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"temperature":-1}`, 422, "temperature: got -1, want a finite number of 0 or more"},
-		{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"temperature":1e999}`, 422, "temperature: got 1e999, want a number that float64 can hold"},
-		{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"top_p":0}`, 422, "top_p: got 0, want above 0 and at most 1"},
-		{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"top_p":NaN}`, 422, "top_p: got NaN, want a number"},
-		{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"top_k":-1}`, 422, "top_k: got -1, want 0 (off) or more"},
-		{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"min_p":2}`, 422, "min_p: got 2, want 0 to 1"},
-		{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"n":0}`, 422, "n: got 0, want at least 1"},
-		{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"n":1000000}`, 422, "n: got 1000000, want 1 to 128"},
-		{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"max_tokens":-1}`, 422, "max_tokens: got -1, want at least 1"},
-		{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"stop":[""]}`, 422, "stop[1]: got an empty string"},
-		{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"seed":1.5}`, 422, "seed: got 1.5, want a whole number of 64 bits"},
-		{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"prompt_token_ids":[1,-1],"continuation_from":1}`, 422, "prompt_token_ids[2]: got -1, want a token id of 0 to 263"},
-		{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"prompt_token_ids":[1],"continuation_from":9}`, 422, "continuation_from: got 9, want at most the 1 messages after the system message"},
-		{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"` + strings.Repeat("long ", 100) + `"}]}`, 422, "the prompt has 503 tokens, want fewer than the model's context of 96"},
-		{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"checkpoint":"nothing"}`, 404, `checkpoint "nothing" not found in the tree of tiny`},
-		{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"stream":true,"n":0}`, 422, "n: got 0, want at least 1"},
-		{"POST", chat, `{"model":"tiny","messages":[{"role":"user","content":"x"}],"stream":true,"stream_options":{"include":true}}`, 422, "stream_options.include: unknown field, want include_usage, include_obfuscation"},
-	} {
+	for _, tt := range wrong {
 		kind := "application/json"
 		if tt.body == "" {
 			kind = ""

@@ -343,6 +343,9 @@ func (f *Fake) Chat(ctx context.Context, req *hud.ChatRequest) (*hud.ChatRespons
 		if temperature < 0 || math.IsNaN(temperature) {
 			return nil, refuse(op, hud.CodeValidation, 422, "temperature: got %v, want at least 0", temperature)
 		}
+		if req.N > 128 {
+			return nil, refuse(op, hud.CodeValidation, 422, "n: got %d, want 1 to 128", req.N)
+		}
 		seed := uint64(0)
 		if req.Seed != nil {
 			seed = *req.Seed

@@ -183,7 +183,7 @@ func TestCommandLine(t *testing.T) {
 		{name: "fork without a name", args: []string{"models", "fork", "hudrl/mini"}, code: 2, err: []string{"missing --name"}},
 		{name: "create without a shape", args: []string{"models", "create", "x"}, code: 2, err: []string{"missing --shape"}},
 		{name: "create an unknown shape", args: []string{"models", "create", "x", "--shape", "huge"}, code: 2, err: []string{`--shape: got "huge", want nano or mini`}},
-		{name: "fork of nothing", args: []string{"models", "fork", "no", "--name", "x"}, code: 1, err: []string{"error: fork failed: model \"no\" not found\n"}},
+		{name: "fork of nothing", args: []string{"models", "fork", "no", "--name", "x"}, code: 1, err: []string{"error: Fork failed: model \"no\" not found\n"}},
 		{name: "no home", program: program{env: map[string]string{"HOME": ""}}, args: []string{"run", "-e", "print(1)"}, out: []string{"1\n"}},
 		{name: "no home for models", program: program{env: map[string]string{"HOME": ""}}, args: []string{"models", "list"}, code: 2, err: []string{"name one with --data or HUDRL_HOME"}},
 		{name: "no home for a script", program: program{env: map[string]string{"HOME": ""}}, args: []string{"run", "-e", "require('hud').models.list()"}, code: 2, err: []string{"name one with --data or HUDRL_HOME"}},
@@ -298,7 +298,7 @@ func TestModels(t *testing.T) {
 	p.run(t, "models", "checkpoints", "mine", "--json").want(t, 0, []string{"[]\n"}, nil)
 	p.run(t, "models", "head", id).want(t, 0, []string{"No active checkpoint — this model serves its base weights\n"}, nil)
 	p.run(t, "models", "head", "mine", "--json").want(t, 0, []string{"null\n"}, nil)
-	p.run(t, "models", "head", "mine", "--set", "step-0001").want(t, 1, nil, []string{"failed to set head", `no checkpoint "step-0001"`})
+	p.run(t, "models", "head", "mine", "--set", "step-0001").want(t, 1, nil, []string{"Failed to set head", `no checkpoint "step-0001"`})
 
 	// Two steps make a tree of two.
 	p.run(t, "run", "-e", `

@@ -48,14 +48,14 @@ input (Ctrl-D) ends it.`,
 	flags.Var(&f.maxTokens, "max-tokens", "at most `N` tokens an answer (default: up to the model's context)")
 	flags.Uint64Var(&f.seed, "seed", 0, "sample from seed `N` (default: another answer each time)")
 	return a.withService(cmd, func(svc *lazyService, args []string) error {
-		model, err := svc.Resolve(a.ctx, args[0])
+		model, err := a.resolve(svc, args[0])
 		if err != nil {
 			return err
 		}
 		if f.checkpoint != "" {
 			list, err := svc.Checkpoints(a.ctx, model.ID)
 			if err != nil {
-				return failed("failed to fetch checkpoints", err)
+				return failed("Failed to fetch checkpoints", err)
 			}
 			if f.checkpoint, err = findCheckpoint(list, f.checkpoint); err != nil {
 				return err

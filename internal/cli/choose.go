@@ -52,6 +52,11 @@ func (f *serviceFlags) open(a *app) (*lazyService, error) {
 		return nil, err
 	}
 	l.where = "Service: " + cmp.Or(settings.APIURL, "HUD")
+	if name == "hud" {
+		web, _ := a.Getenv("HUD_WEB_URL")
+		l.web = strings.TrimRight(cmp.Or(web, "https://hud.ai"), "/")
+		l.gateway = cmp.Or(settings.GatewayURL, "https://inference.hud.ai")
+	}
 	l.open = func() (backend, error) {
 		remote, err := hud.Dial(hud.Config{Settings: settings, OnWait: l.reportWait()})
 		if err != nil {

@@ -44,18 +44,19 @@ func (a *app) withService(cmd *cobra.Command, run func(svc *lazyService, args []
 func (a *app) modelsCommand() *cobra.Command {
 	models := &cobra.Command{
 		Use:   "models",
-		Short: "list, fork, make, export and roll back models",
+		Short: "list, fork, make, import, export, roll back and remove models",
 		Long: `A model is a name, its weights, and the tree of checkpoints that training
 grew from them. Its head is the checkpoint that answers chats and that the next
 training step starts from.`,
 		Example: `  hudrl models fork hudrl/mini --name mine
   hudrl models checkpoints mine
-  hudrl models head mine --set step-0012`,
+  hudrl models head mine --set step-0012
+  hudrl models list --service hud`,
 		Args: a.subcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	models.AddCommand(a.listCommand(), a.forkCommand(), a.checkpointsCommand(), a.headCommand(),
-		a.createCommand(), a.exportCommand(), a.gcCommand())
+		a.createCommand(), a.importCommand(), a.exportCommand(), a.removeCommand(), a.gcCommand())
 	return models
 }
 
@@ -77,13 +78,10 @@ func (a *app) listCommand() *cobra.Command {
 	return a.withService(cmd, func(svc *lazyService, _ []string) error {
 		models, err := svc.Models(a.ctx)
 		if err != nil {
-			return failed("failed to fetch models", err)
+			return needsKey("list models", failed("Failed to fetch models", err))
 		}
 		if *asJSON {
-			if models == nil {
-				models = []hud.Model{}
-			}
-			return a.printJSON(models)
+			return a.printJSON(listed(models))
 		}
 		if len(models) == 0 {
 			fmt.Fprintln(a.Stdout, "No models found")
@@ -104,8 +102,84 @@ func (a *app) listCommand() *cobra.Command {
 			{Title: "NAME"}, {Title: "MODEL"}, {Title: "ID"}, {Title: "PROVIDER"}, {Title: "AGENT"}, {Title: "TRAINABLE"},
 		}, rows, a.style()))
 		fmt.Fprintln(a.Stdout, a.style().Dim("\n"+svc.where))
+		if svc.web != "" {
+			fmt.Fprintf(a.Stdout, "Gateway: %s\nView a model in the browser: %s/models/<id>\n", svc.gateway, svc.web)
+		}
 		return nil
 	})
+}
+
+// listed are models as HUD's command line prints them: what is not known is
+// null.
+func listed(models []hud.Model) []map[string]any {
+	known := func(s string) any {
+		if s == "" {
+			return nil
+		}
+		return s
+	}
+	out := make([]map[string]any, len(models))
+	for i, m := range models {
+		out[i] = map[string]any{
+			"id": known(m.ID), "name": known(m.Name), "model_name": known(m.ModelName), "sdk_agent_type": known(m.SDKAgentType),
+			"is_trainable": m.IsTrainable, "provider": map[string]any{"name": known(m.Provider.Name)},
+		}
+	}
+	return out
+}
+
+// view says where HUD shows a model.
+func (a *app) view(svc *lazyService, model hud.Model, query string) {
+	if svc.web != "" {
+		fmt.Fprintf(a.Stdout, "View: %s/models/%s%s\n", svc.web, model.ID, query)
+	}
+}
+
+// A noKeyError is HUD's refusal of somebody without a key, before it is asked.
+type noKeyError struct {
+	action string
+	err    error
+}
+
+func (e *noKeyError) Error() string {
+	return "No HUD API key found: a HUD API key is required to " + e.action
+}
+func (e *noKeyError) Unwrap() error { return e.err }
+func (e *noKeyError) ErrorHint() string {
+	return "set HUD_API_KEY=your-key-here, in the environment, .env or ~/.hud/.env; get your key at https://hud.ai/settings"
+}
+
+// needsKey tells what a key was needed for where there is none.
+func needsKey(action string, err error) error {
+	var refused *hud.Error
+	if errors.As(err, &refused) && refused.Code == hud.CodeAuth && refused.Status == 0 {
+		return &noKeyError{action, err}
+	}
+	return err
+}
+
+// resolve finds a model, and for a name that is none the one that may be
+// meant: not every service says.
+func (a *app) resolve(svc *lazyService, name string) (hud.Model, error) {
+	model, err := svc.Resolve(a.ctx, name)
+	var unknown *hud.Error
+	if !errors.As(err, &unknown) || unknown.Code != hud.CodeNotFound || strings.HasPrefix(unknown.Hint, "did you mean") {
+		return model, needsKey("use "+name, err)
+	}
+	models, listErr := svc.Models(a.ctx)
+	if listErr != nil {
+		return model, err
+	}
+	var names []string
+	for _, m := range models {
+		if name == m.Name || name == m.ModelName {
+			return m, nil // services need not resolve what they display
+		}
+		names = append(names, m.ModelName, m.Name)
+	}
+	told := *unknown
+	told.Hint = cmp.Or(hud.Suggest(name, names), unknown.Hint, "`hudrl models list` shows the models")
+	return model, &told
 }
 
 func orDash(s string) string {
@@ -130,12 +204,13 @@ func (a *app) forkCommand() *cobra.Command {
 		}
 		model, err := hud.Fork(a.ctx, svc, args[0], *name)
 		if err != nil {
-			return failed("fork failed", err)
+			return needsKey("fork models", failed("Fork failed", err))
 		}
 		if *asJSON {
 			return a.printJSON(model)
 		}
 		a.printNew("Forked", model)
+		a.view(svc, model, "")
 		return nil
 	})
 }
@@ -149,22 +224,29 @@ func (a *app) printNew(verb string, model hud.Model) {
 
 // checkpoints lists a model's tree by creation time.
 func (a *app) checkpoints(svc *lazyService, name string) (hud.Model, []hud.Checkpoint, error) {
-	model, err := svc.Resolve(a.ctx, name)
+	model, err := a.resolve(svc, name)
 	if err != nil {
 		return hud.Model{}, nil, err
 	}
 	list, err := svc.Checkpoints(a.ctx, model.ID)
 	if err != nil {
-		return hud.Model{}, nil, failed("failed to fetch checkpoints", err)
+		return hud.Model{}, nil, failed("Failed to fetch checkpoints", err)
 	}
 	return model, list, nil
 }
 
 func (a *app) checkpointsCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "checkpoints MODEL", Short: "a model's checkpoint tree", Args: exactArgs("MODEL")}
+	cmd := &cobra.Command{
+		Use:   "checkpoints MODEL",
+		Short: "a model's checkpoint tree",
+		Long: `Every step saves a checkpoint. The tree is drawn from the oldest down: a line
+below another goes on from it, and where training was taken up again from an
+earlier one, the branches stand beside the line that ▶, the head, is on.`,
+		Args: exactArgs("MODEL"),
+	}
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	return a.withService(cmd, func(svc *lazyService, args []string) error {
-		_, list, err := a.checkpoints(svc, args[0])
+		model, list, err := a.checkpoints(svc, args[0])
 		if err != nil {
 			return err
 		}
@@ -178,20 +260,21 @@ func (a *app) checkpointsCommand() *cobra.Command {
 			fmt.Fprintln(a.Stdout, "No checkpoints yet — this model serves its base weights")
 			return nil
 		}
-		list = slices.Clone(list)
-		slices.SortStableFunc(list, func(x, y hud.Checkpoint) int { return x.CreatedAt.Compare(y.CreatedAt) })
-		rows := make([][]string, len(list))
-		for i, c := range list {
-			marker := ""
-			if c.IsActive {
-				marker = "▶"
+		var rows [][]string
+		for _, n := range checkpointTree(list) {
+			if n.Checkpoint == nil {
+				rows = append(rows, []string{n.marker(), "base weights"})
+				continue
 			}
-			rows[i] = []string{marker, checkpointName(c), decimals(c.MeanReward), orDash(c.LossFn), count(c.NumTraces), created(c), c.ID}
+			c := n.Checkpoint
+			rows = append(rows, []string{n.marker(), n.branch + checkpointName(*c), stepNumber(c.Step), decimals(c.MeanReward),
+				orDash(c.LossFn), rate(c.LearningRate), count(c.NumTraces), created(*c), c.ID[:min(8, len(c.ID))]})
 		}
 		fmt.Fprint(a.Stdout, plot.Table([]plot.Column{
-			{}, {Title: "NAME"}, {Title: "REWARD", Align: plot.Right}, {Title: "LOSS"},
-			{Title: "TRACES", Align: plot.Right}, {Title: "CREATED"}, {Title: "ID"},
+			{}, {Title: "NAME"}, {Title: "STEP", Align: plot.Right}, {Title: "REWARD", Align: plot.Right}, {Title: "LOSS"},
+			{Title: "LR", Align: plot.Right}, {Title: "TRACES", Align: plot.Right}, {Title: "CREATED"}, {Title: "ID"},
 		}, rows, a.style()))
+		a.view(svc, model, "?tab=checkpoints")
 		return nil
 	})
 }
@@ -208,6 +291,20 @@ func decimals(v *float64) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.3f", *v)
+}
+
+func rate(v *float64) string {
+	if v == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%.3g", *v)
+}
+
+func stepNumber(n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprint(n)
 }
 
 func count(v *int) string {
@@ -245,7 +342,7 @@ func (a *app) headCommand() *cobra.Command {
 				err = svc.SetHead(a.ctx, model.ID, id)
 			}
 			if err != nil {
-				return failed("failed to set head", err)
+				return failed("Failed to set head", err)
 			}
 			fmt.Fprintf(a.Stdout, "Head set to %s\n", id)
 			return nil
@@ -265,10 +362,11 @@ func (a *app) headCommand() *cobra.Command {
 		fmt.Fprintf(a.Stdout, "%s\n", a.style().Bold(checkpointName(head)))
 		for _, row := range [][2]string{
 			{"id", head.ID}, {"sampler", orDash(head.CheckpointName)}, {"reward", decimals(head.MeanReward)},
-			{"loss", orDash(head.LossFn)}, {"traces", count(head.NumTraces)}, {"created", created(head)},
+			{"loss", orDash(head.LossFn)}, {"lr", rate(head.LearningRate)}, {"traces", count(head.NumTraces)}, {"created", created(head)},
 		} {
 			fmt.Fprintf(a.Stdout, "%-9s%s\n", row[0]+":", row[1])
 		}
+		a.view(svc, model, "?tab=checkpoints")
 		return nil
 	})
 }

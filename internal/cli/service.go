@@ -41,8 +41,11 @@ func (a *app) notePortable() {
 type lazyService struct {
 	dir   string // where the embedded service's models are, "" for nowhere
 	where string // the service, for people
-	open  func() (backend, error)
-	say   func(line string) // tells the user something; set before the first use
+
+	web, gateway string // of HUD's service: where its pages and its chats are
+
+	open func() (backend, error)
+	say  func(line string) // tells the user something; set before the first use
 
 	scripts hud.Service  // what scripts are given instead, or nil
 	end     func() error // of that, when the service is closed; may be nil

@@ -2,6 +2,8 @@ package tensor
 
 import (
 	"slices"
+
+	"github.com/hudrl/hudrl/internal/kernel"
 )
 
 // joined is what an operation on any number of inputs has beside the first two.
@@ -140,11 +142,17 @@ func init() {
 	fusedOp.back = func(p *pass, n *node, g []float32) {
 		for i, d := range n.aux.(*joined).d {
 			x := n.input(i)
-			if into := p.grad(x); into != nil && g[0] != 0 {
-				scale := g[0]
-				for i, v := range d {
-					into[i] += scale * v
-				}
+			if x == nil {
+				continue
+			}
+			switch into, fresh := p.part(x, 0, x.n, true); {
+			case into == nil:
+			case fresh && g[0] == 0: // whatever d holds
+				clear(into)
+			case fresh:
+				kernel.MulTo(into, d, g[:1])
+			case g[0] != 0:
+				kernel.Axpy(g[0], d, into)
 			}
 		}
 	}

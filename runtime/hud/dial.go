@@ -20,8 +20,9 @@ type Config struct {
 	Timeout time.Duration
 
 	// OnWait is told every 10 s that a call is still waiting, from another
-	// goroutine; never after the call has returned.
-	OnWait func(op string, waited time.Duration)
+	// goroutine; never after the call has returned. what is the operation, and
+	// how often it was tried and why that failed, if it was.
+	OnWait func(what string, waited time.Duration)
 
 	// MaxResponse bounds the answer to a call in bytes. 0 is 2 GiB.
 	MaxResponse int64
@@ -63,14 +64,17 @@ type Remote struct {
 	pool   *http.Client
 	close  func()
 
-	mu   sync.Mutex
-	jobs map[string]*job
+	mu         sync.Mutex
+	jobs       map[string]*job
+	extensions map[string][]string // by origin, of those that were asked
+	tokenizers map[string]Tokenizer
 }
 
 var (
-	_ Service   = (*Remote)(nil)
-	_ Tracer    = (*Remote)(nil)
-	_ Relocator = (*Remote)(nil)
+	_ Service         = (*Remote)(nil)
+	_ TokenizerSource = (*Remote)(nil)
+	_ Tracer          = (*Remote)(nil)
+	_ Relocator       = (*Remote)(nil)
 )
 
 // Dial makes a client; nothing is sent yet. A service without a key is only
@@ -106,7 +110,7 @@ func Dial(c Config) (*Remote, error) {
 		once:   &http.Client{Transport: once, CheckRedirect: refuse},
 		pool:   &http.Client{Transport: pool, CheckRedirect: refuse},
 		close:  pool.CloseIdleConnections,
-		jobs:   map[string]*job{},
+		jobs:   map[string]*job{}, extensions: map[string][]string{}, tokenizers: map[string]Tokenizer{},
 	}, nil
 }
 

@@ -139,6 +139,10 @@ var operations = []struct {
 		_, err := r.remote.Chat(ctx, &hud.ChatRequest{Model: r.model.ModelName, Messages: []hud.Message{{Role: "user", Content: "hi"}}, MaxTokens: 4, Seed: &seed, ReturnTokenIDs: true})
 		return err
 	}},
+	{call: "reference", way: patiently, run: func(r *rig, ctx context.Context) error {
+		_, err := r.remote.Forward(ctx, r.model.ID, &hud.ForwardRequest{Inputs: inputs(), RewardScale: 1, Checkpoint: r.model.ID})
+		return err
+	}},
 }
 
 // An expectation is how a call ends under a fault that never goes away: how
@@ -170,6 +174,8 @@ var faults = []struct {
 	{fault: hudtest.Garbage, patiently: expectation{1, hud.CodeServer}, asOpenAI: expectation{1, hud.CodeServer}, once: expectation{1, hud.CodeServer}, unknown: true},
 	{fault: hudtest.Half, patiently: expectation{1, hud.CodeServer}, asOpenAI: expectation{1, hud.CodeServer}, once: expectation{1, hud.CodeServer}, unknown: true},
 	{fault: hudtest.Empty, patiently: expectation{1, hud.CodeServer}, asOpenAI: expectation{1, hud.CodeServer}, once: expectation{1, hud.CodeServer}, unknown: true},
+	{fault: hudtest.Body(200, ""), patiently: expectation{1, hud.CodeServer}, asOpenAI: expectation{1, hud.CodeServer}, once: expectation{1, hud.CodeServer}, unknown: true},
+	{fault: hudtest.Body(200, " \n"), patiently: expectation{1, hud.CodeServer}, asOpenAI: expectation{1, hud.CodeServer}, once: expectation{1, hud.CodeServer}, unknown: true},
 	{fault: hudtest.Redirect, patiently: expectation{1, hud.CodeServer}, asOpenAI: expectation{1, hud.CodeServer}, once: expectation{1, hud.CodeServer}, status: 307},
 	{fault: hudtest.Body(429, `{}`), patiently: expectation{5, hud.CodeRateLimited}, asOpenAI: expectation{3, hud.CodeRateLimited}, once: expectation{1, hud.CodeRateLimited}, status: 429},
 	{fault: hudtest.Body(408, `{}`), patiently: expectation{1, hud.CodeTimeout}, asOpenAI: expectation{3, hud.CodeTimeout}, once: expectation{1, hud.CodeTimeout}, status: 408},

@@ -103,18 +103,15 @@ func inputsBody(inputs []TrainInput, rest any) func() *httpjson.Stream {
 	}
 }
 
-// Forward implements Trainer. The protocol cannot ask for another
-// checkpoint's logprobs: such a request is refused.
+// Forward implements Trainer. HUD's protocol cannot ask for another
+// checkpoint's logprobs: only services of hudrl's are asked.
 func (r *Remote) Forward(ctx context.Context, modelID string, req *ForwardRequest) (*ForwardResult, error) {
 	const op = "forward"
-	if req.Checkpoint != "" {
-		return nil, &Error{
-			Op: op, Code: CodeValidation, Detail: "a service over HTTP computes no logprobs of another model or checkpoint",
-			Hint: "leave out the reference, or use the embedded service",
-		}
-	}
 	if !finite(req.RewardScale) {
 		return nil, invalid(op, "reward_scale: got %v, want a finite number", req.RewardScale)
+	}
+	if req.Checkpoint != "" {
+		return r.reference(ctx, op, modelID, req)
 	}
 	rest := struct {
 		GroupSize   int     `json:"group_size,omitempty"`

@@ -79,7 +79,8 @@ func (r *Remote) do(ctx context.Context, q *request) error {
 	if !r.authorized() {
 		return &Error{Op: q.op, Code: CodeAuth, Detail: "API key is required but not provided", Hint: hintKey}
 	}
-	defer r.announce(q.op)()
+	what, stop := r.announce(q.op)
+	defer stop()
 	for n := 0; ; n++ {
 		failed := r.attempt(ctx, q)
 		if failed == nil {
@@ -88,6 +89,7 @@ func (r *Remote) do(ctx context.Context, q *request) error {
 		if !failed.again || n == len(q.policy.delays) {
 			return failed.err
 		}
+		what.Store(new(fmt.Sprintf("%s (tried %s: %s)", q.op, times(n+1), failed.err.Detail)))
 		delay := q.policy.delays[n]
 		if q.policy.spread {
 			delay = time.Duration(float64(delay) * (1 - rand.Float64()/4))
@@ -105,10 +107,20 @@ func (r *Remote) do(ctx context.Context, q *request) error {
 	}
 }
 
-// announce tells OnWait about a call until the returned function is called.
-func (r *Remote) announce(op string) (stop func()) {
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return strconv.Itoa(n) + " times"
+}
+
+// announce tells OnWait about a call until stop is called. what is what the
+// call is called, and may be changed.
+func (r *Remote) announce(op string) (what *atomic.Pointer[string], stop func()) {
+	what = new(atomic.Pointer[string])
+	what.Store(&op)
 	if r.config.OnWait == nil {
-		return func() {}
+		return what, func() {}
 	}
 	done, ended := make(chan struct{}), make(chan struct{})
 	start := time.Now()
@@ -118,13 +130,13 @@ func (r *Remote) announce(op string) (stop func()) {
 		for {
 			select {
 			case <-ticker.C:
-				r.config.OnWait(op, time.Since(start).Round(time.Second))
+				r.config.OnWait(*what.Load(), time.Since(start).Round(time.Second))
 			case <-done:
 				return
 			}
 		}
 	}()
-	return func() {
+	return what, func() {
 		ticker.Stop()
 		close(done)
 		<-ended

@@ -79,7 +79,7 @@ func readForward(r *httpjson.Reader, req *ForwardRequest) (*ForwardResult, error
 	switch {
 	case err != nil:
 		return nil, err
-	case res.ForwardID == "":
+	case res.ForwardID == "" && req.Checkpoint == "":
 		return nil, lack("forward_id")
 	case !met:
 		return nil, lack("data")

@@ -247,8 +247,8 @@ func TestRequestsThatCannotBeSent(t *testing.T) {
 			_, err := remote.Forward(ctx, "m", &hud.ForwardRequest{Inputs: bad(&hud.TrajectoryPayload{Samples: []hud.TrajectorySample{{OutputLogprobs: []float32{0, float32(nan)}}}}), RewardScale: 1})
 			return err
 		},
-		"reference": func() error {
-			_, err := remote.Forward(ctx, "m", &hud.ForwardRequest{Inputs: one, Checkpoint: "base"})
+		"reward_scale: got": func() error {
+			_, err := remote.Forward(ctx, "m", &hud.ForwardRequest{Inputs: one, Checkpoint: "base", RewardScale: nan})
 			return err
 		},
 		"weights: datum 1, position 2": func() error {

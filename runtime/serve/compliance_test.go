@@ -31,5 +31,5 @@ func TestComplianceOfAFake(t *testing.T) {
 	open := func(t testing.TB) hud.Service {
 		return overHTTP(t, hudtest.NewFake(), serve.Options{APIKey: "hud-test-key"})
 	}
-	hudtest.RunService(t, open, hudtest.Config{Model: hudtest.FakeModel, MaxContext: 512, NoReferences: true})
+	hudtest.RunService(t, open, hudtest.Config{Model: hudtest.FakeModel, MaxContext: 512})
 }

@@ -33,5 +33,5 @@ func embedded(t testing.TB) hud.Service { return overHTTP(t, open(t), serve.Opti
 
 func TestComplianceOfTheEmbeddedService(t *testing.T) {
 	t.Parallel()
-	hudtest.RunService(t, embedded, hudtest.Config{Model: "tiny", MaxContext: tiny.MaxContext, NoReferences: true})
+	hudtest.RunService(t, embedded, hudtest.Config{Model: "tiny", MaxContext: tiny.MaxContext})
 }

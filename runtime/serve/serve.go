@@ -16,6 +16,9 @@
 // sentence, and code and hint, which HUD's client passes over.
 //
 // A training operation that has begun is finished when its client has gone.
+//
+// What HUD's protocol lacks is below /hudrl/v1, for hud.Dial's clients: which
+// of it there is, tokenizers, and the logprobs of a frozen reference.
 package serve
 
 import (
@@ -109,6 +112,9 @@ func newHandler(svc hud.Service, o Options) *handler {
 		"POST /v1/models/{model}/train/forward-backward": h.forwardBackward,
 		"POST /v1/models/{model}/train/backward":         h.backward,
 		"POST /v1/models/{model}/train/optim-step":       h.optimStep,
+		"GET /hudrl/v1":                                  h.extensions,
+		"GET /hudrl/v1/tokenizer":                        h.tokenizer,
+		"POST /hudrl/v1/models/{model}/train/reference":  h.reference,
 		"POST /v2/trace/job/{job}/enter":                 h.enterJob,
 		"POST /v2/trace/{trace}/enter":                   h.enterTrace,
 		"POST /v2/trace/{trace}/exit":                    h.exitTrace,

@@ -173,9 +173,11 @@ func datums(res *hud.ForwardResult) func([]byte) ([]byte, error) {
 	p, d := res.Data, -1
 	return func(b []byte) ([]byte, error) {
 		if d++; d == 0 {
-			b = append(b, `{"forward_id":`...)
-			b = strconv.AppendQuoteToASCII(b, res.ForwardID)
-			b = append(b, `,"data":[`...)
+			b = append(b, '{')
+			if res.ForwardID != "" { // a reference has none
+				b = append(strconv.AppendQuoteToASCII(append(b, `"forward_id":`...), res.ForwardID), ',')
+			}
+			b = append(b, `"data":[`...)
 		}
 		if d == p.Len() {
 			return append(b, "]}\n"...), io.EOF

@@ -58,6 +58,13 @@ func (fakeTokenizer) Render(messages []hud.Message, generate bool) ([]int, error
 
 func (fakeTokenizer) EndOfTurn() int { return tokEnd }
 
+func (fakeTokenizer) Definition() hud.TokenizerDefinition {
+	return hud.TokenizerDefinition{
+		Kind: hud.TokenizerBytes, Vocab: fakeVocab, BOS: tokBOS, End: tokEnd,
+		Roles: map[string]int{"system": tokSystem, "user": tokUser, "assistant": tokAssistant, "tool": tokTool},
+	}
+}
+
 func appendMessage(ids []int, m hud.Message) ([]int, error) {
 	markers := map[string]int{"system": tokSystem, "user": tokUser, "assistant": tokAssistant, "tool": tokTool}
 	marker, known := markers[m.Role]

@@ -22,9 +22,6 @@ type Config struct {
 	MaxContext int     // its longest sequence; 0 leaves the tests of it out
 	Tolerance  float64 // between the trainer's and the sampler's logprobs; 0 is 1e-5
 
-	// NoReferences says that Forward cannot compute another checkpoint's
-	// logprobs; the suite then wants a refusal.
-	NoReferences bool
 	// SeparateTurns says that turns are never merged into one datum.
 	SeparateTurns bool
 }

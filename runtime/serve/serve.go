@@ -17,6 +17,8 @@
 //
 // A training operation that has begun is finished when its client has gone.
 //
+// tests/interop drives it with both clients as PyPI has them.
+//
 // What HUD's protocol lacks is below /hudrl/v1, for hud.Dial's clients: which
 // of it there is, tokenizers, and the logprobs of a frozen reference.
 package serve

@@ -61,8 +61,8 @@ func (r *Remote) Chat(ctx context.Context, req *ChatRequest) (*ChatResponse, err
 			return nil, &Error{Op: op, Code: CodeServer, Detail: fmt.Sprintf("choice %d: the service answered %d logprobs for %d tokens, want one each", i+1, len(c.Logprobs), len(c.TokenIDs))}
 		}
 	}
-	if req.Stream != nil {
-		req.Stream(res.Choices[0].Message.Content)
+	if content := res.Choices[0].Message.Content; req.Stream != nil && content != "" {
+		req.Stream(content)
 	}
 	return res, nil
 }

@@ -343,6 +343,12 @@ func (f *Fake) Chat(ctx context.Context, req *hud.ChatRequest) (*hud.ChatRespons
 		if temperature < 0 || math.IsNaN(temperature) {
 			return nil, refuse(op, hud.CodeValidation, 422, "temperature: got %v, want at least 0", temperature)
 		}
+		if err := hud.CheckTools(req.Tools); err != nil {
+			return nil, refuse(op, hud.CodeValidation, 422, "%v", err)
+		}
+		if req.TopLogprobs < 0 || req.TopLogprobs > hud.MaxTopLogprobs {
+			return nil, refuse(op, hud.CodeValidation, 422, "top_logprobs: got %d, want 0 to %d", req.TopLogprobs, hud.MaxTopLogprobs)
+		}
 		if req.N > 128 {
 			return nil, refuse(op, hud.CodeValidation, 422, "n: got %d, want 1 to 128", req.N)
 		}

@@ -1,6 +1,7 @@
 package hudtest
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -178,6 +179,9 @@ func (b *bigram) sample(prompt []int, req *hud.ChatRequest, temperature float64,
 		}
 		c.TokenIDs = append(c.TokenIDs, next)
 		c.Logprobs = append(c.Logprobs, float32(lp))
+		if req.TopLogprobs > 0 {
+			c.TopLogprobs = append(c.TopLogprobs, likeliest(own, p, req))
+		}
 		if next == tokEnd {
 			c.FinishReason = "stop"
 			break
@@ -198,6 +202,21 @@ func (b *bigram) sample(prompt []int, req *hud.ChatRequest, temperature float64,
 		}
 	}
 	return c
+}
+
+// likeliest are the tokens with the largest logprobs of those reported.
+func likeliest(own, p []float64, req *hud.ChatRequest) []hud.TokenLogprob {
+	var out []hud.TokenLogprob
+	for id, lp := range own {
+		if req.LogprobsMode == "processed" {
+			lp = math.Log(p[id])
+		}
+		if !math.IsInf(lp, 0) {
+			out = append(out, hud.TokenLogprob{TokenID: id, Token: fakeTokenizer{}.Decode([]int{id}), Logprob: float32(lp)})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b hud.TokenLogprob) int { return cmp.Compare(b.Logprob, a.Logprob) })
+	return out[:min(len(out), req.TopLogprobs)]
 }
 
 func firstStop(text string, stops []string) int {

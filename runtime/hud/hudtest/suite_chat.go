@@ -257,6 +257,9 @@ var chatChecks = []check{
 			"temperature NaN":      func(r *hud.ChatRequest) { r.Temperature = new(math.NaN()) },
 			"covered past the end": func(r *hud.ChatRequest) { r.PromptTokenIDs, r.ContinuationFrom = []int{1, 2}, 9 },
 			"a token out of range": func(r *hud.ChatRequest) { r.PromptTokenIDs, r.ContinuationFrom = []int{1 << 30}, 0 },
+			"a nameless tool":      func(r *hud.ChatRequest) { r.Tools = []hud.Tool{{Description: "what is it called?"}} },
+			"tools of one name":    func(r *hud.ChatRequest) { r.Tools = []hud.Tool{{Name: "f"}, {Name: "f"}} },
+			"top_logprobs 21":      func(r *hud.ChatRequest) { r.TopLogprobs = 21 },
 		}
 		if s.MaxContext > 0 {
 			bad["a prompt past the context"] = func(r *hud.ChatRequest) { r.Messages = user(strings.Repeat("long ", s.MaxContext)) }
@@ -267,6 +270,58 @@ var chatChecks = []check{
 			_, err := s.svc.Chat(s.Context(), req)
 			s.refused(name, err, hud.CodeValidation)
 		}
+	}},
+	{"chat/tells the likeliest tokens", func(s *suite) {
+		m := s.fork()
+		plain := s.chat(captured(m, 6, user("hi")...)).Choices[0]
+		req := captured(m, 6, user("hi")...)
+		req.TopLogprobs = 5
+		c := s.chat(req).Choices[0]
+		if !slices.Equal(c.TokenIDs, plain.TokenIDs) || plain.TopLogprobs != nil || len(c.TopLogprobs) != len(c.TokenIDs) {
+			s.Fatalf("got %d lists for tokens %v, and tokens %v without", len(c.TopLogprobs), c.TokenIDs, plain.TokenIDs)
+		}
+		for i, list := range c.TopLogprobs {
+			if len(list) != 5 || list[0].Logprob < c.Logprobs[i] {
+				s.Fatalf("token %d of logprob %v: got %v, want five", i, c.Logprobs[i], list)
+			}
+			for k, o := range list {
+				if k > 0 && o.Logprob > list[k-1].Logprob || o.TokenID == c.TokenIDs[i] && o.Logprob != c.Logprobs[i] {
+					s.Errorf("token %d: got %v", i, list)
+				}
+			}
+		}
+	}},
+	{"chat/tools stand in the prompt, unless they are not to be called", func(s *suite) {
+		m := s.fork()
+		plain := s.chat(captured(m, 2, user("hi")...)).Choices[0]
+		with := func(choice hud.ToolChoice) hud.Choice {
+			req := captured(m, 2, user("hi")...)
+			req.Tools, req.ToolChoice = []hud.Tool{{Name: "f"}}, choice
+			return s.chat(req).Choices[0]
+		}
+		if c := with(hud.ToolNone); !slices.Equal(c.PromptTokenIDs, plain.PromptTokenIDs) || !slices.Equal(c.TokenIDs, plain.TokenIDs) {
+			s.Errorf("tools that are not to be called changed the prompt or the answer")
+		}
+		if s.MaxContext < 256 {
+			return // they do not fit
+		}
+		c := with("")
+		if len(c.PromptTokenIDs) <= len(plain.PromptTokenIDs) || !slices.Equal(c.PromptTokenIDs, with(hud.ToolAuto).PromptTokenIDs) {
+			s.Errorf("a prompt of %d tokens with tools, %d without", len(c.PromptTokenIDs), len(plain.PromptTokenIDs))
+		}
+		s.graded("with tools", c)
+		s.near("sampler and trainer", c.Logprobs, s.retrained(m, c), s.Tolerance)
+		// A turn of calls and results goes on from the tokens so far.
+		req := captured(m, 3, append(user("hi"),
+			hud.Message{Role: "assistant", ToolCalls: []hud.ToolCall{{ID: "c", Name: "f", Arguments: "{}"}}},
+			hud.Message{Role: "tool", ToolCallID: "c", Content: "7"})...)
+		req.Tools = []hud.Tool{{Name: "f"}}
+		req.PromptTokenIDs, req.ContinuationFrom = append(slices.Clone(c.PromptTokenIDs), c.TokenIDs...), 2
+		next := s.chat(req).Choices[0]
+		if n := len(req.PromptTokenIDs); len(next.PromptTokenIDs) <= n || len(next.PromptTokenIDs) > n+10 || !slices.Equal(next.PromptTokenIDs[:n], req.PromptTokenIDs) {
+			s.Errorf("the next prompt has %d tokens, want %d and the result", len(next.PromptTokenIDs), n)
+		}
+		s.graded("after a tool", next)
 	}},
 	{"chat/streams the text of the first choice", func(s *suite) {
 		m := s.fork()

@@ -47,6 +47,9 @@ func serviceLabel(name string) string {
 // with its first training call, or with --resume the last one. It settles the
 // run's seed.
 func (f *scriptFlags) openJournal(a *app, name, source string, args []string) (*journal.Journal, error) {
+	if f.record != "" && f.resume {
+		return nil, &usageError{"--resume and --record: want one of them", "a replay begins at the script's beginning: it could not follow"}
+	}
 	if f.replay != "" {
 		if f.resume {
 			return nil, &usageError{"--resume and --replay: want one of them", "a replay begins where its recording does"}

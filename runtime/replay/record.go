@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -107,7 +108,6 @@ func (t *tape) pass(_ context.Context, x *exchange, live func() (any, error)) (a
 	if t.closed || t.err != nil {
 		return answer, nil, err
 	}
-	t.exchanges++
 	if x.named != "" {
 		t.models[x.named] = true
 	}
@@ -160,23 +160,25 @@ func (x *exchange) line(answer any, err error) []byte {
 }
 
 // flush writes what is held. Calls that may come in any order are sorted by what
-// they ask, the same ones as they ended; one that changes a model is the last
-// of those held.
+// they ask, the same ones as they ended; a lookup that was made again, for the
+// same answer, is left out. A call that changes a model is the last of those
+// held.
 func (t *tape) flush() {
-	some := t.held
+	some, last := t.held, []*told(nil)
 	if n := len(some); n > 0 && changes[some[n-1].op] {
-		some = some[:n-1]
+		some, last = some[:n-1], some[n-1:]
 	}
 	slices.SortStableFunc(some, func(a, b *told) int { return strings.Compare(a.key, b.key) })
-	for _, e := range t.held {
+	some = slices.CompactFunc(some, func(a, b *told) bool { return lookups[a.op] && a.key == b.key && bytes.Equal(a.text, b.text) })
+	for _, e := range slices.Concat(some, last) {
 		if t.overlaps {
 			e.text = append(e.text, `,"overlaps":true`...)
 			t.overlaps = false
 		}
+		t.exchanges++
 		t.write(append(e.text, "}\n"...))
 	}
-	clear(t.held)
-	t.held, t.heldSize = t.held[:0], 0
+	t.held, t.heldSize = nil, 0
 }
 
 func (t *tape) write(text []byte) {

@@ -3,7 +3,6 @@ package tensor
 import (
 	"runtime"
 	"slices"
-	"sync/atomic"
 	"weak"
 )
 
@@ -45,13 +44,15 @@ type node struct {
 // A token stands for a few graphs that keep values: it is reachable as long as
 // a node of theirs is that was not run backwards, and live counts those.
 type token struct {
-	live atomic.Int64
+	live int
 	uses int // graphs that began with it
 	self weak.Pointer[token]
+	of   *Allocator // that gives it to graphs that begin
 }
 
-// tokenUses is how many graphs share a token, because weak pointers are dear.
-// A dropped graph may then count as needed while one of its neighbours is.
+// tokenUses is how many graphs of an Allocator whose tensors belong to one
+// goroutine share a token, because weak pointers are dear. A dropped graph may
+// then count as needed while one of its neighbours is.
 const tokenUses = 64
 
 func newToken() *token {
@@ -62,15 +63,13 @@ func newToken() *token {
 
 // token is the one for a graph that begins.
 func (a *Allocator) token() *token {
-	if a == nil || a.own {
+	if a == nil || a.run == nil || a.own {
 		return newToken()
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	t := a.recent.Value()
+	t := a.recent
 	if t == nil || t.uses == tokenUses {
 		t = newToken()
-		a.recent = t.self
+		t.of, a.recent = a, t
 	}
 	t.uses++
 	return t
@@ -104,7 +103,7 @@ func (n *node) keep(reads uint8) {
 	if n.tok == nil {
 		n.tok = n.t.st.alloc.token()
 	}
-	n.tok.live.Add(1)
+	n.tok.live++
 	if reads&readsA != 0 {
 		n.in[0].st.needed(n.tok)
 	}
@@ -144,7 +143,7 @@ func (s *storage) needed(tok *token) {
 func (s *storage) prune() bool {
 	done := func(w weak.Pointer[token]) bool {
 		t := w.Value()
-		return t == nil || t.live.Load() == 0
+		return t == nil || t.live == 0
 	}
 	var more []weak.Pointer[token]
 	if s.rare != nil {
@@ -168,8 +167,21 @@ func (s *storage) busy() bool {
 	if !s.prune() {
 		return false
 	}
+	s.pending.Value().release()
+	if s.rare != nil {
+		for _, w := range s.rare.others {
+			w.Value().release()
+		}
+	}
 	runtime.GC()
 	return s.prune()
+}
+
+// release has the allocator of a token let go of it: only graphs keep it then.
+func (t *token) release() {
+	if t != nil && t.of != nil && t.of.recent == t {
+		t.of.recent = nil
+	}
 }
 
 // free lets go of what the node kept; it cannot run backwards again. Nodes
@@ -179,7 +191,7 @@ func (n *node) free() {
 		return
 	}
 	n.freed = true
-	n.tok.live.Add(-1)
+	n.tok.live--
 	n.in, n.aux, n.tok = [2]*Tensor{}, nil, nil
 }
 

@@ -1,9 +1,6 @@
 package tensor
 
-import (
-	"runtime"
-	"sync/atomic"
-)
+import "runtime"
 
 // A late value has no elements yet, but what describes it takes room too: up to
 // promiseLen elements' worth is counted for it, so that a script cannot keep any
@@ -13,7 +10,7 @@ const promiseLen = 256
 // A lot is elements reserved together for several late values. They are given
 // back when everything that holds the lot is unreachable.
 type lot struct {
-	left atomic.Int64
+	left int
 	_    *lot // an object of its own, which a plain number need not be
 }
 
@@ -48,22 +45,26 @@ func (a *Allocator) promise(op string, n int) (*lot, error) {
 
 // shared is n elements of a lot for several, or nil.
 func (a *Allocator) shared(n int) *lot {
-	if l := a.lot.Load(); l != nil && l.left.Add(int64(-n)) >= 0 {
+	if a.run == nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+	}
+	if l := a.lot; l != nil && l.left >= n {
+		l.left -= n
 		return l
 	}
 	if !a.try(4 * int64(a.lotLen)) {
 		return nil
 	}
 	l := a.newLot(a.lotLen)
-	l.left.Add(int64(-n))
-	a.lot.Store(l)
+	l.left -= n
+	a.lot = l
 	return l
 }
 
 // newLot is a lot of n elements that were reserved.
 func (a *Allocator) newLot(n int) *lot {
-	l := &lot{}
-	l.left.Store(int64(n))
+	l := &lot{left: n}
 	runtime.AddCleanup(l, a.giveBack, 4*int64(n))
 	return l
 }

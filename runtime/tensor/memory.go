@@ -6,7 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"weak"
 )
 
 // A Budget bounds the bytes of storage an Allocator hands out.
@@ -106,7 +105,8 @@ const (
 )
 
 // An Allocator makes tensors whose storage is counted against a Budget. A nil
-// Allocator counts nothing. It is safe for concurrent use.
+// Allocator counts nothing. It is safe for concurrent use unless it has a
+// Runner.
 //
 // Storage of up to 4 elements is not counted: it is smaller than what holds
 // it. Storage of up to 2 KiB is cut from slabs of 16 KiB, counted as a whole
@@ -118,10 +118,10 @@ type Allocator struct {
 	lotLen   int
 	mu       sync.Mutex
 	slab     []float32
-	lot      atomic.Pointer[lot] // the latest for several
-	waiting  []*cell             // the latest reductions that are late
-	pass     *pass               // not in use
-	recent   weak.Pointer[token] // what graphs that begin now share
+	lot      *lot    // the latest for several
+	waiting  []*cell // the latest reductions that are late
+	pass     *pass   // not in use
+	recent   *token  // what graphs that begin now share
 	run      Runner
 	maker    Maker
 	eager    bool // for tests: operations run at once, one by one
@@ -162,12 +162,21 @@ func (a *Allocator) reserve(op string, n int) error {
 	if err := a.waitNoMore(op); err != nil {
 		return err
 	}
-	a.lot.Store(nil)
+	a.forget()
 	if err := a.budget.Reserve(4 * int64(n)); err != nil {
 		return &Error{Op: op, Detail: err.Error(), Err: err,
 			Hint: "drop tensors that are no longer needed, compute without gradients what needs none, or raise it with --max-tensor or Limits.TensorBytes"}
 	}
 	return nil
+}
+
+// forget lets go of the lot that is not used up.
+func (a *Allocator) forget() {
+	if a.run == nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+	}
+	a.lot = nil
 }
 
 func (a *Allocator) release(n int) {

@@ -131,3 +131,39 @@ func TestLossNeeds(t *testing.T) {
 		t.Error("got no forward passes with a reference")
 	}
 }
+
+// TestLossReady: what a batch lacks for a loss of pairs or answers is found
+// before a forward pass too, also that of the reference.
+func TestLossReady(t *testing.T) {
+	t.Parallel()
+	svc := &counting{lab: newLab(t)}
+	for _, c := range []struct{ loss, batch, options, want string }{
+		{`"cpo"`, `given("5", 1), given("6", 0)`, ``, "cpo: the batch has no groups"},
+		{`"cpo"`, `given("5", 1), given("6", 0), given("7", 0)`, `group_size = 3`, "cpo: group 0: got 3 trajectories, want 2: a pair"},
+		{`"dpo"`, `given("5", 1, { pair = "a" }), given("6", 0)`, `reference = "tiny"`, "dpo: trajectory 2: extra.pair: got none, want one as others have"},
+		{`"dpo"`, `given("5", 1, { pair = "a", chosen = true }), given("6", 0, { pair = "a", chosen = true })`, `reference = "tiny"`, `dpo: pair "a": got two with extra.chosen true, want one`},
+		{`"tpo"`, `given("5", 1), given("6", 0), given("7", 0)`, `group_size = 3`, "tpo: group 0: got no answer with extra.gold, want 1"},
+		{`"xpo"`, `given("5", 1), given("6", 0)`, `group_size = 2, reference = "tiny"`, "xpo: group 0: want extra.from_reference true for one of the two"},
+		{`"kto"`, `given("5", 1), given("6", 0)`, `reference = "tiny"`, "kto: got no answers with extra.mismatched"},
+		{`"bco"`, `given("5", 1, { desirable = "yes" })`, `reference = "tiny"`, "bco: trajectory 1: extra.desirable: got yes, want a number"},
+		{`"nash_md"`, `given("5", 1, { p_win = 0.5 }), given("6", 0)`, `reference = "tiny"`, "nash_md: trajectory 2: extra.p_win: got none"},
+		{`"a2po"`, `given("5", 1), given("6", 0)`, `reference = "tiny"`, "a2po: trajectory 1: extra.v_star: got none"},
+		{`"chord"`, `given("5", 1, { expert = 2 }), given("6", 0)`, ``, "expert: datum 1: got extra.expert 2, want true or false"},
+	} {
+		_, err := newScript(t, svc, 1).try(t.Context(), given+`
+			trainer:forward_backward_custom({ `+c.batch+` }, loss.as_custom(`+c.loss+`), { `+c.options+` })`)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %s", c.loss, err, c.want)
+		}
+	}
+	if n := svc.forwards.Load(); n != 0 {
+		t.Errorf("got %d forward passes, want none", n)
+	}
+	newScript(t, svc, 1).must(t, given+`
+		local pair = { given("5", 1), given("6", 0) }
+		trainer:forward_backward_custom(pair, loss.as_custom("cpo"), { group_size = 2 })
+		local bco = loss.as_custom("bco")
+		for _ = 1, 2 do trainer:forward_backward_custom(pair, bco, { reference = "tiny" }) end
+		trainer:forward_backward_custom({ given("5", 1, { pair = 7 }), given("four", 0, { pair = 7 }) }, loss.as_custom("dpo"), { reference = "tiny" })
+		trainer:forward_backward_custom({ given("5", 1, { p_win = 0.9 }), given("6", 0, { p_win = 0.2 }) }, loss.as_custom("nash_md"), { reference = "tiny" })`)
+}

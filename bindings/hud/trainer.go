@@ -189,6 +189,7 @@ func (l *library) forwardBackwardCustom(L *lua.LState) int {
 	}
 	a.End()
 	lossbind.Require(&a, fn, options.Reference != "")
+	options.Check = lossbind.Ready(fn)
 	l.ready(L, t)
 	res, err := t.ForwardBackwardCustom(callContext(l.vm, L), batch, lossbind.Custom(l.vm, L, fn, table), options)
 	l.check(L, err)

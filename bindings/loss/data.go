@@ -138,13 +138,11 @@ func extras(a *luax.Args, data *lua.LTable, n int) []map[string]any {
 			if !ok {
 				continue
 			}
+			if x, ok := scalar(v); ok {
+				out[d][string(key)] = x
+				continue
+			}
 			switch v := v.(type) {
-			case lua.LNumber:
-				out[d][string(key)] = float64(v)
-			case lua.LString:
-				out[d][string(key)] = string(v)
-			case lua.LBool:
-				out[d][string(key)] = bool(v)
 			case *lua.LTable:
 				if _, list := v.RawGetInt(1).(lua.LNumber); list {
 					out[d][string(key)] = luax.Numbers[float64](a, fmt.Sprintf("data[%d].extra.%s", d+1, string(key)), v)
@@ -196,6 +194,35 @@ func perDatum(a *luax.Args, param string, v lua.LValue, n int) []float64 {
 	}
 	if len(out) != n {
 		a.Fail("%s: got %d values for %d datums", param, len(out), n)
+	}
+	return out
+}
+
+// scalar is a number, a string or a boolean of Lua in Go.
+func scalar(v any) (x any, ok bool) {
+	switch v := v.(type) {
+	case lua.LNumber:
+		return float64(v), true
+	case lua.LString:
+		return string(v), true
+	case lua.LBool:
+		return bool(v), true
+	}
+	return nil, false
+}
+
+// scalars are a batch's extras as far as they are scalars.
+func scalars(extras []map[string]any) []map[string]any {
+	out := make([]map[string]any, len(extras))
+	for d, extra := range extras {
+		for k, v := range extra {
+			if x, ok := scalar(v); ok {
+				if out[d] == nil {
+					out[d] = map[string]any{}
+				}
+				out[d][k] = x
+			}
+		}
 	}
 	return out
 }

@@ -196,7 +196,12 @@ func asCustom(L *lua.LState) int {
 	}
 	c := configured(&a, name, false)
 	a.End()
-	n := needs{name: name, reference: c.loss.UsesReference()}
+	ready := c.loss.Ready(c.settings)
+	n := needs{name: name, reference: c.loss.UsesReference(), ready: func(p *hud.Packed) error {
+		plain := *p // whose extras are Lua's
+		plain.Extra = scalars(p.Extra)
+		return ready(&plain)
+	}}
 	if _, tokens := c.loss.(*loss.TokenLoss); tokens && !c.extra && c.sized == (sized{}) {
 		var err error
 		if n.custom, err = loss.AsCustom(name, c.loss.Config(), c.settings); err != nil {
@@ -214,7 +219,8 @@ func asCustom(L *lua.LState) int {
 type needs struct {
 	name      string
 	reference bool
-	custom    hud.CustomLoss // what it does, where that needs no Lua; nil elsewhere
+	ready     func(p *hud.Packed) error // finds what a batch lacks for it
+	custom    hud.CustomLoss            // what it does, where that needs no Lua; nil elsewhere
 }
 
 // carrying is a function that Require finds n in.
@@ -246,3 +252,8 @@ func Require(a *luax.Args, fn *lua.LFunction, reference bool) {
 			Hint: "name a model or a checkpoint as the reference"})
 	}
 }
+
+// Ready finds what a batch lacks for fn before anything is spent on it, for
+// hud.CustomOptions.Check; nil for a function that did not come from
+// loss.as_custom.
+func Ready(fn *lua.LFunction) func(p *hud.Packed) error { return carried(fn).ready }

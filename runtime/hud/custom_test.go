@@ -267,3 +267,35 @@ func TestNoGradient(t *testing.T) {
 	_, err = f.OptimStep(ctx, hud.OptimStepOptions{LearningRate: 1e-3}) // nothing of this client's: not its to explain
 	wantError(t, err, hud.CodeServer, "internal error")
 }
+
+// TestCustomCheck sees the batch before anything is sent.
+func TestCustomCheck(t *testing.T) {
+	t.Parallel()
+	f, seen := newFixture(t), (*hud.Packed)(nil)
+	lack := errors.New("lack")
+	one, two := payload(1), payload(0)
+	one.Extra = map[string]any{"pair": "a"}
+	_, err := f.ForwardBackwardCustom(t.Context(), []hud.Item{one, two}, importance, hud.CustomOptions{GroupSize: new(1), RewardScale: new(3.0), Reference: "base",
+		Check: func(p *hud.Packed) error {
+			seen = p
+			return lack
+		}})
+	if !errors.Is(err, lack) {
+		t.Errorf("got %v, want the check's error", err)
+	}
+	if seen.Len() != 2 || seen.Tokens() != 0 || seen.Reward[0] != 3 || seen.Reward[1] != 0 || seen.TrajIdx[1] != 1 || seen.GroupIdx[1] != 1 || seen.RefLogprobs == nil ||
+		seen.Extra[0]["pair"] != "a" || seen.Extra[1] != nil {
+		t.Errorf("got %+v, want two trajectories with what is known of them", seen)
+	}
+	if n := f.fake.Count("forward") + f.fake.Count("backward"); n != 0 {
+		t.Errorf("got %d passes, want none", n)
+	}
+	if _, err := f.ForwardBackwardCustom(t.Context(), []hud.Item{one, two}, importance, hud.CustomOptions{Check: func(p *hud.Packed) error {
+		if p.GroupIdx[0] != -1 || p.RefLogprobs != nil {
+			t.Errorf("got groups %v and reference %v, want none", p.GroupIdx, p.RefLogprobs)
+		}
+		return nil
+	}}); err != nil {
+		t.Error(err)
+	}
+}

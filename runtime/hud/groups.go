@@ -2,6 +2,7 @@ package hud
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -216,6 +217,39 @@ func (b *batchPlan) globalTrajectories(p *Packed) {
 	for d, t := range p.TrajIdx {
 		p.TrajIdx[d] = b.order[t]
 	}
+}
+
+// carry fills in what the datums' trajectories carry. TrajIdx must be global.
+func (p *Packed) carry(batch []Item) {
+	p.Extra = make([]map[string]any, p.Len())
+	for d, t := range p.TrajIdx {
+		switch item := batch[t].(type) {
+		case *Run:
+			p.Extra[d] = item.Extra
+		case *TrajectoryPayload:
+			p.Extra[d] = item.Extra
+		}
+	}
+}
+
+// outline is what is known of a batch before its forward pass: a datum without
+// positions for each trajectory.
+func (b *batchPlan) outline(batch []Item, scale float64, reference bool) *Packed {
+	n := len(b.inputs)
+	p := &Packed{Offsets: make([]int, n+1), Reward: make([]float64, n), TrajIdx: slices.Clone(b.order), GroupIdx: make([]int, n)}
+	for i, in := range b.inputs {
+		if p.GroupIdx[i] = -1; b.groupSize > 0 {
+			p.GroupIdx[i] = i / b.groupSize
+		}
+		if in.Payload != nil {
+			p.Reward[i] = scale * in.Payload.Reward
+		}
+	}
+	if reference {
+		p.RefLogprobs = []float32{}
+	}
+	p.carry(batch)
+	return p
 }
 
 // advantages returns each datum's reward minus the mean of its group, every

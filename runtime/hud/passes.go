@@ -266,15 +266,7 @@ func (c *TrainingClient) forward(ctx context.Context, op, id string, batch []Ite
 	p.TrajIdx = slices.Clone(p.TrajIdx)
 	b.globalTrajectories(p)
 	p.Advantage = advantages(p)
-	p.Extra = make([]map[string]any, p.Len())
-	for d, t := range p.TrajIdx {
-		switch item := batch[t].(type) {
-		case *Run:
-			p.Extra[d] = item.Extra
-		case *TrajectoryPayload:
-			p.Extra[d] = item.Extra
-		}
-	}
+	p.carry(batch)
 	return &ForwardResult{ForwardID: res.ForwardID, Data: p}, nil
 }
 
@@ -346,6 +338,12 @@ type CustomOptions struct {
 	// fill Packed.RefLogprobs; "" for none. A service that cannot compute
 	// them refuses before the pass itself is spent.
 	Reference string
+
+	// Check, where it is not nil, says what the batch lacks for the loss before
+	// anything is spent on it. It gets what is known by then: the rewards of
+	// payloads, groups and extras, with one datum without positions for each
+	// trajectory, and RefLogprobs that are nil without a reference.
+	Check func(b *Packed) error
 }
 
 // ForwardBackwardCustom runs Forward, the caller's loss, and Backward. The
@@ -361,6 +359,11 @@ func (c *TrainingClient) ForwardBackwardCustom(ctx context.Context, batch []Item
 		return nil, err
 	}
 	scale := or(o.RewardScale, 1)
+	if o.Check != nil {
+		if err := o.Check(b.outline(batch, scale, o.Reference != "")); err != nil {
+			return nil, err
+		}
+	}
 	var ref *Packed
 	if o.Reference != "" {
 		res, err := c.svc.Forward(ctx, id, &ForwardRequest{Inputs: b.inputs, GroupSize: b.groupSize, RewardScale: scale, Checkpoint: o.Reference})

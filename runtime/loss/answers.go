@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/hudrl/hudrl/runtime/hud"
 	"github.com/hudrl/hudrl/runtime/tensor"
 )
 
@@ -284,28 +285,37 @@ func (t *AnswerLoss) Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]floa
 	return asTensor(t.name, b, s, t.evaluate)
 }
 
-// evaluate is the loss and its metrics, with sign times the gradient into grad,
-// which is 0; sure is whether all of it is finite for certain.
-func (t *AnswerLoss) evaluate(b *Batch, s Settings, grad []float32, sign float64) (value float64, metrics map[string]float64, sure bool, err error) {
-	if err := t.Check(s); err != nil {
-		return 0, nil, false, err
+// Ready finds what a batch lacks for the loss before it has logprobs.
+func (t *AnswerLoss) Ready(Settings) func(p *hud.Packed) error {
+	return func(p *hud.Packed) error {
+		r := rosters.Get().(*roster)
+		defer r.done()
+		if err := t.list(r, p); err != nil {
+			return err
+		}
+		running := t.running
+		x := &answerSet{op: t.name, b: &Batch{Packed: p, Logprobs: tensor.From(nil, 0)}, running: &running}
+		return x.judge(r.answers, t.f)
 	}
-	if t.reference && b.Packed.RefLogprobs == nil {
-		return 0, nil, false, noReference(t.name)
+}
+
+// list finds the answers of a batch.
+func (t *AnswerLoss) list(r *roster, p *hud.Packed) error {
+	if t.reference && p.RefLogprobs == nil {
+		return noReference(t.name)
 	}
-	r := rosters.Get().(*roster)
-	defer r.done()
-	if err := r.list(t.name, b.Packed); err != nil {
-		return 0, nil, false, err
-	}
-	all := r.answers
-	b.each(len(all), func(i int) { b.sum(all[i]) })
-	x := &answerSet{op: t.name, b: b, running: &t.running, metrics: map[string]float64{}}
+	return r.list(t.name, p)
+}
+
+// judge tells answers from those that only serve as a measure, and has f fill in
+// what comes out.
+func (x *answerSet) judge(all []*answer, f func(x *answerSet) error) error {
+	x.metrics = map[string]float64{}
 	for _, a := range all {
-		apart, _, err := a.flag(t.name, extraMismatched)
+		apart, _, err := a.flag(x.op, extraMismatched)
 		switch {
 		case err != nil:
-			return 0, nil, false, err
+			return err
 		case apart:
 			x.mismatched = append(x.mismatched, a)
 		default:
@@ -313,7 +323,23 @@ func (t *AnswerLoss) evaluate(b *Batch, s Settings, grad []float32, sign float64
 		}
 	}
 	x.value, x.slope = make([]float64, len(x.answers)), make([]float64, len(x.answers))
-	if err := t.f(x); err != nil {
+	return f(x)
+}
+
+// evaluate is the loss and its metrics, with sign times the gradient into grad,
+// which is 0; sure is whether all of it is finite for certain.
+func (t *AnswerLoss) evaluate(b *Batch, s Settings, grad []float32, sign float64) (value float64, metrics map[string]float64, sure bool, err error) {
+	if err := t.Check(s); err != nil {
+		return 0, nil, false, err
+	}
+	r := rosters.Get().(*roster)
+	defer r.done()
+	if err := t.list(r, b.Packed); err != nil {
+		return 0, nil, false, err
+	}
+	b.each(len(r.answers), func(i int) { b.sum(r.answers[i]) })
+	x := &answerSet{op: t.name, b: b, running: &t.running}
+	if err := x.judge(r.answers, t.f); err != nil {
 		return 0, nil, false, err
 	}
 	whole := orCount(s.Denominator, len(x.answers))

@@ -57,6 +57,19 @@ func (t *TokenLoss) Check(s Settings) error {
 	return err
 }
 
+// Ready finds what a batch lacks for the loss before it has logprobs.
+func (t *TokenLoss) Ready(s Settings) func(p *hud.Packed) error {
+	return func(p *hud.Packed) (err error) {
+		switch {
+		case t.reference && p.RefLogprobs == nil:
+			return noReference(t.name)
+		case t.name == "chord" && s.Expert == nil:
+			_, err = experts(p, nil)
+		}
+		return err
+	}
+}
+
 // A batchFunc is a loss of a batch and its metrics, with sign times the gradient
 // into grad, which is 0; sure is whether all of it is finite for certain.
 type batchFunc = func(b *Batch, s Settings, grad []float32, sign float64) (value float64, metrics map[string]float64, sure bool, err error)

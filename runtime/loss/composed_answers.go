@@ -31,11 +31,8 @@ func (t *AnswerLoss) Answers(b *Batch, s Settings) (*tensor.Tensor, error) {
 	if err := t.Check(s); err != nil {
 		return nil, err
 	}
-	if t.reference && b.Packed.RefLogprobs == nil {
-		return nil, noReference(t.name)
-	}
 	var r roster
-	if err := r.list(t.name, b.Packed); err != nil {
+	if err := t.list(&r, b.Packed); err != nil {
 		return nil, err
 	}
 	x := &answerTerms{op: t.name, b: b, running: t.running}

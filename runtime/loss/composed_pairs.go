@@ -33,11 +33,8 @@ func (t *PairLoss) Pairs(b *Batch, s Settings) (*tensor.Tensor, error) {
 	if err := t.Check(s); err != nil {
 		return nil, err
 	}
-	if t.reference && b.Packed.RefLogprobs == nil {
-		return nil, noReference(t.name)
-	}
 	var r roster
-	if _, err := r.pair(t.name, b.Packed, t.want); err != nil {
+	if _, err := t.pairs(&r, b.Packed); err != nil {
 		return nil, err
 	}
 	pairs := r.pairs

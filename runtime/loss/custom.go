@@ -174,7 +174,9 @@ func ofAnswers(s Settings, evaluate batchFunc) hud.CustomLoss {
 }
 
 // AsCustom is a loss of this package as what ForwardBackwardCustom takes, so
-// that AsCustom("ppo", …) does what the service's own ppo does.
+// that AsCustom("ppo", …) does what the service's own ppo does. What a batch may
+// lack, as pairs or a reference, is found before anything is spent where
+// hud.CustomOptions.Check is the loss's Ready, see [BatchLoss].
 func AsCustom(name string, config map[string]float64, s Settings) (hud.CustomLoss, error) {
 	t, err := NewBatchLoss(name, config)
 	if err != nil {

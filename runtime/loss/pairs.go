@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/hudrl/hudrl/runtime/hud"
 	"github.com/hudrl/hudrl/runtime/tensor"
 )
 
@@ -327,6 +328,24 @@ func (t *PairLoss) UsesReference() bool { return t.reference }
 // loss of pairs knows the denominator only.
 func (t *PairLoss) Check(s Settings) error { return onlyDenominator(t.name, "pairs", s) }
 
+// Ready finds what a batch lacks for the loss before it has logprobs.
+func (t *PairLoss) Ready(Settings) func(p *hud.Packed) error {
+	return func(p *hud.Packed) error {
+		r := rosters.Get().(*roster)
+		defer r.done()
+		_, err := t.pairs(r, p)
+		return err
+	}
+}
+
+// pairs finds the pairs of a batch.
+func (t *PairLoss) pairs(r *roster, p *hud.Packed) (ties int, err error) {
+	if t.reference && p.RefLogprobs == nil {
+		return 0, noReference(t.name)
+	}
+	return r.pair(t.name, p, t.want)
+}
+
 // Loss is the mean over the batch's pairs, as a tensor, with metrics: pairs;
 // ties, groups whose rewards are equal and which are left out; and of the
 // pairs accuracy, the share with the chosen answer ahead, and margin, how far
@@ -342,12 +361,9 @@ func (t *PairLoss) evaluate(b *Batch, s Settings, grad []float32, sign float64) 
 	if err := t.Check(s); err != nil {
 		return 0, nil, false, err
 	}
-	if t.reference && b.Packed.RefLogprobs == nil {
-		return 0, nil, false, noReference(t.name)
-	}
 	r := rosters.Get().(*roster)
 	defer r.done()
-	ties, err := r.pair(t.name, b.Packed, t.want)
+	ties, err := t.pairs(r, b.Packed)
 	if err != nil {
 		return 0, nil, false, err
 	}

@@ -234,6 +234,9 @@ type BatchLoss interface {
 	UsesReference() bool
 	// Check finds what is wrong with s whatever the batch is.
 	Check(s Settings) error
+	// Ready finds what a batch lacks for the loss, for hud.CustomOptions.Check: a
+	// reference, pairs, what its extras should say.
+	Ready(s Settings) func(p *hud.Packed) error
 	// Loss is the loss of the batch as a tensor, with its metrics.
 	Loss(b *Batch, s Settings) (*tensor.Tensor, map[string]float64, error)
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/hudrl/hudrl/bindings"
+	"github.com/hudrl/hudrl/internal/cli"
 	"github.com/hudrl/hudrl/internal/store"
 	"github.com/hudrl/hudrl/runtime"
 	"github.com/hudrl/hudrl/runtime/local"
@@ -58,6 +59,9 @@ return run.rewards
 const childDir = "HUDRL_TEST_TRAIN"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(programVariable) != "" {
+		cli.Main()
+	}
 	if dir := os.Getenv(childDir); dir != "" {
 		if err := train(context.Background(), dir, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)

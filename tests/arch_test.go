@@ -40,7 +40,7 @@ var below = []string{
 var rooms = []room{
 	// Above the Lua line.
 	{"cmd/hudrl", []string{"internal/cli"}},
-	{"internal/cli", append([]string{"bindings", "bindings/test", "runtime", "runtime/repl", "runtime/check", "scripts", "stdlib"},
+	{"internal/cli", append([]string{"bindings", "bindings/test", "runtime", "runtime/repl", "runtime/check", "runtime/isolate", "scripts", "stdlib"},
 		"runtime/hud", "runtime/hud/journal", "runtime/local", "runtime/loss", "runtime/metrics", "runtime/replay", "runtime/serve", "runtime/tinker", "internal/heap", "internal/plot")},
 	{"bindings/luax", []string{"runtime", "runtime/hud"}},
 	{"bindings", append([]string{"bindings/...", "runtime", "stdlib"}, below...)},
@@ -51,6 +51,7 @@ var rooms = []room{
 	{"bindings/...", append([]string{"bindings/luax", "runtime"}, below...)},
 	{"runtime/repl", []string{"runtime"}},
 	{"runtime/check", []string{"runtime", "stdlib"}}, // reads scripts, runs none
+	{"runtime/isolate", []string{"runtime"}},
 	{"runtime/runtimetest", []string{"runtime", "internal/testkit"}},
 	{"runtime", nil}, // modules arrive in its Config
 	{"scripts/embed", []string{"bindings", "runtime", "runtime/hud", "runtime/local", "runtime/rollout", "runtime/tensor"}},
@@ -90,7 +91,7 @@ var rooms = []room{
 // owners lists the external modules that only some rooms may import. A module
 // of golang.org/x that is not listed needs an entry like any other.
 var owners = map[string][]string{
-	"github.com/yuin/gopher-lua":       {"runtime", "runtime/check", "runtime/repl", "runtime/runtimetest", "bindings/...", "scripts/embed", "tests/..."},
+	"github.com/yuin/gopher-lua":       {"runtime", "runtime/check", "runtime/isolate", "runtime/repl", "runtime/runtimetest", "bindings/...", "scripts/embed", "tests/..."},
 	"layeh.com/gopher-luar":            {"runtime"},
 	"github.com/peterh/liner":          {"runtime/repl"},
 	"modernc.org/sqlite":               {"internal/store"},
@@ -100,7 +101,7 @@ var owners = map[string][]string{
 	"github.com/guptarohit/asciigraph": {"internal/plot"},
 	"github.com/mattn/go-runewidth":    {"internal/plot"},
 	"golang.org/x/term":                {"internal/plot", "internal/cli", "runtime/repl"},
-	"golang.org/x/sys":                 {"internal/kernel", "internal/store", "internal/cli", "runtime/local", "runtime/repl"},
+	"golang.org/x/sys":                 {"runtime/isolate", "internal/kernel", "internal/store", "internal/cli", "runtime/local", "runtime/repl"},
 	"github.com/google/uuid":           {"runtime/hud/...", "runtime/local", "runtime/rollout", "runtime/serve", "runtime/tinker", "internal/store"},
 	"github.com/joho/godotenv":         {"runtime/hud", "internal/cli"},
 	"gonum.org/v1/plot":                {"internal/plot"},

@@ -79,6 +79,7 @@ func (p program) run(t *testing.T, args ...string) result {
 		Args:   args,
 		Getenv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		Dir:    p.dir,
+		Self:   []string{os.Args[0], hudrlMain},
 		Stdin:  strings.NewReader(p.stdin),
 		Stdout: &out,
 		Stderr: &errs,

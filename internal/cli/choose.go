@@ -35,7 +35,7 @@ func (f *serviceFlags) open(a *app) (*lazyService, error) {
 	dir, dirErr := a.dataDir(f.data)
 	l := &lazyService{dir: dir, say: func(line string) { fmt.Fprintln(a.Stderr, line) }}
 	name := f.choice(a)
-	if name == localName {
+	if name == localName && a.Parent == nil {
 		l.where, l.err = "Data: "+dir, dirErr
 		l.open = func() (backend, error) {
 			svc, err := local.Open(dir, local.Options{KeepAll: f.keep.value == "all"})
@@ -68,8 +68,12 @@ func (f *serviceFlags) open(a *app) (*lazyService, error) {
 }
 
 // settings are those of a service over HTTP: HUD's, or the one at an address,
-// which stands for all of HUD's. The key is the user's own either way.
+// which stands for all of HUD's. The key is the user's own either way. An
+// isolated script has its parent's alone.
 func (a *app) settings(name string) (hud.Settings, error) {
+	if a.Parent != nil {
+		return a.Parent.settings(), nil
+	}
 	settings, err := hud.LoadSettings(a.environment())
 	if err != nil {
 		return settings, usagef("%v", err)

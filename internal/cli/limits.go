@@ -124,6 +124,7 @@ type scriptFlags struct {
 	serviceFlags
 	recordFlags
 	journalFlags
+	isolateFlags
 	seed                             int64
 	timeout                          deadline
 	steps                            positive

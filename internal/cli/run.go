@@ -27,7 +27,11 @@ data directory, before they are sent and when they are answered. After a crash,
 a cut connection or Ctrl-C the same command with --resume goes on: what was in
 doubt is settled with the service, hud.steps starts after the last step that
 was applied, and hud.state, random streams and forks are as they were. A run
-without --resume begins a journal of its own and leaves the others alone.`,
+without --resume begins a journal of its own and leaves the others alone.
+
+--isolate runs the script in a process of its own, for code nobody has read: the
+operating system bounds its memory and time, it has no key, and this program
+outlives whatever it does. Its training service is this program's.`,
 		Example: `  hudrl run scripts/quickstart.lua --steps 10
   hudrl run --seed 3 --timeout 5m train.lua
   hudrl run -e 'print(require "hud".now())'
@@ -40,6 +44,7 @@ without --resume begins a journal of its own and leaves the others alone.`,
 	flags.StringVarP(&code, "execute", "e", "", "run this `CODE`")
 	f.register(cmd)
 	f.recordFlags.register(cmd)
+	f.isolateFlags.register(cmd)
 	f.journalFlags.register(cmd)
 	cmd.ValidArgsFunction = completeScript
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
@@ -49,6 +54,16 @@ without --resume begins a journal of its own and leaves the others alone.`,
 		return nil
 	}
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		switch {
+		case f.isolate:
+			script := ""
+			if len(args) > 0 && !flags.Changed("execute") {
+				script = args[0]
+			}
+			return a.runIsolated(&f, script)
+		case f.cpu > 0 && a.Parent == nil:
+			return &usageError{"hudrl run: --max-cpu bounds a process of its own", "add --isolate"}
+		}
 		f.seedGiven = flags.Changed("seed")
 		if flags.Changed("execute") {
 			return a.runScript(&f, "(command line)", code, "", append([]string{"-e"}, args...))

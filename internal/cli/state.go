@@ -21,7 +21,9 @@ import (
 type State struct {
 	Args   []string // without the program's name
 	Getenv func(name string) (string, bool)
-	Dir    string // the working directory
+	Dir    string   // the working directory
+	Self   []string // the command that runs this program
+	Parent *parent  // of an isolated script's process, or nil
 
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
@@ -49,8 +51,11 @@ type State struct {
 // Main runs the program on the real world and exits. It, system and the
 // functions that it names below are the only ones here that touch package os.
 func Main() {
+	parent := enterIsolated()
 	heap.Tune()
-	os.Exit(Run(context.Background(), system()))
+	state := system()
+	state.Parent = parent
+	os.Exit(Run(context.Background(), state))
 }
 
 func system() State {
@@ -73,6 +78,7 @@ func system() State {
 	}
 	return State{
 		Args:           os.Args[1:],
+		Self:           self(),
 		Getenv:         os.LookupEnv,
 		Dir:            dir,
 		Stdin:          os.Stdin,
@@ -144,6 +150,14 @@ func (s State) outputs() (stdout, stderr io.Writer) {
 		stdout = screen.Writer(s.Stdout)
 	}
 	return stdout, screen.Writer(s.Stderr)
+}
+
+// self is the command of this program.
+func self() []string {
+	if name, err := os.Executable(); err == nil {
+		return []string{name}
+	}
+	return os.Args[:1]
 }
 
 // dataDir is where the embedded service keeps its models: the flag, else

@@ -1,10 +1,10 @@
 // Package rollout turns a policy and a set of tasks into graded runs.
 //
-// An Agent says which model answers and how it is sampled. A Task is a prompt
-// with a Grader, or an Episode: a function that talks to the agent for as
-// many turns as it likes. A Taskset runs each of its tasks a number of times,
-// concurrently, and the Job it returns holds the runs in task order, ready to
-// be trained on:
+// An Agent says which model answers, how it is sampled and which tools it may
+// call. A Task is a prompt with a Grader, or an Episode: a function that talks
+// to the agent for as many turns as it likes. A Taskset runs each of its tasks
+// a number of times, concurrently, and the Job it returns holds the runs in
+// task order, ready to be trained on:
 //
 //	job, err := taskset.Run(ctx, svc, agent, rollout.Options{Group: 8, Seed: new(uint64(1))})
 //	result, err := trainer.Step(ctx, hud.Items(job.Runs()), …)

@@ -2,10 +2,12 @@ package serve
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -85,11 +87,35 @@ func (h *handler) fork(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	m, err := h.forks.once(source, name, func() (hud.Model, error) { return h.svc.Fork(lasting(r), source, name) })
+	m, err := h.forks.once(source, name, func() (hud.Model, error) {
+		if err := h.free(r, name); err != nil {
+			return hud.Model{}, err
+		}
+		return h.svc.Fork(lasting(r), source, name)
+	})
 	if err != nil {
 		return err
 	}
 	return answer(w, http.StatusOK, modelOf(m))
+}
+
+// free refuses a name that a model has, which HUD's command line counts on:
+// hud models fork --if-not-exists. A script of hudrl's may make several forks
+// of a name, here as in its own process; their slugs differ.
+func (h *handler) free(r *http.Request, name string) error {
+	if r.UserAgent() == "hudrl" {
+		return nil
+	}
+	models, err := h.svc.Models(r.Context())
+	if err != nil {
+		return err
+	}
+	for _, m := range models {
+		if strings.EqualFold(m.Name, name) || strings.EqualFold(m.ModelName, name) {
+			return &hud.Error{Op: "fork", Code: hud.CodeConflict, Status: http.StatusConflict, Detail: fmt.Sprintf("name: a model named %q exists: %s", name, m.ID)}
+		}
+	}
+	return nil
 }
 
 // forks remembers the forks made lately. A client that lost the answer asks

@@ -391,16 +391,19 @@ func TestForksThatAreAskedForAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, serve.Options{})
-		fork := func(name string) string {
+		fork := func(name string, header ...string) string {
 			t.Helper()
-			w := d.send("POST", "/v2/models/fork", fmt.Sprintf(`{"source_model_id":%q,"name":%q}`, d.model, name))
+			w := d.send("POST", "/v2/models/fork", fmt.Sprintf(`{"source_model_id":%q,"name":%q}`, d.model, name), header...)
 			var m hud.Model
 			if json.Unmarshal(w.Body.Bytes(), &m) != nil || m.ID == "" {
 				return w.Body.String()
 			}
 			return m.ID
 		}
-		const taken = "is taken" // the fake makes one of each name
+		const (
+			taken = `"code":"conflict"`
+			asked = "is taken" // what the fake says, which makes one of each name
+		)
 		first := fork("a")
 		if again := fork("a"); again != first || d.fake.Count("fork") != 1 {
 			t.Errorf("got %s after %s, want the same", again, first)
@@ -415,6 +418,12 @@ func TestForksThatAreAskedForAgain(t *testing.T) {
 		time.Sleep(time.Hour)
 		if again := fork("b"); !strings.Contains(again, taken) {
 			t.Errorf("got %s an hour later, want a new one asked for", again)
+		}
+		if again := fork("B"); !strings.Contains(again, taken) || strings.Contains(again, asked) {
+			t.Errorf("got %s for a name that differs in case, want it refused", again)
+		}
+		if again := fork("b", "User-Agent", "hudrl"); !strings.Contains(again, asked) {
+			t.Errorf("got %s for a script of hudrl's, want the service asked: it may know another slug", again)
 		}
 	})
 }

@@ -28,8 +28,7 @@ type pass struct {
 	taken   int          // elements reserved for buffers
 	room    []float32    // for sources
 	turns   int          // how often a node became ready
-	line    line
-	recipes recipes
+	line    queued
 	err     error
 }
 
@@ -191,6 +190,9 @@ func runBackward(t *Tensor, retain bool) (*pass, error) {
 	if !t.RequiresGrad() {
 		return nil, &Error{Op: "backward", Detail: "the tensor does not depend on anything that requires grad",
 			Hint: "comparisons, logic, detach and no_grad give constants"}
+	}
+	if err := t.st.alloc.waitNoMore("backward"); err != nil {
+		return nil, err
 	}
 	p := t.st.alloc.newPass()
 	p.alloc, p.retain, p.run = t.st.alloc, retain, graphs.Add(1)

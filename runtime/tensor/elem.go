@@ -145,6 +145,14 @@ func (op *elem) over(a, b, mask *Tensor, k bool, l *layout, p [2]float64) *Tenso
 		}
 		return &o.t
 	}
+	if n == 1 && alloc.holds(a, b, mask) {
+		o := alloc.newReduced()
+		o.t.layout, o.t.st = l, &o.s.s
+		if err := op.hold(alloc, &o.s, a, b, k, p); err != nil {
+			return failure(err)
+		}
+		return &o.t
+	}
 	o := alloc.newConstant()
 	o.t.layout = l
 	if err := alloc.fill(op.name, &o.t, &o.s, n); err != nil {
@@ -165,6 +173,13 @@ func (op *elem) recorded(alloc *Allocator, a, b, mask *Tensor, k bool, l *layout
 		s := &lateStorage{}
 		o.t.st = &s.s
 		if err := op.later(alloc, s, a, b, mask, k, n, p); err != nil {
+			return failure(err)
+		}
+		m = s.l.more
+	} else if n == 1 && alloc.holds(a, b, mask) {
+		s := &lateScalar{}
+		o.t.st = &s.s
+		if err := op.hold(alloc, s, a, b, k, p); err != nil {
 			return failure(err)
 		}
 		m = s.l.more

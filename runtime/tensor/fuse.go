@@ -117,7 +117,7 @@ func (p *program) steady(v int32) bool {
 // added is as exact as the product.
 func (p *program) factors(s *instr, i int32) {
 	f := &p.folds[s.extra]
-	if !f.sums {
+	if !f.op.sums {
 		return
 	}
 	if p.vals[s.a].truth {

@@ -7,17 +7,15 @@ import (
 	"github.com/hudrl/hudrl/internal/kernel"
 )
 
-// A line is regions that wait to be run, or are running on another core, while
-// the pass builds more. They are one program with other operands each, and none
-// reads or writes what another writes. The pass alone knows the graph: others
-// see numbers. What the regions were for is handed nothing before all are done.
+// A line is programs that wait to be run, or are running on another core, while
+// more are built: one program with other operands each, of which none reads or
+// writes what another writes. Who builds them has the graph to himself: others
+// see numbers. He hands nothing on before all are done.
 type line struct {
-	queue  kernel.Queue
-	n      int // programs in line
-	batch  *batch
-	writes []patch // gradients that they write
-	own    []patch // those that the program being built reads or writes
-	spent  []int32 // nodes whose gradients they read, to be recycled
+	queue   kernel.Queue
+	n       int // programs in line
+	batch   *batch
+	recipes recipes
 }
 
 // A batch is what others see of a line.
@@ -28,6 +26,7 @@ type batch struct {
 	mem [][]float32
 	one []float32
 	num [][2]float64
+	out []float64 // of each program, what its folds give
 	run func(i int)
 }
 
@@ -38,18 +37,11 @@ type mould struct {
 	w          worker
 }
 
-// A patch is some positions of the gradient of a tensor.
-type patch struct {
-	t      *Tensor
-	lo, hi int
-}
-
 const (
 	lineLen   = 128      // programs in a line
-	wakeWork  = 64 << 10 // results of operations from which the other core will be wanted
+	wakeWork  = 64 << 10 // elements to be computed from which the other core will be wanted
 	lineWork  = 8 << 10  // positions from which another core is asked
 	lineGroup = 4 << 10  // positions of an item of the queue
-	lineWrite = 8        // patches to look through
 )
 
 var moulds = sync.Pool{New: func() any { return &mould{} }}
@@ -72,22 +64,28 @@ func (m *mould) set(b *program) {
 			m.ones = append(m.ones, int32(i))
 		}
 	}
+	m.p.folds, m.p.parts = append(m.p.folds[:0], b.folds...), b.parts
+	for i := range m.p.folds {
+		m.p.folds[i].out = nil
+	}
 	m.p.written()
 }
 
-// waits reports whether b, which has all its steps, may wait in the line.
-func (p *pass) waits(b *program) bool {
-	l := &p.line
-	return b.like != 0 && len(b.folds) == 0 && len(b.outs) == 0 && b.n < sharedLen &&
-		len(l.writes)+len(l.own) <= lineWrite && (l.n > 0 || (len(p.parts)+1)*b.n >= lineWork)
+// takes reports whether b, which has all its steps, can be in a line.
+func (l *line) takes(b *program) bool {
+	for i := range b.folds {
+		if b.folds[i].seg.count() != 1 {
+			return false
+		}
+	}
+	return b.like != 0 && len(b.outs) == 0 && b.n < sharedLen
 }
 
-// queue puts b at the end of the line.
-func (p *pass) queue(b *program) {
-	l := &p.line
-	if l.n > 0 && !l.batch.fits(b) {
-		p.join()
-	}
+// full reports whether what is in line must be run before b joins it.
+func (l *line) full(b *program) bool { return l.n == lineLen || l.n > 0 && !l.batch.fits(b) }
+
+// add puts b at the end of a line that is not full.
+func (l *line) add(b *program) {
 	if l.n == 0 {
 		if l.batch == nil {
 			l.batch = &batch{}
@@ -97,24 +95,22 @@ func (p *pass) queue(b *program) {
 		l.queue.Start(l.batch.run)
 	}
 	l.batch.put(l.n, b)
-	for _, s := range l.own {
-		if k := len(l.writes) - 1; k >= 0 && l.writes[k].meets(s) {
-			l.writes[k].lo, l.writes[k].hi = min(l.writes[k].lo, s.lo), max(l.writes[k].hi, s.hi)
-		} else {
-			l.writes = append(l.writes, s)
-		}
-	}
-	for _, i := range p.list {
-		if p.nodes[i].g != nil {
-			l.spent = append(l.spent, i)
-		}
-	}
 	if l.n++; l.n%l.batch.group == 0 {
 		l.queue.Add()
 	}
-	if l.n == lineLen {
-		p.join()
+}
+
+// finish runs the programs, and ends the line.
+func (l *line) finish() {
+	if l.n == 0 {
+		return
 	}
+	defer l.queue.Wait()
+	b, n := l.batch, l.n
+	l.n = 0
+	b.sweep(n/b.group*b.group, n)
+	l.queue.Wait()
+	clear(b.mem[:n*len(b.mems)])
 }
 
 // start begins a batch of programs like b.
@@ -126,6 +122,7 @@ func (a *batch) start(b *program) {
 	a.mem = slices.Grow(a.mem[:0], lineLen*len(a.mems))[:lineLen*len(a.mems)]
 	a.one = slices.Grow(a.one[:0], lineLen*len(a.ones))[:lineLen*len(a.ones)]
 	a.num = slices.Grow(a.num[:0], lineLen*len(b.steps))[:lineLen*len(b.steps)]
+	a.out = slices.Grow(a.out[:0], lineLen*len(b.folds))[:lineLen*len(b.folds)]
 }
 
 // put makes b program k.
@@ -163,42 +160,17 @@ func (a *batch) sweep(from, to int) {
 		for i := range m.p.steps {
 			m.p.steps[i].p = a.num[k*len(m.p.steps)+i]
 		}
+		m.p.sums = slices.Grow(m.p.sums[:0], m.p.parts)[:m.p.parts]
 		m.w.run(&m.p, 0, m.p.n)
+		for i := range m.p.folds {
+			f := &m.p.folds[i]
+			f.out = a.out[k*len(m.p.folds)+i:][:1]
+			f.finish(m.p.sums)
+			f.out = nil
+		}
 	}
 	for _, v := range m.mems {
 		m.p.vals[v].data = nil
 	}
 	moulds.Put(m)
-}
-
-// meets reports whether s and o are one patch together.
-func (s patch) meets(o patch) bool { return s.t == o.t && s.lo <= o.hi && o.lo <= s.hi }
-
-// touch notes that the program being built needs some of the gradient of t. If
-// one in the line writes there, it comes first.
-func (p *pass) touch(t *Tensor, lo, hi int) {
-	for _, w := range p.line.writes {
-		if w.t == t && w.lo < hi && lo < w.hi {
-			p.join()
-			break
-		}
-	}
-	p.line.own = append(p.line.own, patch{t, lo, hi})
-}
-
-// join runs the line to its end.
-func (p *pass) join() {
-	l := &p.line
-	if l.n == 0 {
-		return
-	}
-	defer l.queue.Wait()
-	b := l.batch
-	b.sweep(l.n/b.group*b.group, l.n)
-	l.queue.Wait()
-	for _, i := range l.spent {
-		p.recycle(i)
-	}
-	clear(b.mem[:l.n*len(b.mems)])
-	l.n, l.spent, l.writes = 0, l.spent[:0], emptied(l.writes)
 }

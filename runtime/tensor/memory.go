@@ -118,10 +118,10 @@ type Allocator struct {
 	lotLen   int
 	mu       sync.Mutex
 	slab     []float32
-	lot      *lot    // the latest for several
-	waiting  []*cell // the latest reductions that are late
-	pass     *pass   // not in use
-	recent   *token  // what graphs that begin now share
+	lot      *lot // the latest for several
+	waiting  waiting
+	pass     *pass  // not in use
+	recent   *token // what graphs that begin now share
 	run      Runner
 	maker    Maker
 	eager    bool // for tests: operations run at once, one by one
@@ -135,8 +135,8 @@ type Runner func(work func()) error
 
 // SetRunner makes evaluations that take long run through f: the operands are
 // pinned meanwhile. It must be set before the Allocator is used, and all its
-// tensors belong to one goroutine at a time then: reductions wait for each
-// other, to be computed in one sweep.
+// tensors belong to one goroutine at a time then: reductions, and operations on
+// the single values they give, wait for each other.
 func (a *Allocator) SetRunner(f Runner) { a.run = f }
 
 // NewAllocator makes an Allocator; a nil budget is no limit.

@@ -11,7 +11,7 @@ type prepared struct {
 	// What they were given; the numbers in steps do not count.
 	given  []instr
 	traits []trait
-	sums   []bool // of the folds
+	folds  []*laneOp
 	// What they made of it.
 	steps []instr
 	from  []int32 // which of given each step was
@@ -65,12 +65,12 @@ func (p *program) prepare(r *recipes) {
 // note prepares p and keeps how.
 func (k *prepared) note(p *program) {
 	k.given = append(k.given[:0], p.steps...)
-	k.traits, k.sums, k.kinds, k.regs = k.traits[:0], k.sums[:0], k.kinds[:0], k.regs[:0]
+	k.traits, k.folds, k.kinds, k.regs = k.traits[:0], k.folds[:0], k.kinds[:0], k.regs[:0]
 	for i := range p.vals {
 		k.traits = append(k.traits, p.vals[i].trait())
 	}
 	for i := range p.folds {
-		k.sums = append(k.sums, p.folds[i].sums)
+		k.folds = append(k.folds, p.folds[i].op)
 	}
 	p.fuse()
 	p.allot()
@@ -84,7 +84,7 @@ func (k *prepared) note(p *program) {
 
 // fits reports whether p is the program that k was made from, but for values.
 func (k *prepared) fits(p *program) bool {
-	if len(k.given) != len(p.steps) || len(k.traits) != len(p.vals) || len(k.sums) != len(p.folds) {
+	if len(k.given) != len(p.steps) || len(k.traits) != len(p.vals) || len(k.folds) != len(p.folds) {
 		return false
 	}
 	for i := range p.steps {
@@ -98,7 +98,7 @@ func (k *prepared) fits(p *program) bool {
 		}
 	}
 	for i := range p.folds {
-		if k.sums[i] != p.folds[i].sums {
+		if k.folds[i] != p.folds[i].op {
 			return false
 		}
 	}

@@ -96,12 +96,10 @@ const (
 
 // A fold is a reduction of stretches of positions.
 type fold struct {
-	part func(x []float32) float64
-	join func(a, b float64) float64
-	seg  *segments
-	sums bool // part is kernel.Sum
-	at   int  // of its first part
-	out  []float64
+	op  *laneOp
+	seg *segments
+	at  int // of its first part
+	out []float64
 }
 
 // none is the val that is no operand.
@@ -248,7 +246,7 @@ func (p *program) spread(v []float32, seg *segments) int32 {
 func (p *program) fold(v int32, op *laneOp, seg *segments) int {
 	tiles := (p.n + tileLen - 1) / tileLen
 	k := len(p.folds)
-	p.folds = append(p.folds, fold{part: op.part, join: op.join, seg: seg, sums: op.sums, at: p.parts})
+	p.folds = append(p.folds, fold{op: op, seg: seg, at: p.parts})
 	p.parts += tiles + seg.count()
 	p.steps = append(p.steps, instr{do: doFold, a: v, extra: int32(k)})
 	return k
@@ -323,6 +321,11 @@ func (p *program) run(op string, a *Allocator) error {
 	if err := p.complete(op, a, r); err != nil {
 		return err
 	}
+	return p.lent(op, a)
+}
+
+// lent sweeps the program, which is complete.
+func (p *program) lent(op string, a *Allocator) error {
 	if p.n*len(p.steps) < longWork {
 		p.sweep()
 		return nil
@@ -527,7 +530,7 @@ func (w *worker) tileFold(p *program, i, lo, hi int) {
 		part := x[from-lo : to-lo]
 		switch s.do {
 		case doFold:
-			parts[k] = f.part(part)
+			parts[k] = f.op.part(part)
 		case doCount:
 			parts[k] = float64(kernel.CountNonZero(part))
 		case doProducts:
@@ -568,7 +571,7 @@ func (f *fold) finish(parts []float64) {
 		first, last := lo/tileLen, (hi-1)/tileLen
 		v := parts[f.at+first+k]
 		for t := first + 1; t <= last; t++ {
-			v = f.join(v, parts[f.at+t+k])
+			v = f.op.join(v, parts[f.at+t+k])
 		}
 		f.out[k] = v
 	}

@@ -121,7 +121,7 @@ func (t *Tensor) fold(op *laneOp, out *Tensor, seg *segments) error {
 // waits reports whether a reduction of t to be late is.
 func (t *Tensor) waits(op *laneOp) bool {
 	l := t.st.cur.late
-	return l != nil && op.part != nil && l.n == t.n && l.op.fold == nil && t.strides == nil
+	return l != nil && op.part != nil && l.n == t.n && l.tiled() && t.strides == nil
 }
 
 // foldLater has l fill the cells of s, which has room for the results.

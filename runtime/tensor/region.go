@@ -87,7 +87,7 @@ func (p *pass) tiled(n int, last bool) {
 		f.out = b.results(f.seg.count())
 	}
 	if p.err == nil {
-		p.err = b.complete("backward", nil, &p.recipes)
+		p.err = b.complete("backward", nil, &p.line.recipes)
 	}
 	switch {
 	case p.err != nil:
@@ -339,7 +339,7 @@ func (p *pass) onto(b *program, t *Tensor, lo int) int32 {
 // value is the values of an operand or a result.
 func (p *pass) value(b *program, t *Tensor) int32 {
 	c := t.st.cur
-	if c.late != nil && (c.late.n != t.n || c.late.op.fold != nil) {
+	if c.late != nil && (c.late.n != t.n || !c.late.tiled()) {
 		if err := t.st.settled("backward"); err != nil {
 			p.err = err
 			return none

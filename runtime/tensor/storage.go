@@ -146,7 +146,7 @@ func (c *cell) done(data []float32) {
 func (t *Tensor) ref(op string, n int) (ref, error) {
 	s := t.st
 	c := s.cur
-	if c.late != nil && (t.n == 1 || t.n != c.late.n || c.late.op.fold != nil) {
+	if c.late != nil && (t.n == 1 || t.n != c.late.n || !c.late.tiled()) {
 		if err := s.settled(op); err != nil {
 			return ref{}, err
 		}

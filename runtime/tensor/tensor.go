@@ -36,7 +36,9 @@
 // with those it reads, over tiles of 1024 positions whose intermediate values
 // stay in the cache and are written to memory only where they cost more to
 // compute again. Reductions take tiles as they come; Backward runs connected
-// operations the same way, and large work is shared by two cores. Nothing of
+// operations the same way, and the cores share large work and many small losses
+// alike. Where an Allocator has a Runner, reductions of what waits, and what is
+// computed of the single values they give, wait for each other too. Nothing of
 // this shows in a value: each operation rounds to float32 by itself, sums add
 // up 1024 positions and then those sums, and what waits reads the values that
 // its operands had when it was called, also if they were assigned since.
@@ -54,9 +56,10 @@
 // An Allocator counts storage against a Budget, a result's when the operation
 // is called; what it makes belongs to the allocator of its first operand that
 // has one. Storage is given back when the garbage collector finds it
-// unreachable; what waits keeps what it reads, at most 24 operations deep. What
-// Backward computes with on the way is counted while it runs and
-// kept for the next run, up to 16 MiB for each that runs at the same time.
+// unreachable; what waits keeps what it reads, at most 24 operations deep: of
+// reductions 8, or up to 256 that read 131072 elements together. What Backward
+// computes with on the way is counted while it runs and kept for the next run,
+// up to 16 MiB for each that runs at the same time.
 //
 // A tensor, and all that is connected to it by a graph, belongs to one
 // goroutine at a time. Read-only tensors may be read by many.

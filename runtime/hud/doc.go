@@ -27,6 +27,13 @@
 //
 // and everything else stays the same; runtime/serve is the other end.
 //
+// A training call is sent once. When nobody knows what became of it, after a
+// timeout or a cut connection, the model's next calls fail with CodeConflict
+// until TrainingClient.Recover has found out from the head and the checkpoints.
+// With a Journal (package journal) that also holds for a crash of the program:
+// the next process opens the file, recovers, and goes on after the last step
+// that was applied.
+//
 // A loss of one's own is a plain function over a Packed batch, flat slices
 // with offsets (TrainingClient.ForwardBackwardCustom); package loss makes one
 // out of tensors.

@@ -97,7 +97,7 @@ var owners = map[string][]string{
 	"modernc.org/sqlite":               {"internal/store"},
 	"github.com/spf13/cobra":           {"internal/cli"},
 	"github.com/spf13/pflag":           {"internal/cli"},
-	"github.com/google/pprof":          {"runtime"},
+	"github.com/google/pprof":          {"runtime", "tests"},
 	"github.com/guptarohit/asciigraph": {"internal/plot"},
 	"github.com/mattn/go-runewidth":    {"internal/plot"},
 	"golang.org/x/term":                {"internal/plot", "internal/cli", "runtime/repl"},

@@ -131,6 +131,7 @@ type scriptFlags struct {
 	memory, tensor, text             byteSize
 	readDirs, writeDirs, hosts, envs []string
 	quiet, verbose                   bool
+	profile                          string
 }
 
 func (f *scriptFlags) register(cmd *cobra.Command) {

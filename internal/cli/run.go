@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -45,6 +46,7 @@ outlives whatever it does. Its training service is this program's.`,
 	f.register(cmd)
 	f.recordFlags.register(cmd)
 	f.isolateFlags.register(cmd)
+	flags.StringVar(&f.profile, "profile", "", "write what the script's time is spent on to `FILE`, for go tool pprof")
 	f.journalFlags.register(cmd)
 	cmd.ValidArgsFunction = completeScript
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
@@ -135,9 +137,32 @@ func (a *app) runJournaled(f *scriptFlags, chunk *runtime.Chunk, dir string, arg
 		if err != nil {
 			return err
 		}
+		profiled, err := a.profile(f, rt)
+		if err != nil {
+			return errors.Join(err, rt.Close())
+		}
 		_, err = rt.Run(a.ctx, chunk, values(args)...)
-		return errors.Join(err, rt.Close())
+		return errors.Join(err, profiled(), rt.Close())
 	}(), svc.Close())
+}
+
+// profile samples what rt does, if a flag asks for it, until what it returns is
+// called, which writes the file.
+func (a *app) profile(f *scriptFlags, rt *runtime.Runtime) (done func() error, err error) {
+	if f.profile == "" {
+		return func() error { return nil }, nil
+	}
+	var text bytes.Buffer
+	stop, err := rt.Profile(&text)
+	if err != nil {
+		return nil, err
+	}
+	return func() error {
+		if err := stop(); err != nil {
+			return err
+		}
+		return failed("--profile", a.WriteFile(a.path(f.profile), text.Bytes()))
+	}, nil
 }
 
 // values are a script's arguments, as its "..." has them.

@@ -92,7 +92,7 @@ func (s *Service) readModel(path string) (c policy.Config, params []float32, gra
 	if c, err = configOf(f, filepath.Join(filepath.Dir(path), configFile)); err != nil {
 		return fail(err)
 	}
-	if err := s.checkVocabulary(f, c); err != nil {
+	if err := s.checkShape(f, c); err != nil {
 		return fail(err)
 	}
 	if text, ok := f.Metadata[metaGradClip]; ok {
@@ -143,8 +143,16 @@ func readSome(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, 1<<20))
 }
 
-// checkVocabulary refuses a model of other tokens than the embedded ones.
-func (s *Service) checkVocabulary(f *safetensors.File, c policy.Config) error {
+// maxImported is the longest context of an imported model, in tokens, which
+// are bytes.
+const maxImported = 1 << 15
+
+// checkShape refuses a model of other tokens than the embedded ones, or of a
+// context that none could fill.
+func (s *Service) checkShape(f *safetensors.File, c policy.Config) error {
+	if c.MaxContext > maxImported {
+		return fmt.Errorf("max_position_embeddings: got %d, want at most %d: a model keeps a table of that length", c.MaxContext, maxImported)
+	}
 	if c.Vocab < tokenizer.Vocab {
 		return fmt.Errorf("vocab_size: got %d, want at least the tokenizer's %d", c.Vocab, tokenizer.Vocab)
 	}

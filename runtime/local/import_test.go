@@ -114,6 +114,9 @@ func TestImportRefuses(t *testing.T) {
 	small := tiny
 	small.Vocab = 260
 	smallConfig, _ := json.Marshal(small)
+	long := tiny
+	long.MaxContext = 1 << 20
+	longConfig, _ := json.Marshal(long)
 	ownConfig, _ := json.Marshal(tiny)
 	for _, tt := range []struct {
 		name   string
@@ -143,6 +146,7 @@ func TestImportRefuses(t *testing.T) {
 		{name: "a broken shape", edit: func(w *weightsOf) { w.metadata[metaConfig] = "{" }, want: "metadata hudrl.config: "},
 		{name: "a broken shape beside it", config: `{"model_type":"gpt2"}`, want: `config.json beside it: policy config: unknown model_type: got "gpt2"`},
 		{name: "another vocabulary", edit: func(w *weightsOf) { w.metadata[metaConfig] = string(smallConfig) }, want: "vocab_size: got 260, want at least the tokenizer's 264"},
+		{name: "an endless context", edit: func(w *weightsOf) { w.metadata[metaConfig] = string(longConfig) }, want: "max_position_embeddings: got 1048576, want at most 32768"},
 		{name: "another tokenizer", edit: func(w *weightsOf) {
 			w.metadata[metaTokenizer] = strings.Replace(w.metadata[metaTokenizer], "261", "262", 1)
 		}, want: "it has another tokenizer: got "},

@@ -44,7 +44,8 @@ const (
 )
 
 // A Remote is HUD's service, or another of the same protocol, over HTTP. It
-// implements Service and Tracer and is safe for concurrent use.
+// implements Service and Tracer, and TokenizerSource where the service is one
+// of hudrl's, and is safe for concurrent use.
 //
 // A training call is one POST, sent once: never retried, never replayed by a
 // connection's failure, and never redirected. When it fails after it may have

@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"github.com/hudrl/hudrl/runtime/hud"
@@ -69,6 +71,7 @@ func (p *Player) Close() error {
 // A card is a recorded exchange.
 type card struct {
 	exchange
+	same   key
 	line   int
 	answer []byte // not nil
 	failed error
@@ -79,8 +82,16 @@ type card struct {
 	abandoned bool
 }
 
-// key is what makes two requests the same.
-func (x *exchange) key() string { return x.op + "\x00" + x.at + "\x00" + string(x.request) }
+// A key is the same for the same requests.
+type key [sha256.Size]byte
+
+func (x *exchange) key() (k key) {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q%q", x.op, x.at)
+	h.Write(x.request)
+	h.Sum(k[:0])
+	return k
+}
 
 // lookups are operations that have the same answer until a model changes. Tasks
 // that run at once may make one of them once or twice, as it happens.
@@ -92,8 +103,8 @@ var lookups = map[string]bool{
 // A window is what may come in any order, and what must come after it.
 type window struct {
 	cards []*card
-	by    map[string]*stack // of cards, by key
-	then  *card             // that changes a model; nil at the end
+	by    map[key]*stack // of cards
+	then  *card          // that changes a model; nil at the end
 }
 
 // A stack is the cards of one key.
@@ -102,21 +113,22 @@ type stack struct {
 	last *card // that was played
 }
 
-func newWindow() *window { return &window{by: map[string]*stack{}} }
+func newWindow() *window { return &window{by: map[key]*stack{}} }
 
 func (w *window) add(c *card) {
 	w.cards = append(w.cards, c)
-	s := w.by[c.key()]
+	c.same = c.key()
+	s := w.by[c.same]
 	if s == nil {
 		s = &stack{}
-		w.by[c.key()] = s
+		w.by[c.same] = s
 	}
 	s.rest = append(s.rest, c)
 }
 
 // take plays the next card of a key, or nil.
-func (w *window) take(key string) *card {
-	s := w.by[key]
+func (w *window) take(k key) *card {
+	s := w.by[k]
 	switch {
 	case s == nil:
 		return nil
@@ -132,7 +144,7 @@ func (w *window) take(key string) *card {
 // first is the first card that must still be played, or nil.
 func (w *window) first() *card {
 	for _, c := range w.cards {
-		if c.played || c.abandoned || lookups[c.op] && w.by[c.key()].last != nil {
+		if c.played || c.abandoned || lookups[c.op] && w.by[c.same].last != nil {
 			continue
 		}
 		return c
@@ -272,7 +284,7 @@ func (d *deck) pass(_ context.Context, x *exchange, _ func() (any, error)) (any,
 			d.onDivergence(d.diverged)
 		}
 	}
-	return nil, []byte{}, &hud.Error{Op: x.op, Code: hud.CodeConflict, Detail: d.diverged.Error(), Err: d.diverged}
+	return nil, []byte{}, &hud.Error{Op: "replay", Code: hud.CodeConflict, Detail: strings.TrimPrefix(d.diverged.Error(), "replay: "), Err: d.diverged}
 }
 
 // play finds the card of a request, or the one that is there instead: nil
@@ -288,7 +300,7 @@ func (d *deck) play(x *exchange) (found, other *card) {
 		}
 		if c, same := d.nearest(w, x); c != nil {
 			if same {
-				return w.take(c.key()), nil
+				return w.take(c.same), nil
 			}
 			return nil, c
 		}

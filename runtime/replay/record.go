@@ -2,6 +2,7 @@ package replay
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -82,8 +83,13 @@ type tape struct {
 
 // told is an exchange that is over.
 type told struct {
-	op, key string
-	text    []byte
+	*exchange
+	text []byte
+}
+
+// byRequest orders exchanges by what they ask.
+func byRequest(a, b *told) int {
+	return cmp.Or(strings.Compare(a.op, b.op), strings.Compare(a.at, b.at), bytes.Compare(a.request, b.request))
 }
 
 // pass implements medium.
@@ -111,8 +117,8 @@ func (t *tape) pass(_ context.Context, x *exchange, live func() (any, error)) (a
 	if x.named != "" {
 		t.models[x.named] = true
 	}
-	t.held = append(t.held, &told{x.op, x.key(), text})
-	t.heldSize += len(text)
+	t.held = append(t.held, &told{x, text})
+	t.heldSize += len(text) + len(x.request)
 	if changes[x.op] || t.heldSize > mostHeld {
 		t.flush()
 	}
@@ -168,8 +174,8 @@ func (t *tape) flush() {
 	if n := len(some); n > 0 && changes[some[n-1].op] {
 		some, last = some[:n-1], some[n-1:]
 	}
-	slices.SortStableFunc(some, func(a, b *told) int { return strings.Compare(a.key, b.key) })
-	some = slices.CompactFunc(some, func(a, b *told) bool { return lookups[a.op] && a.key == b.key && bytes.Equal(a.text, b.text) })
+	slices.SortStableFunc(some, byRequest)
+	some = slices.CompactFunc(some, func(a, b *told) bool { return lookups[a.op] && byRequest(a, b) == 0 && bytes.Equal(a.text, b.text) })
 	for _, e := range slices.Concat(some, last) {
 		if t.overlaps {
 			e.text = append(e.text, `,"overlaps":true`...)

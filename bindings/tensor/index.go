@@ -22,7 +22,7 @@ func (b *Binding) get(L *lua.LState, t *tensor.Tensor, key lua.LValue) (lua.LVal
 	return b.Wrap(L, part(&a, b.mode(L, t), key)), true
 }
 
-// set is t[i] = v and t[{…}] = v.
+// set is t[i] = v, t[{…}] = v and t[mask] = v.
 func (b *Binding) set(L *lua.LState, t *tensor.Tensor, key, value lua.LValue) bool {
 	a := luax.Read(L, "assignment")
 	if name, ok := key.(lua.LString); ok {
@@ -36,6 +36,12 @@ func (b *Binding) set(L *lua.LState, t *tensor.Tensor, key, value lua.LValue) bo
 	}
 	a.Any()
 	a.Any()
+	if mask, ok := luax.To[*tensor.Tensor](key); ok {
+		if err := t.AssignWhere("assignment", mask, b.operand(&a, "value")); err != nil {
+			b.vm.Raise(L, err)
+		}
+		return true
+	}
 	b.assign(L, "assignment", part(&a, t, key), b.operand(&a, "value"))
 	return true
 }

@@ -3,6 +3,7 @@ package tensor
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -201,21 +202,24 @@ func text(a *luax.Args) string {
 func (b *Binding) reduce(L *lua.LState, name string, f func(t *tensor.Tensor, dim ...int) *tensor.Tensor) int {
 	a := luax.Read(L, name)
 	t := b.self(&a)
-	var out *tensor.Tensor
-	b.wanted = true
-	if a.Left() == 0 {
-		out = f(t)
+	var dims []int // none: everything
+	if a.Peek() != lua.LNil {
+		dims = []int{dim(&a, t, 0)}
 	} else {
-		d := dim(&a, t, 0)
-		o := a.Options("keepdim")
-		a.End()
-		out = f(t, d)
-		if o.Bool("keepdim", false) && out.Err() == nil {
-			if d < 0 {
-				d += t.Dims()
-			}
-			out = out.Unsqueeze(d)
+		a.Any()
+	}
+	o := a.Options("keepdim")
+	a.End()
+	keep := o.Bool("keepdim", false)
+	b.wanted = true
+	out := f(t, dims...)
+	if keep && out.Err() == nil {
+		shape := slices.Repeat([]int{1}, t.Dims())
+		if dims != nil {
+			copy(shape, t.Shape())
+			shape[(dims[0]+t.Dims())%t.Dims()] = 1
 		}
+		out = out.Reshape(shape...)
 	}
 	if strings.HasPrefix(name, "arg") {
 		out = out.Add(b.alloc.Scalar(1)) // positions count from 1

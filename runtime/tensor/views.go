@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/hudrl/hudrl/internal/kernel"
@@ -392,4 +393,49 @@ func (t *Tensor) Update(op string, u *Tensor) error {
 	}
 	scatter(t, src)
 	return nil
+}
+
+// AssignWhere writes v over t's elements where mask, of t's shape, is not 0, in
+// the name of op: one value, or as many in one dimension as are selected, in
+// row-major order. It is refused where Assign is.
+func (t *Tensor) AssignWhere(op string, mask, v *Tensor) error {
+	if f, ok := ok2(t, mask); !ok {
+		return f.err
+	}
+	if f, ok := ok1(v); !ok {
+		return f.err
+	}
+	if !slices.Equal(mask.shape, t.shape) {
+		return errorf(op, "got a mask of shape %s, want %s as the tensor has", shapeString(mask.shape), shapeString(t.shape))
+	}
+	if v.RequiresGrad() {
+		return t.Assign(op, v) // which says no
+	}
+	m, err := mask.values(op)
+	if err != nil {
+		return err
+	}
+	n := kernel.CountNonZero(m)
+	if v.n != 1 && (v.n != n || len(v.shape) != 1) {
+		return &Error{Op: op, Detail: fmt.Sprintf("got shape %s for %d selected positions, want one value or as many", shapeString(v.shape), n),
+			Hint: "where takes the elements that are at the same positions"}
+	}
+	x, err := v.values(op)
+	if err != nil {
+		return err
+	}
+	u := t.Detach().Clone()
+	if u.err != nil {
+		return u.err
+	}
+	dst, next := u.st.cur.data, 0
+	for i, on := range m {
+		if on != 0 {
+			dst[i] = x[next]
+			if v.n > 1 {
+				next++
+			}
+		}
+	}
+	return t.Assign(op, u)
 }

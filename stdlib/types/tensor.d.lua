@@ -15,7 +15,8 @@
 ---
 ---`t[i]` is position i of the first dimension, `t[{2, 3}]` one of each, and
 ---`t[{ {2, 4}, {} }]` rows 2 to 4 and all columns, both ends included. All are
----views: assigning to them changes t. `#t` is the length of the first
+---views: assigning to them changes t. `t[mask] = v` changes the elements where
+---mask, of t's shape, is not 0: to one value, or to as many as it selects. `#t` is the length of the first
 ---dimension, `==` means the same tensor, `..` shows a single element as its
 ---number. Comparisons are methods (lt, le, gt, ge, eq, ne): `<` raises. Past 1000
 ---elements a tensor is printed with three positions at each edge.
@@ -30,6 +31,11 @@
 ---    > x
 ---     1 0 0
 ---     4 0 0
+---    [float32 2x3]
+---    > x[x:eq(0)] = tensor.arange(4)
+---    > x
+---     1 0 1
+---     4 2 3
 ---    [float32 2x3]
 ---    > x < 1
 ---    error: stdin:1: attempt to compare userdata with number: objects are compared by methods: a tensor has a:lt(b), a:le(b), a:gt(b) and a:ge(b), which give masks

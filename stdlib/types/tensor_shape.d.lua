@@ -5,8 +5,8 @@ local T = {}
 
 -- Along a dimension -----------------------------------------------------------
 
----Reductions take one dimension, or everything when it is left out. They add
----up in 64 bits.
+---Reductions take one dimension, or everything when it is left out or nil. They
+---add up in 64 bits.
 ---
 ---    > x = tensor{{1, 2}, {3, 4}}
 ---    > x:sum(), x:sum(1)
@@ -18,6 +18,9 @@ local T = {}
 ---     3
 ---     7
 ---    [float32 2x1]
+---    > x:sum(nil, { keepdim = true })
+---     10
+---    [float32 1x1]
 ---@param dim integer?
 ---@param opts? { keepdim: boolean? }
 ---@return tensor

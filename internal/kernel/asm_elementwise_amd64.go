@@ -166,9 +166,6 @@ func expSIMD(dst, x *float32, n uintptr, shift, _ float32)
 //go:noescape
 func expDiffSIMD(dst, a, b *float32, n uintptr)
 
-//go:noescape
-func fillSIMD(dst *float32, n uintptr, v float32)
-
 // The sums take what they do not read too.
 
 //go:noescape

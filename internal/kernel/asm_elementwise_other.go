@@ -96,8 +96,6 @@ func expSIMD(dst, x *float32, n uintptr, shift, _ float32) { panic("kernel: unre
 
 func expDiffSIMD(dst, a, b *float32, n uintptr) { panic("kernel: unreachable") }
 
-func fillSIMD(dst *float32, n uintptr, v float32) { panic("kernel: unreachable") }
-
 func sumSIMD(x, y, z *float32, n uintptr, c float64) float64 { panic("kernel: unreachable") }
 
 func sumSquaresSIMD(x, y, z *float32, n uintptr, c float64) float64 { panic("kernel: unreachable") }

@@ -12,7 +12,6 @@ var tileBenchmarks = func() []tileBenchmark {
 	l := []tileBenchmark{
 		{"AddOne", 2, func(x, _, z []float32) { AddTo(z, x, one) }},
 		{"Select", 4, func(x, y, z []float32) { SelectTo(z, x, x, y) }},
-		{"Fill", 1, func(_, _, z []float32) { FillTo(z, 1) }},
 		{"Clamp", 2, func(x, _, z []float32) { ClampTo(z, x, -1, 1) }},
 		{"MinimumBack", 5, func(x, y, z []float32) { MinimumBack(z, x, x, y) }},
 		{"DivBack", 5, func(x, y, z []float32) { DivBack(z, x, x, y) }},

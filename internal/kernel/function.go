@@ -293,17 +293,6 @@ func ClampRef[F Float](dst, x []F, lo, hi F) {
 	}
 }
 
-// FillTo is dst[i] = v.
-func FillTo(dst []float32, v float32) {
-	if active >= levelAVX2 {
-		fillSIMD(unsafe.SliceData(dst), uintptr(len(dst)), v)
-		return
-	}
-	for i := range dst {
-		dst[i] = v
-	}
-}
-
 // sigmoid is 1/(1+exp(-x)), without cancellation or overflow on either side.
 func sigmoid(x float64) float64 {
 	if x >= 0 {

@@ -164,7 +164,6 @@ func TestPosition(t *testing.T) {
 		check("Clamp", func(dst, x, _ []float32) { ClampTo(dst, x, -0.5, 0.75) })
 		check("Within", func(dst, x, _ []float32) { WithinTo(dst, x, -0.5, 0.75) })
 		check("ExpDiff", ExpDiffTo)
-		check("Fill", func(dst, _, _ []float32) { FillTo(dst, -2.5) })
 		for _, p := range pairs {
 			check(p.name, p.f)
 			check(p.name+" with one", func(dst, x, _ []float32) { p.f(dst, x, []float32{0.5}) })

@@ -159,37 +159,6 @@ func MaxRef[F Float](x []F) F {
 	return m
 }
 
-// MaxWhere is the largest x[i] where mask[i] is not 0, NaN if one of those is, and -Inf if there is none.
-func MaxWhere(x, mask []float32) float32 {
-	checkLen("MaxWhere", "mask", len(mask), len(x))
-	if active == levelGo {
-		return MaxWhereRef(x, mask)
-	}
-	m, lowest := float32(math.Inf(-1)), [1]float32{float32(math.Inf(-1))}
-	var tile [rowTile]float32
-	for len(x) > 0 {
-		n := min(len(x), len(tile))
-		SelectTo(tile[:n], mask[:n], x[:n], lowest[:])
-		m = max(m, Max(tile[:n]))
-		x, mask = x[n:], mask[n:]
-	}
-	return m
-}
-
-// MaxWhereRef is the plain Go [MaxWhere].
-func MaxWhereRef[F Float](x, mask []F) F {
-	m := F(math.Inf(-1))
-	for i, v := range x {
-		if mask[i] != 0 {
-			m = max(m, v)
-		}
-	}
-	if m == 0 {
-		m = 0
-	}
-	return m
-}
-
 // Min is the smallest value of x, NaN if x holds one, and +Inf if x is empty. A zero is +0.
 func Min(x []float32) float32 {
 	if active >= levelAVX2 {

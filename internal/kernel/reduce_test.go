@@ -20,8 +20,6 @@ var reductions = []struct {
 		func(x, _ []float32) float64 { return CenteredSumSquaresRef(x, 0.3) }},
 	{"SumWhere", SumWhere, SumWhereRef[float32]},
 	{"Max", func(x, _ []float32) float64 { return float64(Max(x)) }, func(x, _ []float32) float64 { return float64(MaxRef(x)) }},
-	{"MaxWhere", func(x, y []float32) float64 { return float64(MaxWhere(x, y)) },
-		func(x, y []float32) float64 { return float64(MaxWhereRef(x, y)) }},
 	{"Min", func(x, _ []float32) float64 { return float64(Min(x)) }, func(x, _ []float32) float64 { return float64(MinRef(x)) }},
 	{"CountNonZero", func(x, _ []float32) float64 { return float64(CountNonZero(x)) },
 		func(x, _ []float32) float64 { return float64(CountNonZeroRef(x)) }},
@@ -156,31 +154,6 @@ func TestArgMax(t *testing.T) {
 			}
 			if got := ArgMin(tt.x); got != tt.min {
 				t.Errorf("ArgMin(%v): got %d, want %d", tt.x, got, tt.min)
-			}
-		}
-	})
-}
-
-// TestAccumulate: sums of rows in float64, whatever the length.
-func TestAccumulate(t *testing.T) {
-	eachLevel(t, func(t *testing.T) {
-		r := rand.New(rand.NewPCG(26, 27))
-		for _, n := range lengths() {
-			x := newGuarded(r, n, n%7, true).seal()
-			got := make([]float64, n+2)
-			for i := range got {
-				got[i] = r.NormFloat64()
-			}
-			want := append([]float64(nil), got...)
-			for i, v := range x.x {
-				want[i+1] += float64(v)
-			}
-			Accumulate(got[1:n+1], x.x)
-			x.check(t, "Accumulate")
-			for i := range want {
-				if !sameBits64(got[i], want[i]) {
-					t.Fatalf("Accumulate of %d: %d: got %v, want %v", n, i-1, got[i], want[i])
-				}
 			}
 		}
 	})

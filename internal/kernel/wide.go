@@ -97,15 +97,3 @@ func AddCenteredRef[F Float](dst, x []F, mean, scale float64) {
 		dst[i] += F((float64(v) - mean) * scale)
 	}
 }
-
-// Accumulate is dst[i] += x[i], for sums over rows.
-func Accumulate(dst []float64, x []float32) {
-	checkLen("Accumulate", "x", len(x), len(dst))
-	if active >= levelAVX2 {
-		accumulateSIMD(unsafe.SliceData(dst), unsafe.SliceData(x), uintptr(len(x)))
-		return
-	}
-	for i, v := range x {
-		dst[i] += float64(v)
-	}
-}

@@ -72,6 +72,3 @@ func powSIMD(dst, x, y, z *float32, n, sx, sy, sz uintptr, c, d float64)
 //
 //go:noescape
 func powBackSIMD(dst, x, y, z *float32, n, sx, sy, sz uintptr, c, d float64)
-
-//go:noescape
-func accumulateSIMD(dst *float64, x *float32, n uintptr)

@@ -27,5 +27,3 @@ func powBackSIMD(dst, x, y, z *float32, n, sx, sy, sz uintptr, c, d float64) {
 func powSIMD(dst, x, y, z *float32, n, sx, sy, sz uintptr, c, d float64) {
 	panic("kernel: unreachable")
 }
-
-func accumulateSIMD(dst *float64, x *float32, n uintptr) { panic("kernel: unreachable") }

@@ -161,10 +161,10 @@ func (c *Correction) weigh(t *tile, s *Span, old, sampling, weights []float32) (
 	}
 	switch c.name {
 	case "seq_tis":
-		w := math.Exp(limit(difference(t, s.Mask, old, sampling)))
+		w := math.Exp(limit(difference(s.Mask, old, sampling)))
 		return all(min(w, c.high), w > c.high)
 	case "off_policy_seq_mask":
-		if behind := difference(t, s.Mask, sampling, s.Logprobs); behind/tokens <= c.high {
+		if behind := difference(s.Mask, sampling, s.Logprobs); behind/tokens <= c.high {
 			return 0
 		}
 		if s.Advantages == nil {
@@ -231,7 +231,7 @@ func logRatio(t *tile, mask, p, q []float32) (n int, sum float64) {
 		r := kernel.RatioTo(u, v, x, y, m)
 		n += r.Tokens
 		if r.MaxLog < kernel.MaxLogRatio {
-			sum += difference(t, m, x, y)
+			sum += difference(m, x, y)
 			continue
 		}
 		for i, m := range m {
@@ -244,15 +244,8 @@ func logRatio(t *tile, mask, p, q []float32) (n int, sum float64) {
 }
 
 // difference is Σ p − q over the loss tokens.
-func difference(t *tile, mask, p, q []float32) (sum float64) {
-	for lo := 0; lo < len(mask); lo += tileLen {
-		hi := min(lo+tileLen, len(mask))
-		u, v := t.buffers[0][:hi-lo], t.buffers[1][:hi-lo]
-		unmasked(u, mask[lo:hi], p[lo:hi])
-		unmasked(v, mask[lo:hi], q[lo:hi])
-		sum += kernel.Sum(u) - kernel.Sum(v)
-	}
-	return sum
+func difference(mask, p, q []float32) float64 {
+	return kernel.SumWhere(p, mask) - kernel.SumWhere(q, mask)
 }
 
 // correct fills the weights of the pass and takes what is rejected out of its

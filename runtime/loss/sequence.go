@@ -57,11 +57,7 @@ func (s *Sums) cut(by cut) {
 }
 
 // logRatio is Σ d over the loss tokens, from the sums of ℓ and of q in float64.
-func (s *Span) logRatio() float64 {
-	t := tiles.Get().(*tile)
-	defer tiles.Put(t)
-	return difference(t, s.Mask, s.Logprobs, s.Sampling)
-}
+func (s *Span) logRatio() float64 { return difference(s.Mask, s.Logprobs, s.Sampling) }
 
 // meanLogRatio is the mean of d over the loss tokens, for a comparison with the
 // logarithms of lo and hi: what the pass has added up, unless that is too rough

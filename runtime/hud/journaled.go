@@ -25,7 +25,10 @@ func refused(op string, err error) error {
 	var doubt *journal.Doubt
 	if errors.As(err, &doubt) {
 		e := &Error{Op: op, Code: CodeConflict, Status: 409, Detail: doubt.Error(), Hint: hintDoubt, Err: err}
-		if len(doubt.Calls) == 0 {
+		switch {
+		case doubt.Asking:
+			e.Hint = "wait for trainer:recover() to return"
+		case len(doubt.Calls) == 0:
 			e.Hint = hintStale
 		}
 		return e

@@ -60,10 +60,12 @@ func (c *TrainingClient) Recover(ctx context.Context, o RecoverOptions) (*Recove
 	if err != nil {
 		return nil, err
 	}
-	st := c.journal.Status(id)
-	if st.Flying > 0 {
-		return nil, &Error{Op: op, Code: CodeConflict, Detail: fmt.Sprintf("%d calls of this model are still under way", st.Flying), Hint: "wait for them first"}
+	done, ok := c.journal.Ask(id)
+	if !ok {
+		return nil, &Error{Op: op, Code: CodeConflict, Status: 409, Detail: "calls of this model are still under way", Hint: "wait for them first"}
 	}
+	defer done()
+	st := c.journal.Status(id)
 	list, err := c.svc.Checkpoints(ctx, id)
 	if err != nil {
 		return nil, failure(op, err)

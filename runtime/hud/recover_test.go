@@ -388,6 +388,50 @@ func TestRecoverDuringACall(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
+
+		// While it asks, calls of the model wait for it.
+		r.server.Spoil("checkpoints", hudtest.Delay(time.Minute))
+		go func() {
+			_, err := c.Recover(t.Context(), hud.RecoverOptions{})
+			done <- err
+		}()
+		synctest.Wait()
+		if _, err := c.OptimStep(t.Context(), rate); !errors.As(err, &e) || e.Code != hud.CodeConflict || !strings.Contains(e.Hint, "recover") {
+			t.Errorf("got %v, want a refusal", err)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if _, err := c.OptimStep(t.Context(), rate); err != nil {
+			t.Errorf("afterwards: %v", err)
+		}
+	})
+}
+
+// A step that a proxy delivers when nobody waits for it any more finds nothing
+// to apply: what it was for was applied by the step that was taken in its place.
+func TestLateStep(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		c := r.trainer(nil)
+		doubtful[2].prepare(r, c)
+		r.server.Spoil("optim-step", hudtest.Late(time.Hour))
+		if _, err := c.OptimStep(t.Context(), rate); err == nil {
+			t.Fatal("the fault did not hit")
+		}
+		rec, err := c.Recover(t.Context(), hud.RecoverOptions{})
+		if err != nil || rec.Outcome != journal.NotApplied {
+			t.Fatalf("got %+v, %v, want not applied", rec, err)
+		}
+		if _, err := c.OptimStep(t.Context(), rate); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Hour) // of the test's clock
+		tree, err := c.Checkpoints(t.Context())
+		if err != nil || len(tree) != 1 || r.server.Applied("optim-step") != 2 {
+			t.Errorf("got %d checkpoints (%v) of %d requests, want 1 of 2", len(tree), err, r.server.Applied("optim-step"))
+		}
 	})
 }
 

@@ -271,6 +271,16 @@ func Delay(d time.Duration) Fault {
 	}}
 }
 
+// Late has its effect when d has passed, whether or not the client still
+// waits, as a proxy's queue does.
+func Late(d time.Duration) Fault {
+	return Fault{d.String() + " late", func(x *exchange) {
+		time.Sleep(d)
+		x.r = x.r.WithContext(context.WithoutCancel(x.r.Context()))
+		x.pass(x.apply())
+	}}
+}
+
 // Drip answers a byte at a time.
 func Drip(every time.Duration) Fault {
 	return Fault{"a byte every " + every.String(), func(x *exchange) {

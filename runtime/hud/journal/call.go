@@ -24,9 +24,13 @@ type Doubt struct {
 	Since  time.Time // when the first of them was sent
 	Why    string    // what made it unknown
 	Passes int       // acknowledged passes of the step that was given up
+	Asking bool      // it is being settled by another task
 }
 
 func (d *Doubt) Error() string {
+	if d.Asking {
+		return "what is in doubt is being settled"
+	}
 	if len(d.Calls) == 0 {
 		return fmt.Sprintf("%d passes of a step that did not take place are still accumulated: a pass would add to them", d.Passes)
 	}
@@ -81,11 +85,11 @@ func (j *Journal) Check(modelID, name string, op Op) error {
 
 // refuses reports whether a call must wait until what is in doubt is settled.
 func (m *model) refuses(op Op) bool {
-	return len(m.doubts) > 0 || m.stale && op != OptimStep
+	return len(m.doubts) > 0 || m.asking || m.stale && op != OptimStep
 }
 
 func (m *model) doubtful(op Op, name string) *Doubt {
-	d := &Doubt{Op: op, Name: name, Passes: m.passes}
+	d := &Doubt{Op: op, Name: name, Passes: m.passes, Asking: m.asking}
 	for _, e := range m.doubts {
 		d.Calls = append(d.Calls, *e.sent)
 	}
@@ -135,6 +139,24 @@ func (j *Journal) Moved(modelID, checkpoint string, ours bool) {
 		r.Outcome = Applied
 	}
 	j.append(len(m.doubts) > 0 || m.passes > 0, r)
+}
+
+// Ask keeps a model's calls back while somebody finds out what is in doubt,
+// until done is called. ok is false while another does so, or while calls are
+// under way.
+func (j *Journal) Ask(modelID string) (done func(), ok bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	m := j.state.model(modelID)
+	if m.asking || m.flying > 0 {
+		return nil, false
+	}
+	m.asking = true
+	return func() {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		m.asking = false
+	}, true
 }
 
 // A Status is what is known of one model.

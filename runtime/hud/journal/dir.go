@@ -1,10 +1,12 @@
 package journal
 
 import (
+	"bufio"
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"io/fs"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,12 +65,7 @@ func (d Dir) prune(name string) {
 		s := newState()
 		_, err = read(f, s.apply)
 		_ = closeLocked(f)
-		s.orphan()
-		doubtful := false
-		for _, m := range s.models {
-			doubtful = doubtful || len(m.doubts) > 0
-		}
-		if err == nil && !doubtful {
+		if err == nil && !s.doubtful() {
 			_ = os.Remove(path)
 			_ = os.Remove(dir) // unless there is something else in it
 		}
@@ -80,7 +77,7 @@ type Found struct {
 	Path string
 	Run  Run
 
-	Complete bool   // it ended well
+	Complete bool   // it ended well; then nothing of the rest is told
 	Place    Place  // of its last applied optimizer step
 	Doubts   []Sent // calls whose outcome is unknown; those of a run that goes on, too
 	Passes   int    // acknowledged and not stepped
@@ -88,52 +85,70 @@ type Found struct {
 	Err      error  // it cannot be read
 }
 
-// Last is the newest run of a name that fits, nil when there is none. fits is
-// asked about those that could be read at least at their beginning.
+// Last is the newest run of a name that fits, nil when there is none.
 func (d Dir) Last(name string, fits func(Run) bool) *Found {
-	all := d.runs(name)
-	for _, dir := range slices.Backward(all) {
-		if f := find(filepath.Join(dir, FileName)); f != nil && fits(f.Run) {
+	for _, dir := range slices.Backward(d.runs(name)) {
+		if f := find(filepath.Join(dir, FileName), fits); f != nil {
 			return f
 		}
 	}
 	return nil
 }
 
-func find(path string) *Found {
+func find(path string, fits func(Run) bool) *Found {
 	in, err := os.Open(path)
 	if err != nil {
 		return nil
 	}
 	defer in.Close()
-	found, s, begun := &Found{Path: path}, newState(), false
-	_, err = read(in, func(r *record) error {
-		if !begun && r.Run != nil {
-			found.Run, begun = *r.Run, true
-		}
-		return s.apply(r)
-	})
-	if !begun {
+	line, err := bufio.NewReader(in).ReadBytes('\n')
+	if err != nil {
 		return nil
 	}
-	if err != nil {
-		found.Err = err
+	first, err := decode(line[:len(line)-1])
+	if err != nil || first.Run == nil || !fits(*first.Run) {
+		return nil
 	}
+	found := &Found{Path: path, Run: *first.Run}
+	if f, err := openLocked(path, false); err == nil {
+		_ = closeLocked(f)
+	} else {
+		found.Running = errors.Is(err, errLocked)
+	}
+	if found.Complete = lastKind(in) == kindEnd; found.Complete {
+		return found
+	}
+	s := newState()
+	if _, err := in.Seek(0, io.SeekStart); err != nil {
+		found.Err = err
+		return found
+	}
+	_, found.Err = read(in, s.apply)
 	s.orphan()
-	found.Complete, found.Place = s.done, s.place
+	found.Place = s.place
 	for _, m := range s.models {
 		for _, e := range m.doubts {
 			found.Doubts = append(found.Doubts, *e.sent)
 		}
 		found.Passes += m.passes
 	}
-	f, err := openLocked(path, false)
-	if err == nil {
-		_ = closeLocked(f)
-	}
-	found.Running = errors.Is(err, errLocked)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
 	return found
+}
+
+// lastKind is the kind of a file's last line, if that is a short one.
+func lastKind(f *os.File) string {
+	const most = 256
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return ""
+	}
+	tail := make([]byte, min(size, most))
+	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil {
+		return ""
+	}
+	line, whole := bytes.CutSuffix(tail, []byte("\n"))
+	if r, err := decode(line[bytes.LastIndexByte(line, '\n')+1:]); err == nil && whole {
+		return r.Kind
+	}
+	return ""
 }

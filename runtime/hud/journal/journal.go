@@ -155,8 +155,11 @@ func (j *Journal) failed(what string, err error) error {
 		return &Error{Path: j.path, Detail: who + " has it open", Hint: "wait for that run to end, or stop it: one process may write a journal", Err: err}
 	}
 	hint := ""
-	if what == "read" {
+	switch what {
+	case "read":
 		hint = "nothing was changed in it: put it right, or move it away and begin a new run"
+	case "make":
+		hint = "a run keeps its journal where it can write: hudrl run --data DIR names another place"
 	}
 	return &Error{Path: j.path, Detail: what + ": " + cause(err).Error(), Hint: hint, Err: err}
 }
@@ -259,32 +262,35 @@ func (j *Journal) create() error {
 	}
 	dir := filepath.Dir(j.path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return j.failed("make the directory", err)
+		return j.failed("make", err)
 	}
 	f, err := openLocked(j.path, true)
 	if err != nil {
-		return j.failed("make it", err)
+		return j.failed("make", err)
 	}
 	if info, err := f.Stat(); err != nil || info.Size() > 0 {
 		_ = closeLocked(f)
 		return &Error{Path: j.path, Detail: "another process made it meanwhile", Err: err}
 	}
-	if d, err := os.Open(dir); err == nil {
-		_ = d.Sync() // not every system can
-		d.Close()
+	for _, name := range []string{dir, filepath.Dir(dir)} {
+		if d, err := os.Open(name); err == nil {
+			_ = d.Sync() // not every system can
+			d.Close()
+		}
 	}
 	j.file = f
 	return nil
 }
 
-// Close lets the journal go. ok says that the run is complete.
+// Close lets the journal go. ok says that the run is complete, which it is
+// not while something is in doubt.
 func (j *Journal) Close(ok bool) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.closed {
 		return nil
 	}
-	if ok && j.file != nil {
+	if ok && j.file != nil && !j.state.doubtful() {
 		j.append(true, record{Kind: kindEnd})
 	}
 	j.closed = true

@@ -25,7 +25,9 @@ func openLocked(path string, create bool) (*os.File, error) {
 			break
 		}
 	}
-	if err == nil {
+	// Some network file systems have no locks; a run there is still worth its
+	// journal.
+	if err == nil || errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.ENOLCK) || errors.Is(err, syscall.ENOSYS) {
 		return f, nil
 	}
 	f.Close()

@@ -32,6 +32,7 @@ type model struct {
 	stale  bool     // they belong to a step that was given up
 	ended  bool     // the last call that ended was acknowledged
 	called bool     // there was one
+	asking bool     // what is in doubt is being settled
 }
 
 // An entry is a call and its number.
@@ -53,6 +54,16 @@ func (s *state) model(id string) *model {
 		s.models[id] = m
 	}
 	return m
+}
+
+// doubtful reports whether some call's outcome is unknown, or not known yet.
+func (s *state) doubtful() bool {
+	for _, m := range s.models {
+		if len(m.doubts) > 0 || m.flying > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // apply takes in one record, and fails when it does not follow from those

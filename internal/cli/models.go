@@ -109,21 +109,30 @@ func (a *app) listCommand() *cobra.Command {
 	})
 }
 
-// listed are models as HUD's command line prints them: what is not known is
-// null.
-func listed(models []hud.Model) []map[string]any {
-	known := func(s string) any {
+// A listedModel is a model as HUD's command line prints it: what is not known
+// is null.
+type listedModel struct {
+	ID           *string `json:"id"`
+	Name         *string `json:"name"`
+	ModelName    *string `json:"model_name"`
+	SDKAgentType *string `json:"sdk_agent_type"`
+	IsTrainable  bool    `json:"is_trainable"`
+	Provider     struct {
+		Name *string `json:"name"`
+	} `json:"provider"`
+}
+
+func listed(models []hud.Model) []listedModel {
+	known := func(s string) *string {
 		if s == "" {
 			return nil
 		}
-		return s
+		return &s
 	}
-	out := make([]map[string]any, len(models))
+	out := make([]listedModel, len(models))
 	for i, m := range models {
-		out[i] = map[string]any{
-			"id": known(m.ID), "name": known(m.Name), "model_name": known(m.ModelName), "sdk_agent_type": known(m.SDKAgentType),
-			"is_trainable": m.IsTrainable, "provider": map[string]any{"name": known(m.Provider.Name)},
-		}
+		out[i] = listedModel{ID: known(m.ID), Name: known(m.Name), ModelName: known(m.ModelName), SDKAgentType: known(m.SDKAgentType), IsTrainable: m.IsTrainable}
+		out[i].Provider.Name = known(m.Provider.Name)
 	}
 	return out
 }

@@ -166,6 +166,8 @@ print(reply.text)`
 		{"cut short", []string{"--replay", "cut.jsonl", "-e", with("hi")}, 5, nil, []string{"replay: the script asks resolve", "; the recording ends at line 2, where its run was cut short"}},
 		{"its own exit code", []string{"--replay", "a/run.jsonl", "-e", with("hi") + " os.exit(9)"}, 9, nil, nil},
 		{"a script error", []string{"--replay", "a/run.jsonl", "-e", with("hi") + " error('mine')"}, 1, nil, []string{"mine"}},
+		{"a script error before the end", []string{"--replay", "a/run.jsonl", "-e", "error('mine')"}, 1, nil, []string{"error: (command line):1: mine\n"}},
+		{"an exit before the end", []string{"--replay", "a/run.jsonl", "-e", "os.exit(7)"}, 7, nil, nil},
 		{"no such recording", []string{"--replay", "none.jsonl", "-e", ""}, 2, nil, []string{"error: --replay: cannot read none.jsonl: no such file"}},
 		{"no recording", []string{"--replay", "cli_test.go", "-e", ""}, 2, nil, []string{"cli_test.go: replay: line 1: this is no recording"}},
 		{"both", []string{"--replay", "a", "--record", "b", "-e", ""}, 2, nil, []string{"--record and --replay: want one of them"}},

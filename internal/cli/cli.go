@@ -64,9 +64,7 @@ func Run(ctx context.Context, s State) int {
 		// A service says "context canceled"; a person pressed Ctrl-C.
 		err = cause
 	}
-	if d := diverged(err); d != nil {
-		err = d
-	}
+	err = told(err)
 	report(s.Stderr, plot.Style{On: s.StderrColor}, err)
 	return exitCode(err)
 }

@@ -113,20 +113,39 @@ func (a *app) replayed(f *scriptFlags) (*lazyService, error) {
 	return l, nil
 }
 
-// diverged is the part of a command's error that says where a replay went
-// another way, as near to the script as there is one, or nil.
-func diverged(err error) error {
-	if !errors.As(err, new(*replay.Divergence)) {
-		return nil
+// told is what to report of a command's error. A replay that went another way
+// is told as near to the script as there is something; that a script ended
+// before its recording is no news where it failed.
+func told(err error) error {
+	var d *replay.Divergence
+	if !errors.As(err, &d) {
+		return err
 	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, part := range joined.Unwrap() {
-			if first := diverged(part); first != nil {
-				return first
-			}
+	var others []error
+	for _, part := range parts(err) {
+		switch {
+		case !errors.As(part, new(*replay.Divergence)):
+			others = append(others, part)
+		case d.Op != "":
+			return part
 		}
 	}
+	if len(others) > 0 && d.Op == "" {
+		return errors.Join(others...)
+	}
 	return err
+}
+
+// parts are the errors that were joined to err.
+func parts(err error) (all []error) {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	for _, part := range joined.Unwrap() {
+		all = append(all, parts(part)...)
+	}
+	return all
 }
 
 // hintAt says why a replay may have gone another way.

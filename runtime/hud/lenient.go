@@ -40,6 +40,14 @@ func member(r *httpjson.Reader, name string, read func() error) error {
 	return err
 }
 
+// unheard reads an answer that says nothing: a value, or none at all.
+func unheard(r *httpjson.Reader) error {
+	if r.Kind() == 0 && r.End() == nil {
+		return nil
+	}
+	return r.Skip()
+}
+
 func lack(name string) error { return &httpjson.Error{Path: name, Detail: "missing"} }
 
 // text reads a string, or a number or a boolean as it is written.

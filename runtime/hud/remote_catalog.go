@@ -191,6 +191,6 @@ func (r *Remote) SetHead(ctx context.Context, modelID, checkpointID string) erro
 		body: object(struct {
 			ID string `json:"checkpoint_id"`
 		}{checkpointID}),
-		read: (*httpjson.Reader).Skip,
+		read: unheard,
 	})
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 	"time"
-
-	"github.com/hudrl/hudrl/internal/httpjson"
 )
 
 // EnterTrace implements Tracer, and reports the trace's job before its first
@@ -78,7 +76,7 @@ func (r *Remote) report(ctx context.Context, op, path string, body any) error {
 	if r.config.NoTelemetry {
 		return nil
 	}
-	q := &request{op: op, method: http.MethodPost, url: r.config.APIURL + path, policy: patiently, body: object(body), read: (*httpjson.Reader).Skip}
+	q := &request{op: op, method: http.MethodPost, url: r.config.APIURL + path, policy: patiently, body: object(body), read: unheard}
 	err := r.do(ctx, q)
 	if err == nil || ctx.Err() != nil || !r.authorized() {
 		return err

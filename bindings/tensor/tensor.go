@@ -5,6 +5,8 @@
 package tensor
 
 import (
+	"context"
+
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/hudrl/hudrl/bindings/luax"
@@ -43,6 +45,7 @@ func Of(vm *runtime.VM) *Binding {
 	b := &Binding{vm: vm}
 	b.alloc = tensor.NewAllocator(&budget{Limit: tensor.NewLimit(vm.Limits().TensorBytes)})
 	b.alloc.SetRunner(b.lend)
+	b.alloc.SetContext(b.context)
 	b.alloc.SetMaker(b)
 	vm.SetValue(bindingKey{}, b)
 	b.class()
@@ -143,6 +146,14 @@ func (b *Binding) lend(work func()) error {
 		return nil
 	}
 	return b.vm.Wait(b.in, work)
+}
+
+// context is that of the task that computes.
+func (b *Binding) context() context.Context {
+	if b.in == nil {
+		return context.Background()
+	}
+	return b.vm.Context(b.in)
 }
 
 // self reads the tensor that a method was called on, to compute with.

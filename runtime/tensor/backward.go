@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"context"
 	"math/bits"
 	"slices"
 	"sync"
@@ -29,6 +30,8 @@ type pass struct {
 	room    []float32    // for sources
 	turns   int          // how often a node became ready
 	line    queued
+	ctx     context.Context
+	work    int // elements computed since ctx was looked at
 	err     error
 }
 
@@ -109,7 +112,7 @@ func (p *pass) done() {
 	p.line.own = emptied(p.line.own)
 	p.sources, p.ends, p.leafs, p.room = emptied(p.sources), emptied(p.ends), emptied(p.leafs), nil
 	a := p.alloc
-	p.alloc, p.err = nil, nil
+	p.alloc, p.ctx, p.err = nil, nil, nil
 	for k := len(p.pool) - 1; p.held > heldLen; k-- {
 		for _, b := range p.pool[k] {
 			p.held -= weight(b.g)
@@ -196,6 +199,7 @@ func runBackward(t *Tensor, retain bool) (*pass, error) {
 	}
 	p := t.st.alloc.newPass()
 	p.alloc, p.retain, p.run = t.st.alloc, retain, graphs.Add(1)
+	p.ctx = p.alloc.began()
 	err := p.visit(t)
 	if err == nil {
 		p.backwards(t)
@@ -325,6 +329,7 @@ func (p *pass) now(i int32) {
 // alone runs node i by itself.
 func (p *pass) alone(i int32) {
 	n := p.nodes[i].n
+	p.poll(n.t.n)
 	p.line.own = emptied(p.line.own)
 	if g := p.whole(i); g != nil {
 		n.op.back(p, n, g)
@@ -337,6 +342,13 @@ func (p *pass) alone(i int32) {
 				p.now(in.node.at)
 			}
 		}
+	}
+}
+
+// poll has the pass end early if it is to, after so many elements more.
+func (p *pass) poll(n int) {
+	if p.work += n; p.work >= sharedLen && p.err == nil {
+		p.work, p.err = 0, ended("backward", p.ctx)
 	}
 }
 

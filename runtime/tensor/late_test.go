@@ -1,6 +1,7 @@
 package tensor_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -359,8 +360,39 @@ func TestLimitSettles(t *testing.T) {
 	}
 }
 
-// TestRunnerRefuses: an evaluation that the host stops leaves everything as it
-// was, and can be had later.
+// TestContextEnds: an evaluation, or a pass, that ends early leaves everything
+// as it was, and can be had later.
+func TestContextEnds(t *testing.T) {
+	t.Parallel()
+	stopped, stop := context.WithCancelCause(t.Context())
+	stop(errors.New("stopped"))
+	ctx := stopped
+	a := tensor.NewAllocator(nil)
+	a.SetRunner(func(work func()) error { work(); return nil })
+	a.SetContext(func() context.Context { return ctx })
+	const n = 1 << 20
+	x := a.Ones(n).RequireGrad()
+	y := x
+	for range 8 {
+		y = y.Add(x)
+	}
+	s := y.Square().Sum()
+	if _, err := s.Item(); err == nil || err.Error() != "item: stopped" {
+		t.Errorf("got %v, want item: stopped", err)
+	}
+	if err := s.Backward(); err == nil || err.Error() != "backward: stopped" || x.Grad() != nil {
+		t.Errorf("got %v and gradient %v, want backward: stopped and none", err, x.Grad())
+	}
+	ctx = t.Context()
+	if v, err := s.Item(); err != nil || v != 81*n {
+		t.Errorf("got %v, %v, want %v", v, err, 81*n)
+	}
+	if err := s.Backward(); err != nil || x.Grad().Data()[n-1] != 162 {
+		t.Errorf("got %v, gradient %v, want 9·2·9", err, x.Grad())
+	}
+}
+
+// TestRunnerRefuses: the same where it is not begun.
 func TestRunnerRefuses(t *testing.T) {
 	t.Parallel()
 	stop := true

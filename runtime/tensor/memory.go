@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"sync"
@@ -123,6 +124,7 @@ type Allocator struct {
 	pass     *pass  // not in use
 	recent   *token // what graphs that begin now share
 	run      Runner
+	context  func() context.Context
 	maker    Maker
 	eager    bool // for tests: operations run at once, one by one
 	own      bool // for tests: each graph has a token
@@ -138,6 +140,28 @@ type Runner func(work func()) error
 // tensors belong to one goroutine at a time then: reductions, and operations on
 // the single values they give, wait for each other.
 func (a *Allocator) SetRunner(f Runner) { a.run = f }
+
+// SetContext has what takes long, evaluations and Backward, end early with an
+// error once the context that f gave when it began is done. It must be set
+// before the Allocator is used.
+func (a *Allocator) SetContext(f func() context.Context) { a.context = f }
+
+// began is the context of what begins, nil where there is none.
+func (a *Allocator) began() context.Context {
+	if a == nil || a.context == nil {
+		return nil
+	}
+	return a.context()
+}
+
+// ended is why op, which began with ctx, is to end early, or nil.
+func ended(op string, ctx context.Context) error {
+	if ctx == nil || ctx.Err() == nil {
+		return nil
+	}
+	err := context.Cause(ctx)
+	return &Error{Op: op, Detail: err.Error(), Err: err}
+}
 
 // NewAllocator makes an Allocator; a nil budget is no limit.
 func NewAllocator(b Budget) *Allocator {

@@ -71,6 +71,7 @@ func (p *pass) crosses(v *node) bool {
 // tiled runs the region as a program: later, if it is last, which says that
 // nothing else waits for it.
 func (p *pass) tiled(n int, last bool) {
+	p.poll(n * len(p.list))
 	b := newProgram(n)
 	b.keeps = p.retain
 	p.ends, p.line.own = emptied(p.ends), emptied(p.line.own)
@@ -97,8 +98,11 @@ func (p *pass) tiled(n int, last bool) {
 		b.end()
 	default:
 		p.join()
+		b.ctx = p.ctx
 		b.sweep()
-		p.finish(b)
+		if p.err = ended("backward", p.ctx); p.err == nil {
+			p.finish(b)
+		}
 		b.end()
 		for _, i := range p.list {
 			p.recycle(i)

@@ -94,8 +94,8 @@ func TestResumeOrNot(t *testing.T) {
 	if after, err := os.ReadFile(first); err != nil || !bytes.Equal(before, after) {
 		t.Error("the other run's journal was changed")
 	}
-	// A run that is complete goes on with more steps only.
-	run("--resume", "train.lua").want(t, 0, nil, nil)
+	// A run that is complete goes on with other arguments only.
+	run("--resume", "train.lua").want(t, 2, nil, []string{"--resume: the last run of train.lua with these arguments is complete", "hint: "})
 	// The one with the same arguments goes on, however old it is, and with --seed too.
 	resumed := run("--resume", "--seed", "4", "train.lua", "stop")
 	resumed.want(t, 1, nil, []string{"stopped"})
@@ -118,7 +118,7 @@ func TestResumeOrNot(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	run("--resume", "train.lua").want(t, 2, nil, []string{"its checksum is wrong", "hint: "})
+	run("--resume", "train.lua", "stop").want(t, 2, nil, []string{"its checksum is wrong", "hint: "})
 
 	// Code on the command line and standard input can go on as well.
 	run("-e", countsSteps, "stop").want(t, 1, []string{"2\t2\t"}, []string{"stopped"})
@@ -171,6 +171,9 @@ func TestResumeRefuses(t *testing.T) {
 			for i in hud.steps(9) do step(t) if i == 2 then break end end
 			for i in hud.steps(4) do if i == 2 and ... then error("stopped") end step(t) end`,
 			"loop 1 did not end before loop 2 began"},
+		"begun again": {`local t = hud.TrainingClient("fake/bigram")
+			for i in hud.steps(4, { after = 0 }) do if i == 3 and ... then error("stopped") end step(t) end`,
+			"after: got 0, and the run that goes on has taken step 2 of this loop"},
 		"another model": {`local t = hud.TrainingClient(... and "fake/bigram" or hud.models.fork("fake/bigram", "another").id)
 			for i in hud.steps(4) do if i == 3 and ... then error("stopped") end step(t) end`,
 			"the interrupted loop trained another model than"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hudrl/hudrl/bindings/luax"
 	"github.com/hudrl/hudrl/runtime"
+	"github.com/hudrl/hudrl/runtime/hud"
 	"github.com/hudrl/hudrl/runtime/hud/journal"
 	"github.com/hudrl/hudrl/runtime/rng"
 )
@@ -35,6 +36,11 @@ func (l *library) steps(L *lua.LState) int {
 	loop, cursors := l.loops, luax.CursorsOf(l.vm)
 	if o.Has("after") {
 		l.resume(L)
+		if taken, err := l.past.journal.After(loop, n); err == nil && after < taken {
+			l.check(L, &hud.Error{Op: "steps", Code: hud.CodeConflict, Status: 409,
+				Detail: fmt.Sprintf("after: got %d, and the run that goes on has taken step %d of this loop", after, taken),
+				Hint:   "without --resume a new run begins; without after the loop goes on where it was"})
+		}
 	} else {
 		after = l.after(L, loop, n)
 	}

@@ -128,6 +128,12 @@ func (f *scriptFlags) continued(a *app, name string, run journal.Run, last *jour
 			"it is looked for in " + dir + ", by the script's path and the service; without --resume a new run begins",
 		}
 	}
+	if last.Complete && last.Run.Args == run.Args {
+		return nil, &usageError{
+			fmt.Sprintf("--resume: the last run of %s with these arguments is complete", name),
+			"without --resume a new run begins; with other arguments, more steps say, this one goes on",
+		}
+	}
 	if f.seedGiven && f.seed != last.Run.Seed {
 		return nil, &usageError{
 			fmt.Sprintf("--resume: --seed %d: the run began with %d", f.seed, last.Run.Seed),

@@ -357,7 +357,7 @@ function hud.now() end
 ---    2
 ---    3
 ---@param n integer
----@param opts? { after: integer? } start after this step, also in a resumed run
+---@param opts? { after: integer? } start after this step; a resumed run refuses one before the last that was applied
 ---@return fun(): integer?
 function hud.steps(n, opts) end
 

@@ -19,6 +19,7 @@ type DistributionLoss struct {
 	config map[string]float64
 	spec   distributionSpec
 	row    rowFunc
+	quick  quickFunc // row with the kernels; nil where there is none
 }
 
 // Distributions are what a DistributionLoss is a function of.
@@ -40,6 +41,14 @@ type row struct {
 	zgrad bool      // grad holds those with respect to z instead
 	stat  float64   // what is reported, NaN for the value
 	order []int     // scratch
+}
+
+func newRow(vocab int, teacher bool) *row {
+	r := &row{p: make([]float64, vocab), lp: make([]float64, vocab), grad: make([]float64, vocab)}
+	if teacher {
+		r.q, r.lq = make([]float64, vocab), make([]float64, vocab)
+	}
+	return r
 }
 
 // A rowFunc is the value at one position; it fills x.grad, which is 0 before.
@@ -91,7 +100,11 @@ func NewDistribution(name string, config map[string]float64) (*DistributionLoss,
 	if v, ok := c[keyTopK]; ok && !(v >= 1 && v == math.Trunc(v)) {
 		return nil, invalid(name, "%s: got %v, want a whole number of at least 1", keyTopK, v)
 	}
-	return &DistributionLoss{name: name, config: c, spec: sp, row: sp.f(name, c)}, nil
+	t := &DistributionLoss{name: name, config: c, spec: sp, row: sp.f(name, c)}
+	if quick := quickDistributions[name]; quick != nil {
+		t.quick = quick(c)
+	}
+	return t, nil
 }
 
 // UsesTeacher reports whether the loss looks at a second distribution.
@@ -216,10 +229,13 @@ func gradientOf(t *tensor.Tensor) ([]float32, error) {
 // rowsPerPart is the rows that one core takes at a time.
 const rowsPerPart = 16
 
-// Loss is the loss as a tensor, computed in float64 in one pass over the rows
-// whose mask is not 0, with its gradient with respect to the logits, and the
-// metrics loss_tokens and the mean over these of kl, entropy or z. Nothing is
-// read where the mask is 0.
+// Loss is the loss as a tensor, computed in one pass over the rows whose mask is
+// not 0, with its gradient with respect to the logits, and the metrics
+// loss_tokens and the mean over these of kl, entropy or z. Nothing is read where
+// the mask is 0. Rows of 128 tokens or more are computed in float32 with sums in
+// float64, value and each derivative within 1e-6·max(1, |x|) of those in
+// float64; shorter ones, sdft_topk, and rows where that does not do, as where a
+// token has no probability, in float64.
 func (t *DistributionLoss) Loss(x Distributions, s Settings) (*tensor.Tensor, map[string]float64, error) {
 	if err := t.Check(s); err != nil {
 		return nil, nil, err
@@ -245,16 +261,25 @@ func (t *DistributionLoss) Loss(x Distributions, s Settings) (*tensor.Tensor, ma
 	var mu sync.Mutex
 	var first error // of the first position
 	failed := n
-	kernel.Parallel((n+rowsPerPart-1)/rowsPerPart, func(part int) {
-		r := row{p: make([]float64, vocab), lp: make([]float64, vocab), grad: make([]float64, vocab)}
-		if teacher != nil {
-			r.q, r.lq = make([]float64, vocab), make([]float64, vocab)
-		}
-		for i := part * rowsPerPart; i < min(n, (part+1)*rowsPerPart); i++ {
+	kernel.Parallel((n+rowsPerPart-1)/rowsPerPart, func(lot int) {
+		var r *row
+		quick := quickRows.Get().(*quickRow)
+		defer quickRows.Put(quick)
+		for i := lot * rowsPerPart; i < min(n, (lot+1)*rowsPerPart); i++ {
 			if scale[i] == 0 {
 				continue
 			}
-			value, err := t.eval(&r, i, temperature, logits, teacher)
+			lo, hi := i*vocab, (i+1)*vocab
+			if t.quick != nil && vocab >= quickVocab {
+				if value, stat, ok := t.quickly(quick, temperature, logits[lo:hi], part(teacher, lo, hi), part(grad, lo, hi), scale[i]/temperature); ok {
+					values[i], means[i] = scale[i]*value, stat
+					continue
+				}
+			}
+			if r == nil {
+				r = newRow(vocab, teacher != nil)
+			}
+			value, err := t.eval(r, i, temperature, logits, teacher)
 			if err != nil {
 				mu.Lock()
 				if i < failed {

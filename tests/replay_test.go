@@ -146,6 +146,8 @@ print(reply.text)`
 	if err != nil {
 		t.Fatal(err)
 	}
+	const twice = `require "hud".models.resolve("hudrl/nano" .. (... or ""))`
+	p.run(t, "run", "--record", "b/run.jsonl", "-e", twice).want(t, 0, nil, nil)
 	whole := strings.Split(string(recording), "\n") // a head, chat, resolve, an end
 	write(t, dir, "cut.jsonl", strings.Join(whole[:2], "\n")+"\n"+whole[2][:20])
 	for _, c := range []struct {
@@ -157,8 +159,10 @@ print(reply.text)`
 		{"the same", []string{"--replay", "a/run.jsonl", "-e", with("hi")}, 0, []string{first.out}, nil},
 		{"another text", []string{"--replay", "a/run.jsonl", "-e", with("ho")}, 5, nil, []string{
 			`error: (command line):3: replay: chat: messages[1].content: the script has "ho"; line 2 of the recording has "hi"`,
-			"  3 | local reply = hud.chat{", "traceback:", "hint: the script, its arguments or hudrl are not those of the recording"}},
+			"  3 | local reply = hud.chat{", "traceback:", "hint: the script was changed since it was recorded"}},
 		{"another seed", []string{"--seed", "4", "--replay", "a/run.jsonl", "-e", with("hi")}, 5, nil, []string{"chat: seed: the script has ", "hint: the recording was made with --seed 0"}},
+		{"other arguments", []string{"--replay", "b/run.jsonl", "-e", twice, "3"}, 5, nil, []string{
+			`replay: resolve: model: the script has "hudrl/nano3"; line 2 of the recording has "hudrl/nano"`, "hint: the script's arguments are not those of the recording, or"}},
 		{"a caught difference", []string{"--replay", "a/run.jsonl", "-e", `pcall(require "hud".chat, { model = "x", messages = { { role = "user", content = "hi" } } }) while true do end`}, 5, nil, []string{
 			`replay: chat: max_tokens: the script has none; line 2 of the recording has 3`}},
 		{"a caught difference at the end", []string{"--replay", "a/run.jsonl", "-e", `pcall(require "hud".models.list)`}, 5, nil, []string{"replay: the script asks models {}; line 2 of the recording has chat {"}},

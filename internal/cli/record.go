@@ -9,13 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hudrl/hudrl/runtime/hud"
+	"github.com/hudrl/hudrl/runtime/local"
 	"github.com/hudrl/hudrl/runtime/replay"
 )
 
 // recordFlags are where the traffic with the service goes, or comes from.
 type recordFlags struct {
 	record, replay string
-	script         string // whose traffic it is
+	script, source string // whose traffic it is, and a hash of its text
 }
 
 func (f *recordFlags) register(cmd *cobra.Command) {
@@ -52,7 +53,7 @@ func (a *app) recorded(f *scriptFlags, l *lazyService) error {
 		return fileError("--record: cannot write", f.record, err)
 	}
 	tape, err := replay.Record(l, file, replay.Options{
-		About:   replay.About{Hudrl: version(), Service: origin(f.choice(a)), Script: f.script, Seed: &f.seed},
+		About:   f.about(a),
 		OnError: func(err error) { l.say(fmt.Sprintf("%s: %v; the run goes on unrecorded", f.record, err)) },
 	})
 	if err != nil {
@@ -61,6 +62,13 @@ func (a *app) recorded(f *scriptFlags, l *lazyService) error {
 	l.scripts = tape
 	l.end = func() error { return failed(f.record, errors.Join(tape.Close(), file.Close())) }
 	return nil
+}
+
+// about is what is recorded, or asked of a recording.
+func (f *scriptFlags) about(a *app) replay.About {
+	return replay.About{
+		Hudrl: version(), Kernels: local.Kernels(), Service: origin(f.choice(a)), Script: f.script, Source: f.source, Seed: &f.seed,
+	}
 }
 
 // origin is a service as it was chosen, without a name and password in its
@@ -90,7 +98,7 @@ func (a *app) replayed(f *scriptFlags) (*lazyService, error) {
 	}
 	var about replay.About
 	player, err := replay.Open(bytes.NewReader(text), replay.PlayOptions{OnDivergence: func(d *replay.Divergence) {
-		d.Hint = hintAt(d, about, f.seed)
+		d.Hint = hintAt(d, about, f.about(a))
 		a.cancel(d)
 	}})
 	if err != nil {
@@ -106,7 +114,7 @@ func (a *app) replayed(f *scriptFlags) (*lazyService, error) {
 		}
 		err := player.Close()
 		if d := (*replay.Divergence)(nil); errors.As(err, &d) {
-			d.Hint = hintAt(d, about, f.seed)
+			d.Hint = hintAt(d, about, f.about(a))
 		}
 		return err
 	}
@@ -148,13 +156,20 @@ func parts(err error) (all []error) {
 	return all
 }
 
-// hintAt says why a replay may have gone another way.
-func hintAt(d *replay.Divergence, about replay.About, seed int64) string {
-	if about.Seed != nil && *about.Seed != seed {
-		return fmt.Sprintf("the recording was made with --seed %d", *about.Seed)
+// hintAt says why a replay may have gone another way: what is not as it was
+// when the recording was made.
+func hintAt(d *replay.Divergence, then, now replay.About) string {
+	switch {
+	case then.Seed != nil && *then.Seed != *now.Seed:
+		return fmt.Sprintf("the recording was made with --seed %d", *then.Seed)
+	case d.Line == 0 && d.Cut:
+		return "" // there is no more of it
+	case then.Source != now.Source:
+		return "the script was changed since it was recorded"
+	case then.Hudrl != now.Hudrl:
+		return "the recording was made with hudrl " + then.Hudrl
+	case then.Kernels != now.Kernels:
+		return fmt.Sprintf("the recording was made with %s kernels, here are %s: last digits differ", then.Kernels, now.Kernels)
 	}
-	if d.Op == "" || d.Line == 0 {
-		return ""
-	}
-	return "the script, its arguments or hudrl are not those of the recording, or the script asks the clock"
+	return "the script's arguments are not those of the recording, or what it does depends on the clock"
 }

@@ -119,7 +119,7 @@ func (a *app) runScript(f *scriptFlags, name, source, dir string, args []string)
 	if err != nil {
 		return err
 	}
-	f.script = name
+	f.script, f.source = name, hash(source)
 	if f.journal, err = f.openJournal(a, name, source, args); err != nil {
 		return err
 	}

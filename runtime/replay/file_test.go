@@ -167,6 +167,57 @@ func (f *full) Write(p []byte) (int, error) {
 	return f.Buffer.Write(p)
 }
 
+// A pen notes each write.
+type pen struct{ writes []string }
+
+func (p *pen) Write(text []byte) (int, error) {
+	p.writes = append(p.writes, string(text))
+	return len(text), nil
+}
+
+// What came before a call that changes a model is in the file when it returns,
+// each line whole, and what would be the same is there once.
+func TestRecordingIsWrittenAsItGoes(t *testing.T) {
+	t.Parallel()
+	p := &pen{}
+	rec, err := replay.Record(canned{}, p, replay.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		calls []call
+		lines int // then
+	}{
+		{[]call{chat("b", 1), resolve("m"), chat("a", 1), resolve("m")}, 1},
+		{[]call{pass("ppo", input(1, 2))}, 5},
+		{[]call{resolve("m"), step(1)}, 7},
+		{[]call{chat("a", 1), chat("a", 1)}, 7},
+	} {
+		for _, call := range c.calls {
+			if err := call(rec); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(p.writes) != c.lines {
+			t.Fatalf("got %d lines, want %d:\n%s", len(p.writes), c.lines, p.writes)
+		}
+	}
+	if err := errors.Join(rec.Close(), rec.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if len(p.writes) != 10 || p.writes[9] != `{"end":{"exchanges":8,"models":["m"]}}`+"\n" {
+		t.Errorf("got %q", p.writes)
+	}
+	for _, line := range p.writes {
+		if strings.Count(line, "\n") != 1 || !strings.HasSuffix(line, "}\n") {
+			t.Errorf("%q is no line", line)
+		}
+	}
+	if !strings.Contains(p.writes[1], `"a"`) || !strings.Contains(p.writes[2], `"b"`) {
+		t.Errorf("the chats are not sorted: %q", p.writes[1:3])
+	}
+}
+
 // When the recording fails the calls go on, and it is told once and at the end.
 func TestRecordingFails(t *testing.T) {
 	t.Parallel()
@@ -268,6 +319,11 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Add(file.Bytes())
 	f.Add([]byte(`{"recording":1}` + "\n" + `{"op":"chat","request":{"a":[1,{"b":null}]},"answer":{"base64":"AAAA"},"overlaps":true}` + "\n"))
+	f.Add([]byte(`{"recording":1}` + "\n" +
+		`{"op":"checkpoints","request":{"model_id":"` + model + `"},"answer":[{"id":"c","created_at":"2024-01-02T03:04:05Z","num_traces":3,"metrics":{"a":"NaN"}}]}` + "\n" +
+		`{"op":"forward","request":{"model_id":"` + model + `"},"answer":{"data":{"offsets":[0,1],"logprobs":{"base64":"AAAAAA=="}}}}` + "\n" +
+		`{"op":"state","request":{"name":"s"},"answer":{"base64":"AAAAAA=="}}` + "\n" +
+		`{"op":"tokenizer","request":{},"answer":{"definition":{"kind":"bytes","vocab":300,"bos":256,"end":257,"roles":{"assistant":258}}}}` + "\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		p, err := replay.Open(bytes.NewReader(text), replay.PlayOptions{})
 		if err != nil {
@@ -275,6 +331,12 @@ func FuzzOpen(f *testing.F) {
 		}
 		for _, c := range calls {
 			_ = c(p)
+		}
+		_, _ = p.Checkpoints(t.Context(), model)
+		_, _ = p.Forward(t.Context(), model, &hud.ForwardRequest{})
+		_, _ = p.State(t.Context(), "s")
+		if tok, err := p.Tokenizer(t.Context(), ""); err == nil {
+			_, _ = tok.Render(nil, true)
 		}
 		_ = p.Close()
 	})

@@ -16,6 +16,8 @@ type About struct {
 	Hudrl   string `json:"hudrl,omitempty"`   // the version that recorded
 	Service string `json:"service,omitempty"` // "local", or an address
 	Script  string `json:"script,omitempty"`
+	Source  string `json:"source,omitempty"`  // a hash of its text
+	Kernels string `json:"kernels,omitempty"` // the arithmetic, whose last digits differ
 	Seed    *int64 `json:"seed,omitempty"`
 }
 

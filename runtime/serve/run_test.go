@@ -221,6 +221,12 @@ func TestSlowClients(t *testing.T) {
 			if took := time.Since(start); err != nil || took < tt.after || took > tt.after+time.Second || !strings.HasPrefix(string(text), tt.want) {
 				t.Errorf("%s: got %q, %v after %v, want %q after %v", tt.name, text, err, took, tt.want, tt.after)
 			}
+			if strings.Contains(tt.want, " 408 ") && !strings.Contains(string(text), `{"detail":"the request stopped coming","code":"validation","error":`) {
+				t.Errorf("%s: got %q, want what happened", tt.name, text)
+			}
+			if n := r.fake.Count("chat"); n > 0 {
+				t.Errorf("%s: the service was asked %d times", tt.name, n)
+			}
 			conn.Close()
 			r.stop()
 			<-r.ended

@@ -31,6 +31,15 @@ type Config struct {
 	Stderr io.Writer    // where warnings and progress go; nil discards
 	Logger *slog.Logger // nil discards
 
+	// Between is called where a script is between two steps of training. An
+	// error stops the call as Runtime.Interrupt does; nothing is left half done
+	// there, so it is the place to put new code in, or to end early.
+	Between func() error
+
+	// Version is what arg.version begins at, where a host replaces scripts by
+	// itself; 0 is 1.
+	Version int
+
 	Seed int64    // the root of every random stream
 	Args []string // the global arg: Args[0] is arg[0], the script
 }

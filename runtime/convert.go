@@ -144,7 +144,7 @@ func toGo(v lua.LValue, vm *VM, open map[*lua.LTable]bool) (any, error) {
 		return v.Value, nil
 	case *lua.LFunction:
 		if vm != nil {
-			return &Func{vm, v}, nil
+			return &Func{vm: vm, fn: v}, nil
 		}
 	case *lua.LTable:
 		return tableToGo(v, vm, open)

@@ -25,6 +25,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,17 +35,22 @@ import (
 // A Runtime runs scripts, one call at a time. Its methods may be called from
 // any goroutine: a second entrant gets ErrBusy.
 type Runtime struct {
-	vm *VM
+	cfg Config // as given to New
 
 	mu      sync.Mutex
+	vm      *VM // what the next call runs in: Reload changes it
+	version int
+	given   []given
 	closed  bool
 	running *callState    // nil when idle
 	idle    chan struct{} // closed when running ends
 }
 
 // New makes a Runtime and opens its modules.
-func New(cfg Config) (*Runtime, error) {
-	cfg, err := cfg.resolve()
+func New(cfg Config) (*Runtime, error) { return newRuntime(cfg, max(cfg.Version, 1)) }
+
+func newRuntime(original Config, version int) (*Runtime, error) {
+	cfg, err := original.resolve()
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +80,11 @@ func New(cfg Config) (*Runtime, error) {
 	vm.openLibraries()
 	vm.loader = newLoader(vm)
 
-	rt := &Runtime{vm: vm}
-	_, err = rt.enter(context.Background(), func(L *lua.LState) ([]lua.LValue, error) {
+	vm.setVersion(version)
+
+	rt := &Runtime{cfg: original, vm: vm, version: version}
+	vm.owner = rt
+	_, err = rt.enter(context.Background(), func(vm *VM, L *lua.LState) ([]lua.LValue, error) {
 		return nil, vm.loader.open(L)
 	})
 	if err != nil {
@@ -100,33 +109,50 @@ func (rt *Runtime) Run(ctx context.Context, chunk *Chunk, args ...any) ([]any, e
 
 // Func is a Lua function that came out of a Runtime. It belongs to it.
 type Func struct {
-	vm *VM
-	fn *lua.LFunction
+	vm   *VM
+	fn   *lua.LFunction
+	name string // of a global, else ""
 }
 
-// Call calls fn with args and returns its results.
+// Call calls fn with args and returns its results. A function that Func found
+// by its name is the newest of that name; any other ends with the code that it
+// is part of.
 func (rt *Runtime) Call(ctx context.Context, fn *Func, args ...any) ([]any, error) {
-	if fn == nil || fn.vm != rt.vm {
+	if fn == nil || fn.vm.owner != rt {
 		return nil, errors.New("runtime: Call: the function belongs to another Runtime")
 	}
 	return rt.enterAny(ctx, args, func(vm *VM, L *lua.LState) (lua.LValue, error) {
-		return fn.fn, nil
+		if fn.vm == vm {
+			return fn.fn, nil
+		}
+		if fn.name == "" {
+			return nil, errors.New("runtime: Call: Reload has replaced the function: find it by its name with Func")
+		}
+		return global(L, fn.name)
 	})
 }
 
 // Func is the global function of that name.
 func (rt *Runtime) Func(name string) (*Func, error) {
-	out, err := rt.enter(context.Background(), func(L *lua.LState) ([]lua.LValue, error) {
-		return []lua.LValue{L.GetGlobal(name)}, nil
+	var found *Func
+	_, err := rt.enter(context.Background(), func(vm *VM, L *lua.LState) ([]lua.LValue, error) {
+		fn, err := global(L, name)
+		found = &Func{vm, fn, name}
+		return nil, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	fn, ok := out[0].(*lua.LFunction)
+	return found, nil
+}
+
+func global(L *lua.LState, name string) (*lua.LFunction, error) {
+	v := L.GetGlobal(name)
+	fn, ok := v.(*lua.LFunction)
 	if !ok {
-		return nil, fmt.Errorf("runtime: Func: global %q: got %s, want function", name, typeName(out[0]))
+		return nil, fmt.Errorf("runtime: Func: global %q: got %s, want function", name, typeName(v))
 	}
-	return &Func{rt.vm, fn}, nil
+	return fn, nil
 }
 
 // Eval runs one expression or some statements, as a REPL does, and returns
@@ -146,17 +172,17 @@ func (rt *Runtime) Eval(ctx context.Context, src string) ([]any, error) {
 // quoted, tables opened one level.
 func (rt *Runtime) Display(ctx context.Context, src string) ([]string, error) {
 	var out []string
-	_, err := rt.enter(ctx, func(L *lua.LState) ([]lua.LValue, error) {
-		chunk, err := compileEval(src, rt.vm.cfg.Limits.SourceBytes)
+	_, err := rt.enter(ctx, func(vm *VM, L *lua.LState) ([]lua.LValue, error) {
+		chunk, err := compileEval(src, vm.cfg.Limits.SourceBytes)
 		if err != nil {
 			return nil, err
 		}
-		values, err := rt.vm.Call(L, rt.vm.load(chunk))
+		values, err := vm.Call(L, vm.load(chunk))
 		if err != nil {
 			return nil, err
 		}
 		for _, v := range values {
-			out = append(out, rt.vm.display(L, v))
+			out = append(out, vm.display(L, v))
 		}
 		return nil, nil
 	})
@@ -167,12 +193,15 @@ func (rt *Runtime) Display(ctx context.Context, src string) ([]string, error) {
 // slices, maps) is copied; a pointer to a struct becomes an object with the
 // exported methods named in methods, in snake_case, and no others.
 func (rt *Runtime) Set(name string, value any, methods ...string) error {
-	_, err := rt.enter(context.Background(), func(L *lua.LState) ([]lua.LValue, error) {
-		v, err := rt.vm.guest(L, value, methods)
+	_, err := rt.enter(context.Background(), func(vm *VM, L *lua.LState) ([]lua.LValue, error) {
+		v, err := vm.guest(L, value, methods)
 		if err != nil {
 			return nil, fmt.Errorf("runtime: Set: %s: %w", name, err)
 		}
-		rt.vm.root.G.Global.RawSetString(name, v)
+		vm.root.G.Global.RawSetString(name, v)
+		rt.mu.Lock()
+		defer rt.mu.Unlock()
+		rt.given = append(slices.DeleteFunc(rt.given, func(g given) bool { return g.name == name }), given{name, value, methods})
 		return nil, nil
 	})
 	return err
@@ -213,29 +242,33 @@ func (rt *Runtime) Close() error {
 	if idle != nil {
 		<-idle
 	}
-	vm := rt.vm
+	rt.vm.close()
+	return nil
+}
+
+// close releases what the VM's modules hold. Nothing runs in it.
+func (vm *VM) close() {
 	for i := len(vm.closers) - 1; i >= 0; i-- {
 		vm.closers[i]()
 	}
 	vm.root.Close()
-	return nil
 }
 
-// begin claims the Runtime for one call.
-func (rt *Runtime) begin(ctx context.Context) (*callState, error) {
+// begin claims the Runtime, and the VM it has now, for one call.
+func (rt *Runtime) begin(ctx context.Context) (*callState, *VM, error) {
 	rt.mu.Lock()
 	defer rt.mu.Unlock()
 	if rt.closed {
-		return nil, ErrClosed
+		return nil, nil, ErrClosed
 	}
 	if rt.running != nil {
-		return nil, ErrBusy
+		return nil, nil, ErrBusy
 	}
 	c := &callState{}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	rt.running = c
 	rt.idle = make(chan struct{})
-	return c, nil
+	return c, rt.vm, nil
 }
 
 func (rt *Runtime) end() {
@@ -247,15 +280,14 @@ func (rt *Runtime) end() {
 }
 
 // enter runs f as the main task of a new call.
-func (rt *Runtime) enter(ctx context.Context, f func(L *lua.LState) ([]lua.LValue, error)) ([]lua.LValue, error) {
-	c, err := rt.begin(ctx)
+func (rt *Runtime) enter(ctx context.Context, f func(vm *VM, L *lua.LState) ([]lua.LValue, error)) ([]lua.LValue, error) {
+	c, vm, err := rt.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer rt.end()
 	defer c.cancel(errFinished)
 
-	vm := rt.vm
 	limits := vm.cfg.Limits
 	main := c.ctx
 	if limits.WallTime < math.MaxInt64 {
@@ -275,7 +307,7 @@ func (rt *Runtime) enter(ctx context.Context, f func(L *lua.LState) ([]lua.LValu
 	var out []lua.LValue
 	t.observed = true
 	t.run(vm.NewFunction(func(L *lua.LState) int {
-		out, err = f(L)
+		out, err = f(vm, L)
 		return 0
 	}), nil)
 	if err == nil {
@@ -332,9 +364,8 @@ func joinTasks(err error, failures []*Task) error {
 
 // enterAny is enter with Go values in and out.
 func (rt *Runtime) enterAny(ctx context.Context, args []any, get func(*VM, *lua.LState) (lua.LValue, error)) ([]any, error) {
-	vm := rt.vm
 	var results []any
-	_, err := rt.enter(ctx, func(L *lua.LState) ([]lua.LValue, error) {
+	_, err := rt.enter(ctx, func(vm *VM, L *lua.LState) ([]lua.LValue, error) {
 		in := make([]lua.LValue, len(args))
 		for i, a := range args {
 			v, err := vm.ToLua(a)

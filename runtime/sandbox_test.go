@@ -13,7 +13,7 @@ import (
 // globals and from a string. A new one must be added here and, with a reason,
 // to the allow-list.
 const reachable = `
-_G _VERSION arg assert error getmetatable ipairs load loadstring next pairs pcall print rawequal rawget rawset
+_G _VERSION arg arg.version assert error getmetatable ipairs load loadstring next pairs pcall print rawequal rawget rawset
 require select setmetatable tonumber tostring type unpack xpcall
 coroutine coroutine.create coroutine.resume coroutine.running coroutine.status coroutine.wrap coroutine.yield
 math math.abs math.acos math.asin math.atan math.atan2 math.ceil math.cos math.cosh math.deg math.exp math.floor

@@ -20,6 +20,7 @@ import (
 // exceptions say so.
 type VM struct {
 	cfg   Config
+	owner *Runtime
 	birth time.Time
 	root  *lua.LState // holds the globals; no script runs on it
 	baton baton

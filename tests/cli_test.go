@@ -10,12 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/google/pprof/profile"
 
 	"github.com/hudrl/hudrl/internal/cli"
 	"github.com/hudrl/hudrl/runtime/repl"
@@ -31,6 +28,7 @@ type program struct {
 	terminal repl.Terminal
 	// onOutput is called with everything written to standard output so far.
 	onOutput func(all string, interrupt func())
+	onErrors func(all string) // the same of standard error
 }
 
 // A result is what a program left behind.
@@ -73,6 +71,7 @@ func (p program) run(t *testing.T, args ...string) result {
 	if p.onOutput != nil {
 		out.onWrite = func(all string) { p.onOutput(all, func() { interrupts <- os.Interrupt }) }
 	}
+	errs.onWrite = p.onErrors
 	var terminal func() (repl.Terminal, error)
 	if p.terminal != nil {
 		terminal = func() (repl.Terminal, error) { return p.terminal, nil }
@@ -571,24 +570,4 @@ func TestInit(t *testing.T) {
 	program{dir: dir}.run(t, "init", "mine").want(t, 1, nil, []string{"init failed"})
 	program{dir: dir}.run(t, "init", "quickstrat", "mine").want(t, 2, nil, []string{"did you mean quickstart?"})
 	program{dir: dir}.run(t, "init").want(t, 2, nil, []string{"missing DIR"})
-}
-
-// A profile names the script's functions and lines.
-func TestProfileFlag(t *testing.T) {
-	t.Parallel()
-	p := program{dir: t.TempDir()}
-	write(t, p.dir, "s.lua", "local function busy()\n  local s = 0\n  for i = 1, 3e5 do s = s + i end\n  return s\nend\nprint(busy() > 0)\nerror('late')")
-	p.run(t, "run", "--profile", "out/s.pb.gz", "s.lua").want(t, 1, []string{"true\n"}, []string{"late"})
-	f, err := os.Open(filepath.Join(p.dir, "out", "s.pb.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	got, err := profile.Parse(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !slices.ContainsFunc(got.Function, func(f *profile.Function) bool { return f.Name == "busy" && f.Filename == "s.lua" }) {
-		t.Errorf("got %v, want the function busy", got.Function)
-	}
 }

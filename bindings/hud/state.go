@@ -61,6 +61,10 @@ func (l *library) steps(L *lua.LState) int {
 			L.Push(lua.LNil)
 			return 1
 		}
+		if l.vm.Between() {
+			L.Push(lua.LNil)
+			return 1
+		}
 		step++
 		l.step = step
 		cursors.Pause(true)

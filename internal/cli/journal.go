@@ -153,7 +153,7 @@ func (f *scriptFlags) continued(a *app, name string, run journal.Run, last *jour
 	if last.Run.Args != run.Args {
 		f.note(a, "the run that goes on began with other arguments")
 	}
-	if last.Run.Source != run.Source {
+	if last.Run.Source != run.Source && !f.watch {
 		f.note(a, name+" was changed since the run began")
 	}
 	return j, nil

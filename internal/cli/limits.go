@@ -132,6 +132,9 @@ type scriptFlags struct {
 	readDirs, writeDirs, hosts, envs []string
 	quiet, verbose                   bool
 	profile                          string
+	watch                            bool
+	between                          func() error // of a watch
+	version                          int          // of the script, in a watch
 }
 
 func (f *scriptFlags) register(cmd *cobra.Command) {

@@ -30,6 +30,10 @@ doubt is settled with the service, hud.steps starts after the last step that
 was applied, and hud.state, random streams and forks are as they were. A run
 without --resume begins a journal of its own and leaves the others alone.
 
+With --watch a new version of the script takes over before the next step of
+hud.steps, as with --resume: steps go on counting, hud.state stays. A version that
+does not compile is reported and not taken; one that fails waits for the next.
+
 --isolate runs the script in a process of its own, for code nobody has read: the
 operating system bounds its memory and time, it has no key, and this program
 outlives whatever it does. Its training service is this program's.`,
@@ -46,6 +50,7 @@ outlives whatever it does. Its training service is this program's.`,
 	f.register(cmd)
 	f.recordFlags.register(cmd)
 	f.isolateFlags.register(cmd)
+	flags.BoolVar(&f.watch, "watch", false, "when the script changes, go on with the new version before the next step")
 	flags.StringVar(&f.profile, "profile", "", "write what the script's time is spent on to `FILE`, for go tool pprof")
 	f.journalFlags.register(cmd)
 	cmd.ValidArgsFunction = completeScript
@@ -73,6 +78,15 @@ outlives whatever it does. Its training service is this program's.`,
 		name, source, dir, err := a.readScript(args[0])
 		if err != nil {
 			return err
+		}
+		if f.watch {
+			if f.record != "" || f.replay != "" {
+				return &usageError{"hudrl run: --watch and --record or --replay: want one of them", "a recording is of one version"}
+			}
+			if args[0] == "-" {
+				return &usageError{"hudrl run: --watch: standard input does not change", "name a file"}
+			}
+			return a.runWatched(&f, name, source, dir, args)
 		}
 		return a.runScript(&f, name, source, dir, args)
 	}
@@ -111,6 +125,7 @@ func (a *app) host(f *scriptFlags, svc *lazyService, dir string, args []string) 
 	}
 	config.Roots = append(config.Roots, a.DirFS(dir))
 	config.Args = args
+	config.Between, config.Version = f.between, f.version
 	return config
 }
 

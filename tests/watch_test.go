@@ -1,0 +1,63 @@
+package tests
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A script that is changed goes on between two steps with what it saved.
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	const src = `local hud = require "hud"
+local count = hud.state("count", { n = 0, model = "" })
+if count.model == "" then count.model = hud.models.fork("hudrl/nano", "mine").model_name end
+local trainer = hud.TrainingClient(count.model)
+local batch = { { reward = 0, samples = { { prompt_token_ids = { 5, 6 }, output_token_ids = { 7, 8 }, output_logprobs = {} } } } }
+for step in hud.steps(6) do
+  count.n = count.n + 1
+  trainer:step(batch, { learning_rate = 1e-3, loss_fn = "cross_entropy" })
+  print("LABEL", arg.version, step, count.n)
+end
+`
+	dir := t.TempDir()
+	script := func(text string) {
+		// The new text appears at once, with another time.
+		if err := os.WriteFile(filepath.Join(dir, "s.new"), []byte(text), 0o666); err != nil {
+			t.Error(err)
+		}
+		if err := os.Rename(filepath.Join(dir, "s.new"), filepath.Join(dir, "s.lua")); err != nil {
+			t.Error(err)
+		}
+	}
+	p := program{dir: dir}
+	p.onOutput = func(all string, _ func()) {
+		switch {
+		case strings.HasSuffix(all, "one\t1\t2\t2\n"):
+			script("local x = (") // does not compile: version 1 goes on
+		case strings.HasSuffix(all, "one\t1\t3\t3\n"):
+			script(strings.ReplaceAll(src, "LABEL", "two"))
+		case strings.HasSuffix(all, "two\t2\t5\t5\n"):
+			script("error('broken')" + src)
+		}
+	}
+	p.onErrors = func(all string) {
+		if strings.HasSuffix(all, "note: waiting for a new version of s.lua\n") {
+			script(strings.ReplaceAll(src, "LABEL", "four"))
+		}
+	}
+	script(strings.ReplaceAll(src, "LABEL", "one"))
+	p.run(t, "run", "--watch", "--data", t.TempDir(), "s.lua").want(t, 0, []string{
+		"one\t1\t1\t1\none\t1\t2\t2\none\t1\t3\t3\ntwo\t2\t4\t4\ntwo\t2\t5\t5\nfour\t4\t6\t6\n",
+	}, []string{
+		"error: s.lua:1: the text ends too early", "note: the version before goes on", "note: version 2 of s.lua", "error: s.lua:1: broken",
+	})
+}
+
+func TestWatchRefuses(t *testing.T) {
+	t.Parallel()
+	p := program{dir: t.TempDir()}
+	p.run(t, "run", "--watch", "-").want(t, 2, nil, []string{"standard input does not change"})
+	p.run(t, "run", "--watch", "--record", "f", "s.lua").want(t, 2, nil, []string{"cannot read s.lua"})
+}

@@ -4,6 +4,10 @@ import os
 import subprocess
 import sys
 
+import typer
+from hud.cli.models import models_app
+from hud.utils.platform import PlatformClient
+
 from suite import CHECKPOINTS, EVENTS, FORK, HEAD, MODELS, equal, want
 
 # Each has weights of its own. The client keeps the list of models that it read
@@ -69,8 +73,6 @@ def forks(suite):
         equal(made["model_name"], NAMES[0], "model_name")
         ids[NAMES[0]] = made["id"]
     with suite.check("PlatformClient.post: what hud models fork calls", [FORK] * len(NAMES[1:])):
-        from hud.utils.platform import PlatformClient
-
         for name in NAMES[1:]:
             made = PlatformClient.from_settings().post("/models/fork", json={"source_model_id": ids[NAMES[0]], "name": name})
             ids[made["model_name"]] = made["id"]
@@ -78,6 +80,13 @@ def forks(suite):
     with suite.check("hud models fork --if-not-exists: a model of a new name", MODELS, FORK):
         made = hud("fork", "interop-fork", "-n", "second", "-y", "--if-not-exists", "--json").json()
         equal(made["model_name"], "second", "model_name")
+    with suite.check("hud models fork: asked for again at once, as after a lost answer, it is the same model", MODELS, FORK):
+        equal(hud("fork", "interop-fork", "-n", "second", "-y", "--json").json()["id"], made["id"], "id")
+    with suite.check("hud models fork: a name that is taken", MODELS, (FORK, 409)):
+        hud("fork", "hudrl/nano", "-n", "second", "-y").fails(1, 'a model named "second" exists')
+    with suite.check("hud models fork --if-not-exists: a name that is taken", MODELS, (FORK, 409)):
+        found = hud("fork", "hudrl/nano", "-n", "second", "-y", "--if-not-exists", "--json").json()
+        equal((found["id"], found["existed"]), (made["id"], True), "id, existed")
     with suite.check("hud models fork: an unknown source", MODELS):
         hud("fork", "hudrl/nan", "-n", "x", "-y").fails(2, "Model 'hudrl/nan' not found", "Did you mean: hudrl/nano")
     with suite.check("hud models fork: a name that no model may have", MODELS, (FORK, 422)):
@@ -136,13 +145,14 @@ def trees(suite, ids):
         hud("head", "interop", "--set", NOBODY, "-y").fails(1, NOBODY, "Hint: Check the resource id")
     with suite.check("hud models checkpoints: an unknown model", MODELS):
         hud("checkpoints", "interup").fails(2, "Model 'interup' not found", "Did you mean: interop")
+    with suite.check("hud models list: more models than a page has", [FORK] * 100, [MODELS] * 2):
+        platform = PlatformClient.from_settings()
+        made = {platform.post("/models/fork", json={"source_model_id": model, "name": f"page {i}"})["model_name"] for i in range(100)}
+        want(made < set(hud("list", "--quiet").well().out.split()) and len(made) == 100, f"want every one of {sorted(made)} in the list")
 
 
 def complete(suite):
     """Every command of hud models, with every option it has."""
-    import typer
-    from hud.cli.models import models_app
-
     with suite.check("hud models: every command and option was used"):
         ran = [args[1:] for args in suite.commands]
         missing = []

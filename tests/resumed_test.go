@@ -393,3 +393,46 @@ func TestServerIsKilledInAStep(t *testing.T) {
 		}
 	}
 }
+
+// Tasks that all ask at once settle what is in doubt once.
+func TestTasksResumeTogether(t *testing.T) {
+	t.Parallel()
+	fake := hudtest.NewFake()
+	inner := serve.Handler(fake, serve.Options{})
+	var lose atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if lose.Load() && isTraining(r) {
+			panic(http.ErrAbortHandler)
+		}
+		inner.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	const script = `
+		local hud = require "hud"
+		local trainer = hud.TrainingClient("fake/bigram")
+		local batch = { { samples = { { prompt_token_ids = { 1 }, output_token_ids = { 2 }, output_logprobs = { -1 } } }, reward = 1 } }
+		local tasks = {}
+		for i = 1, 6 do
+			tasks[i] = hud.spawn(function()
+				hud.state("s" .. i)
+				return trainer:forward_backward(batch, { loss_fn = "cross_entropy" }).num_datums
+			end)
+		end
+		local sum = 0
+		for _, task in ipairs(tasks) do sum = sum + task:wait() end
+		trainer:optim_step{ learning_rate = 0.1 }
+		print("datums", sum)`
+	dir := t.TempDir()
+	write(t, dir, "train.lua", script)
+	run := func(args ...string) result {
+		return program{dir: dir}.run(t, append([]string{"run", "--data", "d", "--service", server.URL}, args...)...)
+	}
+	run("train.lua").want(t, 0, []string{"datums\t6\n"}, nil)
+	lose.Store(true)
+	run("train.lua", "lost").want(t, 4, nil, []string{"EOF"})
+	lose.Store(false)
+	run("--resume", "train.lua", "lost").want(t, 0, []string{"datums\t6\n"}, []string{"resuming fake/bigram"})
+	if n := fake.Count("set_head"); n != 1 {
+		t.Errorf("the head was set %d times, want once", n)
+	}
+}

@@ -27,8 +27,7 @@ func large(datums int) *hud.Packed {
 	return p
 }
 
-// TestThreads has the same bits on one core and on two, and from each datum
-// alone.
+// TestThreads has the same bits on one core, on two and on three.
 func TestThreads(t *testing.T) {
 	for _, name := range loss.Names() {
 		p := large(80)
@@ -51,13 +50,15 @@ func TestThreads(t *testing.T) {
 			return weights, out
 		}
 		one, a := run(1)
-		two, b := run(2)
-		if !slices.Equal(one, two) || a.Loss != b.Loss || !slices.Equal(a.Touched, b.Touched) {
-			t.Errorf("%s: got loss %v on two cores, %v on one", name, b.Loss, a.Loss)
-		}
-		for k, v := range a.Metrics {
-			if b.Metrics[k] != v {
-				t.Errorf("%s: %s: got %v on two cores, %v on one", name, k, b.Metrics[k], v)
+		for _, cores := range []int{2, 3} {
+			more, b := run(cores)
+			if !slices.Equal(one, more) || a.Loss != b.Loss || !slices.Equal(a.Touched, b.Touched) {
+				t.Errorf("%s: got loss %v on %d cores, %v on one", name, b.Loss, cores, a.Loss)
+			}
+			for k, v := range a.Metrics {
+				if b.Metrics[k] != v {
+					t.Errorf("%s: %s: got %v on %d cores, %v on one", name, k, b.Metrics[k], cores, v)
+				}
 			}
 		}
 	}

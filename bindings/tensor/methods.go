@@ -203,14 +203,17 @@ func (b *Binding) reduce(L *lua.LState, name string, f func(t *tensor.Tensor, di
 	a := luax.Read(L, name)
 	t := b.self(&a)
 	var dims []int // none: everything
-	if a.Peek() != lua.LNil {
-		dims = []int{dim(&a, t, 0)}
-	} else {
-		a.Any()
+	keep := false
+	if a.Left() > 0 {
+		if a.Peek() != lua.LNil {
+			dims = []int{dim(&a, t, 0)}
+		} else {
+			a.Any()
+		}
+		o := a.Options("keepdim")
+		a.End()
+		keep = o.Bool("keepdim", false)
 	}
-	o := a.Options("keepdim")
-	a.End()
-	keep := o.Bool("keepdim", false)
 	b.wanted = true
 	out := f(t, dims...)
 	if keep && out.Err() == nil {

@@ -11,7 +11,7 @@ from hud.utils.platform import PlatformClient
 from suite import CHECKPOINTS, EVENTS, FORK, HEAD, MODELS, equal, want
 
 # Each has weights of its own. The client keeps the list of models that it read
-# first, so all of them are made before it is imported to train.
+# first, so all of them are made before one is trained.
 NAMES = ["interop", "rollouts", "tools", "page-torch", "page-lua", "glm-torch", "glm-lua"]
 
 NOBODY = "00000000-0000-4000-8000-000000000000"

@@ -1,5 +1,6 @@
 """Rollouts by HUD's own agents, tasks and jobs, and what can be trained on them."""
 import asyncio
+import itertools
 import uuid
 
 from hud import Environment, Job, LocalRuntime, Taskset
@@ -20,15 +21,15 @@ from failures import raises, setting
 from suite import (ENTER, EXIT, FORWARD, FORWARD_BACKWARD, GATEWAY, JOB, MODELS, OPTIM_STEP, UPLOAD, equal, near, want)
 
 MODEL = "rollouts"
-env = Environment(name="sums")
+env, graded = Environment(name="sums"), itertools.count()
 
 
 @env.template()
 async def add(a: int, b: int):
-    """Asks for a sum; the reward is finer than right or wrong, so that groups have spread."""
+    """Asks for a sum; no two rollouts have the same reward, so that every group has spread."""
     answer = yield f"What is {a} + {b}?"
     text = answer if isinstance(answer, str) else str(answer)
-    yield EvaluationResult(reward=sum(map(ord, text)) % 101 / 100, content=text)
+    yield EvaluationResult(reward=next(graded) / 16, content=text)
 
 
 def samples(run):
@@ -54,7 +55,7 @@ async def _run(suite):
         for r in runs:
             [turn] = samples(r)
             want(len(turn.output_logprobs) == len(turn.output_token_ids) > 0, f"got {turn}, want tokens and logprobs")
-        want(len({r.reward for r in runs}) > 1, f"got the rewards {[r.reward for r in runs]}, want some spread")
+        equal(sorted(r.reward for r in runs), [i / 16 for i in range(6)], "rewards")
     ids = [r.trace_id for r in runs]
     with suite.check("TrainingClient.forward: a Run and its trace_id are the same input", MODELS, [FORWARD] * 2):
         inline = (await client.forward(runs, group_size=3)).data

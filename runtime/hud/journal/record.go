@@ -66,8 +66,13 @@ func encode(r *record) ([]byte, error) {
 	if err := enc.Encode(r); err != nil {
 		return nil, err
 	}
-	body := bytes.TrimSuffix(b.Bytes(), []byte("}\n"))
-	return fmt.Appendf(body, "%s%08x\"}\n", crcMark, crc32.ChecksumIEEE(body)), nil
+	return withSum(bytes.TrimSuffix(b.Bytes(), []byte("}\n"))), nil
+}
+
+// withSum ends a line that lacks its brace.
+func withSum(body []byte) []byte {
+	sum := crc32.ChecksumIEEE(body)
+	return fmt.Appendf(body, "%s%08x\"}\n", crcMark, sum)
 }
 
 // decode reads a line without its end.

@@ -42,54 +42,63 @@ var wholeTens, room = func() (p, r [9]uint64) {
 // parts[n] is the value of the last of 8+n digits after the point.
 var parts = [8]float64{1e-8, 1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15}
 
-// window is how much text plain may look at.
+// window is how much text plains may look at.
 const window = 40
 
-// plain reads a number as logprobs are written: a digit, a point, eight digits
-// or more. It returns what float32At would, and how long the number is, which
-// is 0 when it is of another form or takes more to be sure.
+// plains reads numbers as logprobs are written, a digit, a point and eight
+// digits or more, with commas between them, from b[i:] as long as they begin
+// before safe. They are what float32At would return. It stops before one that
+// is of another form or takes more to be sure, or, if after, where no comma
+// follows.
 //
 // Digits after the sixteenth are left out. A number of at least 0.1 then lies
 // at most 10 ulp of float64 above the mantissa, and what is computed from that
 // at most 14 from the number: the conversion and the product round, and the
 // power of ten is 1 ulp off.
-func plain(p *[window]byte) (f float32, size int) {
-	negative := 0
-	if p[0] == '-' {
-		negative = 1
-	}
-	q := (*[window - 1]byte)(p[negative:])
-	lead := uint64(q[0] - '0')
-	if lead > 9 || q[1] != '.' {
-		return 0, 0
-	}
-	x := binary.LittleEndian.Uint64(q[2:]) ^ 0x3030303030303030
-	y := binary.LittleEndian.Uint64(q[10:]) ^ 0x3030303030303030
-	if others(x) != 0 {
-		return 0, 0
-	}
-	m := lead*1e8 + eight(x)
-	var d float64
-	if stop := others(y); stop != 0 {
-		n := bits.TrailingZeros64(stop) / 8 & 7
-		d = float64(int64(m*wholeTens[n]+eight(y<<8<<(uint(56-8*n)&63)))) * parts[n]
-		size = negative + 10 + n
-	} else {
-		z := binary.LittleEndian.Uint64(q[18:]) ^ 0x3030303030303030
-		stop = others(z)
-		if stop == 0 || m < 1e7 {
-			return 0, 0
+func plains(dst []float32, b []byte, i, safe int) (_ []float32, next int, after bool) {
+	for i < safe {
+		p := (*[window]byte)(b[i:])
+		negative := 0
+		if p[0] == '-' {
+			negative = 1
 		}
-		d = float64(int64(m*1e8+eight(y))) * 1e-16
-		size = negative + 18 + bits.TrailingZeros64(stop)/8
+		q := (*[window - 1]byte)(p[negative:])
+		lead := uint64(q[0] - '0')
+		x := binary.LittleEndian.Uint64(q[2:]) ^ 0x3030303030303030
+		y := binary.LittleEndian.Uint64(q[10:]) ^ 0x3030303030303030
+		if lead > 9 || q[1] != '.' || others(x) != 0 {
+			break
+		}
+		m := lead*1e8 + eight(x)
+		var d float64
+		size := 0
+		if stop := others(y); stop != 0 {
+			n := bits.TrailingZeros64(stop) / 8 & 7
+			d = float64(int64(m*wholeTens[n]+eight(y<<8<<(uint(56-8*n)&63)))) * parts[n]
+			size = negative + 10 + n
+		} else {
+			z := binary.LittleEndian.Uint64(q[18:]) ^ 0x3030303030303030
+			stop = others(z)
+			if stop == 0 || m < 1e7 {
+				break
+			}
+			d = float64(int64(m*1e8+eight(y))) * 1e-16
+			size = negative + 18 + bits.TrailingZeros64(stop)/8
+		}
+		end := p[size]
+		if end|0x20 == 'e' || !sureOf(d) {
+			break
+		}
+		dst = append(dst, math.Float32frombits(math.Float32bits(float32(d))|uint32(negative)<<31))
+		i += size
+		if end != ',' {
+			return dst, i, true
+		}
+		if i++; b[i] == ' ' {
+			i++
+		}
 	}
-	if p[size]|0x20 == 'e' || !sureOf(d) {
-		return 0, 0
-	}
-	if negative != 0 {
-		d = -d
-	}
-	return float32(d), size
+	return dst, i, false
 }
 
 // others has the high bit of each byte set that is no digit of x, whose bytes

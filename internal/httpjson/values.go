@@ -28,36 +28,37 @@ func (r *Reader) Float32s(dst []float32) ([]float32, error) {
 		// While no number can reach the end of what is visible.
 		b, i, done := r.buf, r.pos, false
 	scan:
-		for safe := r.end - 64; i < safe; {
-			switch p := (*[window]byte)(b[i:]); binary.LittleEndian.Uint32(p[:]) {
+		for safe := r.end - 64; i < safe; done = false {
+			switch binary.LittleEndian.Uint32(b[i:]) {
 			case one: // masks are of these
 				dst, i = append(dst, 1), i+3
 			case zero:
 				dst, i = append(dst, 0), i+3
 			default:
-				f, size := plain(p)
-				if size == 0 {
-					next, ok := 0, false
-					if f, next, ok = float32At(b, i); !ok || next >= r.end {
-						break scan
-					}
-					size = next - i
+				first := i
+				if dst, i, done = plains(dst, b, i, safe); done {
+					break scan
 				}
-				dst, i = append(dst, f), i+size
+				if i > first {
+					continue
+				}
+				f, next, ok := float32At(b, i)
+				if !ok || next >= r.end {
+					break scan
+				}
+				dst, i = append(dst, f), next
 			}
-			r.pos, done = i, true
-			if b[i] != ',' {
+			if done = true; b[i] != ',' {
 				break
 			}
 			if i++; b[i] == ' ' {
 				i++
 			}
-			done = false
 		}
+		r.pos = i
 		if done {
 			continue
 		}
-		r.pos = i
 		f, err := r.float32()
 		if err != nil {
 			return dst, at(position(len(dst)-before), err)

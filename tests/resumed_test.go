@@ -156,6 +156,8 @@ func TestResumeInProcess(t *testing.T) {
 	if all := append(lines(cut.out), lines(rest.out)...); !slices.Equal(all, lines(straight.out)) {
 		t.Errorf("got %q, want %q", all, lines(straight.out))
 	}
+	program{dir: dir}.run(t, "models", "head", "mine", "--data", "b", "--set", "base").want(t, 0, []string{"Head set to base\n"}, nil)
+	program{dir: dir}.run(t, "models", "head", "mine", "--data", "b").want(t, 0, []string{"No active checkpoint"}, nil)
 }
 
 // A loop that a resumed run cannot follow is refused, not skipped or begun again.

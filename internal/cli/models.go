@@ -338,7 +338,7 @@ func (a *app) headCommand() *cobra.Command {
   hudrl models head mine --set step-0012`,
 		Args: exactArgs("MODEL"),
 	}
-	set := cmd.Flags().String("set", "", "move the head to `CHECKPOINT`: an id, the start of one, or a name")
+	set := cmd.Flags().String("set", "", "move the head to `CHECKPOINT`: an id, the start of one, a name, or base for the first weights")
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	return a.withService(cmd, func(svc *lazyService, args []string) error {
 		model, list, err := a.checkpoints(svc, args[0])
@@ -346,7 +346,10 @@ func (a *app) headCommand() *cobra.Command {
 			return err
 		}
 		if cmd.Flags().Changed("set") {
-			id, err := findCheckpoint(list, *set)
+			id, err := *set, error(nil)
+			if id != hud.BaseCheckpoint {
+				id, err = findCheckpoint(list, id)
+			}
 			if err == nil {
 				err = svc.SetHead(a.ctx, model.ID, id)
 			}

@@ -97,9 +97,13 @@ func PiecewiseTo(sums *Ratios, grad, x, q, mask, scale []float32, p *Piecewise, 
 		*sums = PiecewiseRef(grad, x, q, mask, scale, p, factor)
 		return
 	}
-	c := ratioCall{x: unsafe.Pointer(unsafe.SliceData(x)), q: unsafe.Pointer(unsafe.SliceData(q)), mask: unsafe.Pointer(unsafe.SliceData(mask)),
-		scale: unsafe.Pointer(unsafe.SliceData(scale)), out: unsafe.Pointer(unsafe.SliceData(grad)), n: uintptr(len(x)), slope: p.Slope,
-		lowSlope: p.LowSlope, highSlope: p.HighSlope, lowValue: p.LowValue, highValue: p.HighValue, sums: sums}
+	// Field by field: a literal is copied in one piece, which has to wait for its fields to be stored.
+	var c ratioCall
+	c.x, c.q = unsafe.Pointer(unsafe.SliceData(x)), unsafe.Pointer(unsafe.SliceData(q))
+	c.mask, c.scale = unsafe.Pointer(unsafe.SliceData(mask)), unsafe.Pointer(unsafe.SliceData(scale))
+	c.n, c.sums = uintptr(len(x)), sums
+	c.out = unsafe.Pointer(unsafe.SliceData(grad))
+	c.slope, c.lowSlope, c.highSlope, c.lowValue, c.highValue = p.Slope, p.LowSlope, p.HighSlope, p.LowValue, p.HighValue
 	c.low, c.lowRest = split(p.Low)
 	c.high, c.highRest = split(p.High)
 	if p.quick() {
@@ -152,8 +156,10 @@ func RatioSums(sums *Ratios, x, q, mask, scale []float32) {
 	checkLen("RatioSums", "mask", len(mask), len(x))
 	checkLen("RatioSums", "scale", len(scale), len(x))
 	if len(x) > 0 && active >= levelAVX2 {
-		c := ratioCall{x: unsafe.Pointer(unsafe.SliceData(x)), q: unsafe.Pointer(unsafe.SliceData(q)), mask: unsafe.Pointer(unsafe.SliceData(mask)),
-			scale: unsafe.Pointer(unsafe.SliceData(scale)), n: uintptr(len(x)), sums: sums}
+		var c ratioCall
+		c.x, c.q = unsafe.Pointer(unsafe.SliceData(x)), unsafe.Pointer(unsafe.SliceData(q))
+		c.mask, c.scale = unsafe.Pointer(unsafe.SliceData(mask)), unsafe.Pointer(unsafe.SliceData(scale))
+		c.n, c.sums = uintptr(len(x)), sums
 		if active >= levelAVX512 {
 			quickSumsAVX512(&c)
 		} else {

@@ -32,7 +32,8 @@ func WeightedSums(x, y, mask []float32) Weighted {
 		return WeightedSumsRef(x, y, mask)
 	}
 	n := len(x) &^ 15
-	c := weightedCall{x: unsafe.Pointer(unsafe.SliceData(x)), y: unsafe.Pointer(unsafe.SliceData(y)), mask: unsafe.Pointer(unsafe.SliceData(mask)), n: uintptr(n)}
+	var c weightedCall
+	c.x, c.y, c.mask, c.n = unsafe.Pointer(unsafe.SliceData(x)), unsafe.Pointer(unsafe.SliceData(y)), unsafe.Pointer(unsafe.SliceData(mask)), uintptr(n)
 	if active >= levelAVX512 {
 		weightedAVX512(&c)
 	} else {

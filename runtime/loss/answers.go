@@ -337,7 +337,8 @@ func (t *AnswerLoss) evaluate(b *Batch, s Settings, grad []float32, sign float64
 	if err := t.list(r, b.Packed); err != nil {
 		return 0, nil, false, err
 	}
-	b.each(len(r.answers), func(i int) { b.sum(r.answers[i]) })
+	logprobs := b.Logprobs.Data()
+	b.each(len(r.answers), func(i int) { b.sum(r.answers[i], logprobs) })
 	x := &answerSet{op: t.name, b: b, running: &t.running}
 	if err := x.judge(r.answers, t.f); err != nil {
 		return 0, nil, false, err

@@ -334,7 +334,7 @@ func (p *pass) advantage(i, d int) float64 {
 // evaluate computes the loss of a batch with its metrics and sign times its
 // gradient, into grad. The metrics are those of [TokenLoss.Loss].
 func (t *TokenLoss) evaluate(b *hud.Packed, s *Settings, grad []float32, sign float32) (value float64, metrics map[string]float64, touched []bool, err error) {
-	metrics = map[string]float64{}
+	metrics = make(map[string]float64, 24) // all there are
 	p, err := t.prepare(b, s, metrics)
 	if err != nil {
 		return 0, nil, nil, err

@@ -350,9 +350,8 @@ func match(op string, answers []*answer, want members, label func() groupLabel) 
 	return p, false, nil
 }
 
-// sum fills in an answer's sums.
-func (b *Batch) sum(x *answer) {
-	logprobs := b.Logprobs.Data()
+// sum fills in an answer's sums; logprobs are the batch's.
+func (b *Batch) sum(x *answer, logprobs []float32) {
 	x.side, x.most = side{}, 0
 	for _, d := range x.datums {
 		lo, hi := b.Range(d)

@@ -372,9 +372,10 @@ func (t *PairLoss) evaluate(b *Batch, s Settings, grad []float32, sign float64) 
 	r.terms = resized(r.terms, len(pairs))
 	terms := r.terms
 	clear(terms)
+	logprobs := b.Logprobs.Data()
 	sum := func(i int) {
 		for _, x := range pairs[i].space(new([3]*answer)) {
-			b.sum(x)
+			b.sum(x, logprobs)
 		}
 	}
 	spread := func(i int) {

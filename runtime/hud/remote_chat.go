@@ -12,13 +12,16 @@ import (
 type chatBody struct {
 	*ChatRequest
 	Stream           bool   `json:"stream"`
+	StreamOptions    any    `json:"stream_options,omitempty"`
 	Logprobs         bool   `json:"logprobs,omitempty"`
 	Seed             *int64 `json:"seed,omitempty"`
 	ContinuationFrom *int   `json:"continuation_from,omitempty"`
 }
 
-// Chat implements Sampler. The answer comes in one piece: a Stream is called
-// once, with the whole text.
+// Chat implements Sampler. Services of hudrl's stream their answer where the
+// request wants that; those of others come in one piece, and a Stream is then
+// called once, with the whole text. An answer that breaks off when a part of it
+// was told is not asked for again.
 func (r *Remote) Chat(ctx context.Context, req *ChatRequest) (*ChatResponse, error) {
 	const op = "chat"
 	for _, x := range []struct {
@@ -41,16 +44,31 @@ func (r *Remote) Chat(ctx context.Context, req *ChatRequest) (*ChatResponse, err
 	if req.TraceID != "" {
 		header.Set("Trace-Id", req.TraceID)
 	}
+	q := &request{op: op, method: http.MethodPost, url: r.config.GatewayURL + "/chat/completions", header: header, policy: asOpenAI}
+	pieces := &streamed{emit: req.Stream}
+	if req.Stream != nil {
+		var err error
+		if body.Stream, err = r.streams(ctx, op); err != nil {
+			return nil, err
+		}
+	}
+	if body.Stream {
+		body.StreamOptions = map[string]bool{"include_usage": true}
+		q.events, q.final = pieces.read, func() bool { return pieces.told }
+	}
+	q.body = object(body)
 	var res *ChatResponse
-	err := r.do(ctx, &request{
-		op: op, method: http.MethodPost, url: r.config.GatewayURL + "/chat/completions", header: header, policy: asOpenAI, body: object(body),
-		read: func(j *httpjson.Reader) (err error) {
-			res, err = readChat(j)
-			return err
-		},
-	})
-	if err != nil {
+	q.read = func(j *httpjson.Reader) (err error) {
+		if res, err = readChat(j); err != nil {
+			res = nil
+		}
+		return err
+	}
+	if err := r.do(ctx, q); err != nil {
 		return nil, err
+	}
+	if res == nil {
+		res = pieces.res
 	}
 	if res.Model == "" {
 		res.Model = req.Model
@@ -61,7 +79,7 @@ func (r *Remote) Chat(ctx context.Context, req *ChatRequest) (*ChatResponse, err
 			return nil, &Error{Op: op, Code: CodeServer, Detail: fmt.Sprintf("choice %d: the service answered %d logprobs for %d tokens, want one each", i+1, len(c.Logprobs), len(c.TokenIDs))}
 		}
 	}
-	if content := res.Choices[0].Message.Content; req.Stream != nil && content != "" {
+	if content := res.Choices[0].Message.Content; req.Stream != nil && content != "" && !pieces.told {
 		req.Stream(content)
 	}
 	return res, nil
@@ -69,7 +87,20 @@ func (r *Remote) Chat(ctx context.Context, req *ChatRequest) (*ChatResponse, err
 
 func readChat(r *httpjson.Reader) (*ChatResponse, error) {
 	res := &ChatResponse{CheckpointID: CheckpointUnknown}
-	err := members(r, map[string]func() error{
+	err := members(r, answerReaders(r, res, func(_ int, c Choice) error {
+		res.Choices = append(res.Choices, c)
+		return nil
+	}))
+	if err == nil && len(res.Choices) == 0 {
+		err = &httpjson.Error{Path: "choices", Detail: "got none, want at least 1"}
+	}
+	return res, err
+}
+
+// answerReaders read the members of an answer, or of a piece of one. choice is
+// given each choice, with its index.
+func answerReaders(r *httpjson.Reader, res *ChatResponse, choice func(index int, c Choice) error) map[string]func() error {
+	return map[string]func() error{
 		"id":            text(r, &res.ID),
 		"model":         text(r, &res.Model),
 		"checkpoint_id": text(r, &res.CheckpointID), // hudrl's own
@@ -80,41 +111,43 @@ func readChat(r *httpjson.Reader) (*ChatResponse, error) {
 		},
 		"choices": func() error {
 			return r.List(func(int) error {
-				c, err := readChoice(r)
-				res.Choices = append(res.Choices, c)
-				return err
+				index, c, err := readChoice(r)
+				if err != nil {
+					return err
+				}
+				return choice(index, c)
 			})
 		},
-	})
-	if err == nil && len(res.Choices) == 0 {
-		err = &httpjson.Error{Path: "choices", Detail: "got none, want at least 1"}
 	}
-	return res, err
 }
 
-func readChoice(r *httpjson.Reader) (c Choice, err error) {
+// readChoice reads a choice, or a piece of one.
+func readChoice(r *httpjson.Reader) (index int, c Choice, err error) {
 	ints := func(dst *[]int) func() error {
 		return httpjson.Into(dst, func() ([]int, error) { return r.Ints(nil) })
 	}
 	c.Message.Role = "assistant"
+	message := func() error {
+		return members(r, map[string]func() error{
+			"role": text(r, &c.Message.Role), "content": text(r, &c.Message.Content),
+			"tool_calls": func() error {
+				return r.List(func(int) error {
+					call, err := readToolCall(r)
+					if call.Name != "" { // another kind of tool
+						c.Message.ToolCalls = append(c.Message.ToolCalls, call)
+					}
+					return err
+				})
+			},
+		})
+	}
 	err = members(r, map[string]func() error{
+		"index":            whole(r, &index),
 		"finish_reason":    text(r, &c.FinishReason),
 		"prompt_token_ids": ints(&c.PromptTokenIDs),
 		"token_ids":        ints(&c.TokenIDs),
-		"message": func() error {
-			return members(r, map[string]func() error{
-				"role": text(r, &c.Message.Role), "content": text(r, &c.Message.Content),
-				"tool_calls": func() error {
-					return r.List(func(int) error {
-						call, err := readToolCall(r)
-						if call.Name != "" { // another kind of tool
-							c.Message.ToolCalls = append(c.Message.ToolCalls, call)
-						}
-						return err
-					})
-				},
-			})
-		},
+		"message":          message,
+		"delta":            message,
 		"logprobs": func() error {
 			return members(r, map[string]func() error{"content": func() error {
 				return r.List(func(i int) error {
@@ -139,7 +172,7 @@ func readChoice(r *httpjson.Reader) (c Choice, err error) {
 			}})
 		},
 	})
-	return c, err
+	return index, c, err
 }
 
 // readToolCall reads a call of a function; arguments that are no string are

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"mime"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -30,6 +31,9 @@ type request struct {
 	header http.Header             // beside the usual
 	policy policy
 	read   func(*httpjson.Reader) error // reads the answer
+
+	events func(io.Reader) error // reads an answer that comes in pieces; nil: none does
+	final  func() bool           // no other attempt may follow; nil: one may
 }
 
 // A policy says when a request is sent again. The zero value is never.
@@ -86,7 +90,7 @@ func (r *Remote) do(ctx context.Context, q *request) error {
 		if failed == nil {
 			return nil
 		}
-		if !failed.again || n == len(q.policy.delays) {
+		if !failed.again || n == len(q.policy.delays) || q.final != nil && q.final() {
 			return failed.err
 		}
 		what.Store(new(fmt.Sprintf("%s (tried %s: %s)", q.op, times(n+1), failed.err.Detail)))
@@ -265,13 +269,20 @@ func (r *Remote) attempt(ctx context.Context, q *request) *outcome {
 		body, _ := io.ReadAll(limited) // the status counts, whatever can be read
 		return r.refused(q, res, body)
 	}
-	reader := httpjson.NewReader(limited)
-	err = q.read(reader)
-	if err == nil {
-		err = reader.End()
+	if kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); q.events != nil && kind == "text/event-stream" {
+		err = q.events(limited)
+	} else {
+		reader := httpjson.NewReader(limited)
+		if err = q.read(reader); err == nil {
+			err = reader.End()
+		}
 	}
 	if err == nil {
 		return nil
+	}
+	if told := (*Error)(nil); errors.As(err, &told) { // in an event
+		told.Detail = r.redact(told.Detail)
+		return &outcome{err: told}
 	}
 	var unreadable *httpjson.Error
 	if errors.As(err, &unreadable) || limited.N <= 0 {

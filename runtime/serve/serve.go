@@ -20,7 +20,8 @@
 // tests/interop drives it with both clients as PyPI has them.
 //
 // What HUD's protocol lacks is below /hudrl/v1, for hud.Dial's clients: which
-// of it there is, tokenizers, and the logprobs of a frozen reference.
+// of it there is, tokenizers, and the logprobs of a frozen reference. It also
+// says that chats stream, tokens and all.
 package serve
 
 import (

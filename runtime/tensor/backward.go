@@ -40,16 +40,21 @@ type pass struct {
 type visited struct {
 	n       *node
 	g       []float32 // the gradient of its result
-	waiting int32     // results made of it whose gradients are not complete
-	uses    int32     // all of those
-	up      int32     // towards the root of its component
-	next    int32     // in the root's list
-	heads   int32     // of a root: nodes of its component that are ready,
+	in      [2]int32  // its first inputs, and which of them are computed along
+	along   [2]bool   // with it
+	tiled   bool
+	view    bool
+	queued  bool       // of a root: in parts
+	one     [1]float32 // room for g
+	waiting int32      // results made of it whose gradients are not complete
+	uses    int32      // all of those
+	up      int32      // towards the root of its component
+	next    int32      // in the root's list
+	heads   int32      // of a root: nodes of its component that are ready,
 	tail    int32
 	val     int32 // the gradient, in the program of its region
 	region  int32 // the number of its region
 	src     int32 // sources of gradient that are not in g yet
-	queued  bool  // of a root: in parts
 }
 
 // A source is a gradient that is one value for each segment.
@@ -228,7 +233,7 @@ func runBackward(t *Tensor, retain bool) (*pass, error) {
 func (p *pass) visit(t *Tensor) error {
 	add := func(n *node) {
 		n.run, n.at = uint32(p.run), int32(len(p.nodes))
-		p.nodes = append(p.nodes, visited{n: n, up: n.at})
+		p.nodes = append(p.nodes, visited{n: n, up: n.at, tiled: n.tiled, view: n.op == viewOp})
 	}
 	if t.node != nil {
 		add(t.node)
@@ -257,7 +262,11 @@ func (p *pass) visit(t *Tensor) error {
 			v := &p.nodes[m.at]
 			v.uses++
 			v.waiting++
-			if n.tiled && n.along(m) {
+			if k < 2 {
+				p.nodes[i].in[k] = m.at + 1
+			}
+			if n.tiled && n.along(m) { // and so has two inputs at most
+				p.nodes[i].along[k] = true
 				if a, b := p.root(int32(i)), p.root(m.at); a != b {
 					p.nodes[b].up = a
 				}
@@ -307,7 +316,7 @@ func (p *pass) backwards(t *Tensor) {
 // now notes that node i can be run.
 func (p *pass) now(i int32) {
 	p.turns++
-	if !p.nodes[i].n.tiled {
+	if !p.nodes[i].tiled {
 		p.ready = append(p.ready, i)
 		return
 	}
@@ -330,18 +339,27 @@ func (p *pass) now(i int32) {
 func (p *pass) alone(i int32) {
 	n := p.nodes[i].n
 	p.poll(n.t.n)
-	p.line.own = emptied(p.line.own)
 	if g := p.whole(i); g != nil {
 		n.op.back(p, n, g)
 	}
 	p.recycle(i)
-	for k := range n.inputs() {
-		if in := n.input(k); in != nil && in.node != nil {
-			v := &p.nodes[in.node.at]
-			if v.waiting--; v.waiting == 0 {
-				p.now(in.node.at)
-			}
+	for _, in := range p.nodes[i].in {
+		if in != 0 {
+			p.less(in - 1)
 		}
+	}
+	for k := 2; k < n.inputs(); k++ {
+		if in := n.input(k); in != nil && in.node != nil {
+			p.less(in.node.at)
+		}
+	}
+}
+
+// less notes that node i waits for one result less.
+func (p *pass) less(i int32) {
+	v := &p.nodes[i]
+	if v.waiting--; v.waiting == 0 {
+		p.now(i)
 	}
 }
 
@@ -364,7 +382,7 @@ func (p *pass) whole(i int32) []float32 {
 // flush puts the sources of node i into a buffer.
 func (p *pass) flush(i int32) {
 	v := &p.nodes[i]
-	g := p.take(v.n.t.n)
+	g := p.zeros(v)
 	if g == nil {
 		return
 	}
@@ -442,7 +460,7 @@ func (p *pass) part(t *Tensor, lo, hi int, overwrites bool) (g []float32, fresh 
 			if v.src != 0 {
 				p.flush(i)
 			} else {
-				v.g = p.take(v.n.t.n)
+				v.g = p.zeros(v)
 			}
 		}
 		if g = p.nodes[i].g; g != nil {
@@ -459,6 +477,15 @@ func (p *pass) values(t *Tensor) []float32 {
 		p.err = err
 	}
 	return x
+}
+
+// zeros is a buffer for the gradient of v, nil after an error.
+func (p *pass) zeros(v *visited) []float32 {
+	if v.n.t.n == 1 {
+		v.one[0] = 0
+		return v.one[:]
+	}
+	return p.take(v.n.t.n)
 }
 
 // take is a zeroed buffer of n elements, nil after an error.
@@ -505,12 +532,12 @@ func (p *pass) reserve(size int) bool {
 // recycle takes back the buffer of a node that is done.
 func (p *pass) recycle(i int32) {
 	v := &p.nodes[i]
-	if v.g != nil {
+	if len(v.g) != 1 && v.g != nil {
 		k := bits.Len(uint(max(cap(v.g), 1) - 1))
 		p.pool[k] = append(p.pool[k], buffer{v.g, p.run})
 		p.held += weight(v.g)
-		v.g = nil
 	}
+	v.g = nil
 }
 
 // discard forgets the gradients of the pass.

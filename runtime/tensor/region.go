@@ -15,20 +15,19 @@ func (p *pass) together(root int32) {
 		p.nodes[i].region = number
 	}
 	for k := 0; k < len(p.list); k++ {
-		u := p.nodes[p.list[k]].n
-		for k := range u.inputs() {
-			in := u.input(k)
-			if in == nil || in.node == nil {
+		u := &p.nodes[p.list[k]]
+		for k, in := range u.in {
+			if in == 0 {
 				continue
 			}
-			i := in.node.at
+			i := in - 1
 			v := &p.nodes[i]
 			v.waiting--
 			switch {
 			case v.waiting > 0:
-			case !u.along(v.n):
+			case !u.along[k]:
 				p.now(i)
-			case v.n.op == viewOp && p.crosses(v.n):
+			case v.view && p.crosses(v.n):
 				p.ready = append(p.ready, i)
 				p.turns++
 			default:
@@ -75,6 +74,7 @@ func (p *pass) tiled(n int, last bool) {
 	b := newProgram(n)
 	b.keeps = p.retain
 	p.ends, p.line.own = emptied(p.ends), emptied(p.line.own)
+	p.line.building = true
 	for _, i := range p.list {
 		if g := p.gradient(b, i, true); g != none {
 			p.slopes(b, i, g)
@@ -90,6 +90,7 @@ func (p *pass) tiled(n int, last bool) {
 	if p.err == nil {
 		p.err = b.complete("backward", nil, &p.line.recipes)
 	}
+	p.line.building = false
 	switch {
 	case p.err != nil:
 		b.end()

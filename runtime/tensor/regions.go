@@ -3,9 +3,10 @@ package tensor
 // A queued is what a pass has in its line.
 type queued struct {
 	line
-	writes []patch // gradients that the programs write
-	own    []patch // those that the one being built reads or writes
-	spent  []int32 // nodes whose gradients they read, to be recycled
+	writes   []patch // gradients that the programs write
+	building bool    // another one,
+	own      []patch // that reads or writes these
+	spent    []int32 // nodes whose gradients they read, to be recycled
 }
 
 // A patch is some positions of the gradient of a tensor.
@@ -49,6 +50,9 @@ func (s patch) meets(o patch) bool { return s.t == o.t && s.lo <= o.hi && o.lo <
 // touch notes that the program being built needs some of the gradient of t. If
 // one in the line writes there, it comes first.
 func (p *pass) touch(t *Tensor, lo, hi int) {
+	if !p.line.building {
+		return
+	}
 	for _, w := range p.line.writes {
 		if w.t == t && w.lo < hi && lo < w.hi {
 			p.join()

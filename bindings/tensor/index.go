@@ -19,7 +19,13 @@ func (b *Binding) get(L *lua.LState, t *tensor.Tensor, key lua.LValue) (lua.LVal
 		return lua.LNil, true
 	}
 	a := luax.Read(L, "index")
-	return b.Wrap(L, part(&a, b.mode(L, t), key)), true
+	t = b.mode(L, t)
+	if v, ok := key.(lua.LNumber); ok && t.Dims() > 0 {
+		i := position(&a, v, t.Shape()[0], 1)
+		b.wanted = true
+		return b.Wrap(L, t.Select(0, i)), true
+	}
+	return b.Wrap(L, part(&a, t, key)), true
 }
 
 // set is t[i] = v, t[{…}] = v and t[mask] = v.

@@ -318,6 +318,10 @@ func (t *Tensor) Select(d, i int) *Tensor {
 	if i < 0 {
 		i += t.shape[d]
 	}
+	if d == 0 && t.strides == nil {
+		n := t.n / t.shape[0]
+		return t.part(packed(t.shape[1:], n), t.off+i*n)
+	}
 	shape, strides := t.sizes()
 	off := t.off + i*strides[d]
 	shape, strides = slices.Delete(shape, d, d+1), slices.Delete(strides, d, d+1)

@@ -186,8 +186,8 @@ func TestKilledRunsGoOn(t *testing.T) {
 	}
 	for _, when := range []string{"before", "within", "after"} {
 		for _, points := range chains {
-			if when == "after" && points[len(points)-1] == 15 {
-				continue // it may end well before it is killed
+			if last := points[len(points)-1]; when == "after" && (last == 15 || last == 3 && points[0] == 14) {
+				continue // it was the last call of all: the program may end well before it is killed
 			}
 			t.Run(fmt.Sprint(when, points), func(t *testing.T) {
 				t.Parallel()

@@ -2,11 +2,10 @@ package hud
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"math"
 	"slices"
@@ -54,7 +53,7 @@ func (c *TrainingClient) settled(op, id string, call journal.Op) error {
 func (c *TrainingClient) begin(op string, s journal.Sent, hash func(*hasher)) (*journal.Call, error) {
 	s.Name, s.Where = c.model, c.where
 	if c.journal.Durable() {
-		h := &hasher{sum: sha256.New()}
+		h := new(hasher)
 		h.text(string(s.Op))
 		hash(h)
 		s.Hash = h.hex()
@@ -140,24 +139,32 @@ func (c *TrainingClient) stepped(before *journal.Tree, res *OptimStepResult) {
 	}
 }
 
-// A hasher sums what is sent, by meaning and not by wire format.
+// A hasher sums what is sent, by meaning and not by wire format. Two checksums
+// that processors compute tell batches apart; they are no defence against
+// anybody, which nothing needs.
 type hasher struct {
-	sum interface {
-		Write([]byte) (int, error)
-		Sum([]byte) []byte
-	}
-	buf []byte
+	ieee, castagnoli uint32
+	buf              []byte
 }
 
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
 func (h *hasher) flush() {
-	h.sum.Write(h.buf)
+	h.ieee = crc32.Update(h.ieee, crc32.IEEETable, h.buf)
+	h.castagnoli = crc32.Update(h.castagnoli, castagnoli, h.buf)
 	h.buf = h.buf[:0]
 }
 
-func (h *hasher) number(x uint64) {
-	if len(h.buf) > 1<<14 {
+// room makes sure that the buffer takes n more bytes without growing, unless n
+// is larger than the whole of it.
+func (h *hasher) room(n int) {
+	if len(h.buf)+n > 1<<14 {
 		h.flush()
 	}
+}
+
+func (h *hasher) number(x uint64) {
+	h.room(8)
 	h.buf = binary.LittleEndian.AppendUint64(h.buf, x)
 }
 
@@ -165,23 +172,29 @@ func (h *hasher) float(x float64) { h.number(math.Float64bits(x)) }
 
 func (h *hasher) text(s string) {
 	h.number(uint64(len(s)))
+	h.room(len(s))
 	h.buf = append(h.buf, s...)
 }
 
-func (h *hasher) ints(list []int) {
+const hashRow = 1024 // values between two looks at the buffer
+
+func (h *hasher) ids(list []int) {
 	h.number(uint64(len(list)))
-	for _, x := range list {
-		h.number(uint64(x))
+	for row := range slices.Chunk(list, hashRow) {
+		h.room(4 * len(row))
+		for _, x := range row {
+			h.buf = binary.LittleEndian.AppendUint32(h.buf, uint32(x)) // no vocabulary is larger
+		}
 	}
 }
 
 func (h *hasher) floats(list []float32) {
 	h.number(uint64(len(list)))
-	for _, x := range list {
-		if len(h.buf) > 1<<14 {
-			h.flush()
+	for row := range slices.Chunk(list, hashRow) {
+		h.room(4 * len(row))
+		for _, x := range row {
+			h.buf = binary.LittleEndian.AppendUint32(h.buf, math.Float32bits(x))
 		}
-		h.buf = binary.LittleEndian.AppendUint32(h.buf, math.Float32bits(x))
 	}
 }
 
@@ -204,21 +217,20 @@ func (h *hasher) inputs(list []TrainInput) {
 		h.number(uint64(len(in.Payload.Samples)))
 		for i := range in.Payload.Samples {
 			s := &in.Payload.Samples[i]
-			h.ints(s.PromptTokenIDs)
+			h.ids(s.PromptTokenIDs)
 			h.number(uint64(len(s.PromptChunks)))
 			for _, chunk := range s.PromptChunks {
 				h.text(string(chunk))
 			}
-			h.ints(s.OutputTokenIDs)
+			h.ids(s.OutputTokenIDs)
 			h.floats(s.OutputLogprobs)
 		}
 	}
 }
 
-// hex is the first half of the sum: enough to tell batches apart.
 func (h *hasher) hex() string {
 	h.flush()
-	return hex.EncodeToString(h.sum.Sum(nil)[:16])
+	return fmt.Sprintf("%08x%08x", h.ieee, h.castagnoli)
 }
 
 func (r *ForwardBackwardRequest) hash(h *hasher) {

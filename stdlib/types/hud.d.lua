@@ -322,7 +322,8 @@ hud.models = {}
 ---@return hud.Model[]
 function hud.models.list() end
 
----Makes a trainable model that starts at the source's head.
+---Makes a trainable model that starts at the source's head. Outside hud.steps,
+---a run that goes on with `hudrl run --resume` gets the fork it made before.
 ---
 ---    > hud.models.fork("tiny", "mine").name
 ---    "mine"

@@ -194,6 +194,18 @@ print(reply.text)`
 	}
 }
 
+// A script in a process of its own is recorded, and replayed, there.
+func TestReplayIsolated(t *testing.T) {
+	t.Parallel()
+	p := program{dir: t.TempDir()}
+	const script = `print(require "hud".chat{ model = "hudrl/nano", messages = { { role = "user", content = "hi" } }, max_tokens = 3 }.text)`
+	recorded := p.run(t, "run", "--data", t.TempDir(), "--isolate", "--record", "r.jsonl", "-e", script)
+	recorded.want(t, 0, nil, nil)
+	p.run(t, "run", "--isolate", "--replay", "r.jsonl", "-e", script).want(t, 0, []string{recorded.out}, nil)
+	p.run(t, "run", "--replay", "r.jsonl", "-e", script).want(t, 0, []string{recorded.out}, nil)
+	p.run(t, "run", "--isolate", "--replay", "r.jsonl", "-e", script+" require'hud'.models.list()").want(t, 5, nil, []string{"replay: the script asks models"})
+}
+
 // A recorded failure ends a replay as it ended the run.
 func TestReplayOfAFailure(t *testing.T) {
 	t.Parallel()

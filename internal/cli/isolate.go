@@ -67,7 +67,7 @@ const defaultMemory = 2 << 30
 // runIsolated runs this command again in a child, which has the service from
 // here and so needs no key of the user's.
 func (a *app) runIsolated(f *scriptFlags, script string) error {
-	svc, err := f.open(a)
+	svc, err := f.serviceFlags.open(a) // the child records, or replays
 	if err != nil {
 		return err
 	}

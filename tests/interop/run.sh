@@ -57,6 +57,7 @@ if [ ! -e "$venv/complete" ]; then
 	fetch "$venv/bin/pip" install --disable-pip-version-check --retries 3 -r requirements.txt -c constraints.txt
 	touch "$venv/complete"
 fi
+exec 9>&-
 
 go build -o "$scratch/hudrl" "$root/cmd/hudrl"
 mkdir "$scratch/home" "$scratch/run"
@@ -64,7 +65,7 @@ mkdir "$scratch/home" "$scratch/run"
 status=0
 env -i PATH=/usr/bin:/bin HOME="$scratch/home" LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 \
 	PYTHONPATH="$PWD/guard" INTEROP_REFUSED="$scratch/refused" \
-	"$venv/bin/python" main.py "$scratch/hudrl" "$scratch/run" 9>&- || status=$?
+	"$venv/bin/python" main.py "$scratch/hudrl" "$scratch/run" || status=$?
 if [ "$status" != 0 ]; then
 	echo "--- the service's warnings" >&2
 	grep -E '^(warning|error):' "$scratch/run/serve.log" >&2 || true

@@ -38,6 +38,7 @@
 // service made. A line is written at once and whole, so that a run that was
 // killed leaves all but what came after its last training call.
 //
-// Keys never reach this layer, and an address keeps no password. Prompts and
-// answers are there in full.
+// No key is written: the service's never comes here, and one that a script gives
+// is left out, as is the password of an address. Prompts and answers are there
+// in full.
 package replay

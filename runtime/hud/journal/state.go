@@ -77,6 +77,9 @@ func (s *state) apply(r *record) error {
 		if r.Sent == nil || r.Seq < 1 {
 			return fmt.Errorf("a call without what was sent")
 		}
+		if s.calls[r.Seq] != nil {
+			return fmt.Errorf("call %d, which was sent before and has not ended", r.Seq)
+		}
 		if r.Sent.Op == OptimStep && r.Sent.Tree != nil {
 			t := *r.Sent.Tree
 			s.model(r.Sent.Model).tree = &t

@@ -78,7 +78,7 @@ func (l *line) takes(b *program) bool {
 			return false
 		}
 	}
-	return b.like != 0 && len(b.outs) == 0 && b.n < sharedLen
+	return b.like != 0 && len(b.steps) > 0 && len(b.outs) == 0 && b.n < sharedLen
 }
 
 // full reports whether what is in line must be run before b joins it.

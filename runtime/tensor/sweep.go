@@ -53,7 +53,7 @@ func (p *program) complete(op string, a *Allocator, r *recipes) error {
 
 // sweep runs the steps.
 func (p *program) sweep() {
-	if p.n == 0 {
+	if p.n == 0 || len(p.steps) == 0 {
 		return
 	}
 	p.sums = slices.Grow(p.sums[:0], p.parts)[:p.parts]

@@ -240,11 +240,13 @@ func (w *waiting) flush() {
 	if w.line.n == 0 {
 		return
 	}
+	cells := w.cells
+	w.cells = nil // nobody's, should a program panic
 	w.line.finish()
-	for i, c := range w.cells {
+	for i, c := range cells {
 		c.reduced(w.line.batch.out[i : i+1])
 	}
-	w.cells = emptied(w.cells)
+	w.cells = emptied(cells)
 }
 
 // positions is how many elements a reduction reads.

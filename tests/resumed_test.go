@@ -177,6 +177,23 @@ func TestResumeRefuses(t *testing.T) {
 		"begun again": {`local t = hud.TrainingClient("fake/bigram")
 			for i in hud.steps(4, { after = 0 }) do if i == 3 and ... then error("stopped") end step(t) end`,
 			"after: got 0, and the run that goes on has taken step 2 of this loop"},
+		"inside": {`local t, s = hud.TrainingClient("fake/bigram"), hud.state("s", { epoch = 0 })
+			for epoch in hud.steps(3, { after = s.epoch }) do
+				for i in hud.steps(4) do if epoch == 2 and i == 2 and ... then error("stopped") end step(t) end s.epoch = epoch end`,
+			"loop 2 is inside another"},
+		"in turns": {`local t = hud.TrainingClient("fake/bigram")
+			for epoch in hud.steps(4) do step(t) if epoch == 3 and ... then error("stopped") end for i in hud.steps(2) do step(t) end end`,
+			"loops of steps took turns"},
+		"no loop": {`local t = hud.TrainingClient("fake/bigram")
+			for i = 1, 4 do if i == 3 and ... then error("stopped") end step(t) end`,
+			"took 2 optimizer steps outside of the steps of hud.steps"},
+		"after a loop": {`local t = hud.TrainingClient("fake/bigram")
+			for i in hud.steps(2) do step(t) end
+			for i = 1, 4 do if i == 3 and ... then error("stopped") end step(t) end`,
+			"took 2 optimizer steps outside of the steps of hud.steps"},
+		"after one inside": {`local t = hud.TrainingClient("fake/bigram")
+			for i in hud.steps(4) do for _ in hud.steps(1) do end if i == 3 and ... then error("stopped") end step(t) end`,
+			"took 2 optimizer steps outside of the steps of hud.steps"},
 		"another model": {`local t = hud.TrainingClient(... and "fake/bigram" or hud.models.fork("fake/bigram", "another").id)
 			for i in hud.steps(4) do if i == 3 and ... then error("stopped") end step(t) end`,
 			"the interrupted loop trained another model than"},
@@ -190,6 +207,28 @@ func TestResumeRefuses(t *testing.T) {
 			program{dir: dir}.run(t, "run", "--data", "d", "--service", server.URL, "train.lua", "stop").want(t, 1, nil, []string{"stopped"})
 			program{dir: dir}.run(t, "run", "--data", "d", "--service", server.URL, "--resume", "train.lua").want(t, 1, nil, []string{tc.want, "hint: "})
 		})
+	}
+}
+
+// A script that takes its steps without hud.steps goes on where its state says.
+func TestResumeByState(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(serve.Handler(hudtest.NewFake(), serve.Options{}))
+	defer server.Close()
+	dir := t.TempDir()
+	write(t, dir, "train.lua", `local hud = require "hud"
+		local t, s = hud.TrainingClient("fake/bigram"), hud.state("s", { done = 0 })
+		local batch = { { samples = { { prompt_token_ids = { 1 }, output_token_ids = { 2 }, output_logprobs = { -1 } } }, reward = 1 } }
+		while s.done < 4 do
+			if s.done == 2 and ... then error("stopped") end
+			s.done = s.done + 1
+			print(s.done, t:step(batch, { learning_rate = 0.1, loss_fn = "cross_entropy" }).step)
+		end`)
+	program{dir: dir}.run(t, "run", "--data", "d", "--service", server.URL, "train.lua", "stop").want(t, 1, []string{"1\t1\n2\t2\n"}, []string{"stopped"})
+	r := program{dir: dir}.run(t, "run", "--data", "d", "--service", server.URL, "--resume", "train.lua")
+	r.want(t, 0, []string{"3\t3\n4\t4\n"}, nil)
+	if strings.Contains(r.out, "1\t") {
+		t.Errorf("got %q, want no step twice", r.out)
 	}
 }
 

@@ -71,6 +71,7 @@ func (l *library) models() map[string]lua.LGFunction {
 }
 
 func (l *library) pushCheckpoints(L *lua.LState, c *hud.TrainingClient) int {
+	l.past.asked = true
 	list, err := c.Checkpoints(callContext(l.vm, L))
 	l.check(L, err)
 	t := l.vm.NewTable(len(list), 0)
@@ -82,6 +83,7 @@ func (l *library) pushCheckpoints(L *lua.LState, c *hud.TrainingClient) int {
 }
 
 func (l *library) pushHead(L *lua.LState, c *hud.TrainingClient) int {
+	l.past.asked = true
 	head, err := c.Head(callContext(l.vm, L))
 	l.check(L, err)
 	if head == nil {

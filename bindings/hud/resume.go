@@ -23,6 +23,7 @@ type resumption struct {
 
 	settled  bool          // what earlier processes left in doubt is settled
 	settling chan struct{} // closed when the task that does it is done
+	asked    bool          // the script asked where it was: for a state, a head, checkpoints
 	within   bool          // a loop that was under way went on, and nothing was trained yet
 }
 
@@ -89,9 +90,9 @@ func (l *library) settle(L *lua.LState) error {
 }
 
 // after is the step after which a loop begins.
-func (l *library) after(L *lua.LState, loop, n int) int {
+func (l *library) after(L *lua.LState, loop, n int, within bool) int {
 	l.resume(L)
-	after, err := l.past.journal.After(loop, n)
+	after, err := l.past.journal.After(loop, n, within)
 	if err != nil {
 		e := &hud.Error{Op: "steps", Code: hud.CodeConflict, Status: 409, Detail: err.Error(), Err: err}
 		if hinted, ok := err.(interface{ ErrorHint() string }); ok {
@@ -119,6 +120,11 @@ func (l *library) goOn(L *lua.LState, loop, after int) {
 // ready is called before t trains.
 func (l *library) ready(L *lua.LState, t *trainer) {
 	l.resume(L)
+	if n := l.past.journal.Outside(); n > 0 && !l.past.asked {
+		l.check(L, &hud.Error{Op: "resume", Code: hud.CodeConflict, Status: 409,
+			Detail: fmt.Sprintf("the interrupted run took %d optimizer steps outside of the steps of hud.steps, and would take them again", n),
+			Hint:   "train in `for step in hud.steps(n) do`, with no other hud.steps inside, or keep in hud.state what is done; without --resume a new run begins"})
+	}
 	if !l.past.within {
 		return
 	}

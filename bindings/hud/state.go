@@ -33,16 +33,16 @@ func (l *library) steps(L *lua.LState) int {
 		a.Fail("got n = %d, after = %d, want numbers of at least 0", n, after)
 	}
 	l.loops++
-	loop, cursors := l.loops, luax.CursorsOf(l.vm)
+	loop, within, cursors := l.loops, l.step > 0, luax.CursorsOf(l.vm)
 	if o.Has("after") {
 		l.resume(L)
-		if taken, err := l.past.journal.After(loop, n); err == nil && after < taken {
+		if taken, err := l.past.journal.After(loop, n, within); err == nil && after < taken {
 			l.check(L, &hud.Error{Op: "steps", Code: hud.CodeConflict, Status: 409,
 				Detail: fmt.Sprintf("after: got %d, and the run that goes on has taken step %d of this loop", after, taken),
 				Hint:   "without --resume a new run begins; without after the loop goes on where it was"})
 		}
 	} else {
-		after = l.after(L, loop, n)
+		after = l.after(L, loop, n, within)
 	}
 	step, begun, ended := after, false, false
 	L.Push(l.vm.NewFunction(func(L *lua.LState) int {
@@ -93,6 +93,7 @@ func (l *library) state(L *lua.LState) int {
 		}
 	}
 	l.resume(L)
+	l.past.asked = true
 	var text json.RawMessage
 	if l.past.journal.Continued() {
 		text = l.past.journal.State(name)

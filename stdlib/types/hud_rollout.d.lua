@@ -350,7 +350,8 @@ function hud.now() end
 ---graders, math.random. So a resumed run goes on as if it had never stopped:
 ---under `hudrl run --resume` the loop starts after the last step of it that was
 ---applied at the service, and streams of hud.rng that were made before the loop
----are where they were when that step was saved.
+---are where they were when that step was saved. Steps that are taken outside
+---of such a loop it cannot find: there hud.state says what is done.
 ---
 ---    > for step in hud.steps(3) do print(step) end
 ---    1
@@ -364,6 +365,7 @@ function hud.steps(n, opts) end
 ---A table of plain values that is saved with each acknowledged optimizer step,
 ---all or nothing. The embedded service keeps it, and the next run finds it
 ---again; a run over HTTP keeps it in its journal, where --resume finds it.
+---What is changed after a step's last optim_step is saved with the next one.
 ---
 ---    > state = hud.state("best", { reward = 0 })
 ---    > state.reward

@@ -35,7 +35,7 @@ func ExampleOpen() {
 				return err
 			}
 		}
-		after, err := j.After(1, steps)
+		after, err := j.After(1, steps, false)
 		if err != nil {
 			return err
 		}

@@ -91,6 +91,9 @@ type Journal struct {
 	before int    // the last call of earlier processes
 	forks  []Fork // that those made and this one did not ask for yet
 	from   Place  // of the last step that one of those applied
+
+	outside int  // steps that those applied outside of all loops
+	mixed   bool // their loops took turns
 }
 
 // Memory is a journal that ends with the process: it finds what is in doubt,
@@ -142,6 +145,7 @@ func (j *Journal) load(f *os.File) error {
 	}
 	j.file, j.size = f, end
 	j.before, j.from, j.forks = j.seq, j.state.place, slices.Clone(j.state.forks)
+	j.outside, j.mixed = j.state.outside, j.state.mixed
 	j.append(true, record{Kind: kindRun, Version: version, PID: os.Getpid(), Run: &j.run})
 	return j.broken
 }
@@ -249,7 +253,13 @@ func (j *Journal) decide(r *record) {
 	}
 	for _, e := range j.state.model(r.Model).doubts {
 		p := e.sent.Place
-		if e.seq <= j.before && e.sent.Op == OptimStep && (p.Loop > j.from.Loop || p.Loop == j.from.Loop && p.Step > j.from.Step) {
+		switch {
+		case e.seq > j.before || e.sent.Op != OptimStep:
+		case p.Step == 0:
+			j.outside++
+		case p.Loop < j.from.Loop:
+			j.mixed = true
+		case p.Loop > j.from.Loop || p.Step > j.from.Step:
 			j.from = p
 		}
 	}
@@ -361,14 +371,22 @@ func (j *Journal) State(name string) json.RawMessage {
 
 // After is the step after which a loop of a continued run begins: the last
 // one that was applied in it. loop counts from 1 as the script begins its
-// loops, and n is its number of steps. A loop before the one that was under
-// way is over; that one must have ended by itself, or else nobody knows.
-func (j *Journal) After(loop, n int) (int, error) {
+// loops, and n is its number of steps; within says that it begins in a step of
+// another. A loop before the one that was under way is over; that one must
+// have ended by itself, or else nobody knows. Nor does anybody which of the
+// loops in another's steps was under way.
+func (j *Journal) After(loop, n int, within bool) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	switch at := j.from; {
+	at := j.from
+	detail := fmt.Sprintf("loop %d did not end before loop %d began: it was left, or has the other inside", loop, at.Loop)
+	switch {
+	case j.continued && j.mixed:
+		detail = "loops of steps took turns: one is inside the other, or they ran at the same time"
 	case !j.continued || loop > at.Loop:
 		return 0, nil
+	case within:
+		detail = fmt.Sprintf("loop %d is inside another: nobody knows which time it was interrupted", loop)
 	case loop == at.Loop:
 		return min(at.Step, n), nil
 	case j.state.ended[loop]:
@@ -376,9 +394,17 @@ func (j *Journal) After(loop, n int) (int, error) {
 	}
 	return 0, &Error{
 		Path:   j.path,
-		Detail: fmt.Sprintf("loop %d did not end before loop %d began: it was left, or has the other inside", loop, j.from.Loop),
+		Detail: detail,
 		Hint:   "say where it goes on: hud.steps(n, { after = step }), with the step kept in hud.state",
 	}
+}
+
+// Outside is how many optimizer steps earlier processes of a continued run
+// applied outside of all loops.
+func (j *Journal) Outside() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.outside
 }
 
 // Resumes reports whether a loop that begins after a step is the one that was

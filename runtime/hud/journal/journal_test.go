@@ -99,7 +99,7 @@ func TestJournalGoesOn(t *testing.T) {
 				continue
 			}
 			n := []int{0, 3, 9, 5}[loop]
-			if got, err := j.After(loop, n); err != nil || got != want {
+			if got, err := j.After(loop, n, false); err != nil || got != want {
 				t.Errorf("loop %d: got %d, %v, want %d", loop, got, err, want)
 			}
 		}
@@ -118,7 +118,7 @@ func TestJournalGoesOn(t *testing.T) {
 		j.Close(false)
 	}
 	// A loop with fewer steps than were taken is over.
-	if got, err := open(t, path).After(2, 3); err != nil || got != 3 {
+	if got, err := open(t, path).After(2, 3, false); err != nil || got != 3 {
 		t.Errorf("got %d, %v, want 3", got, err)
 	}
 }
@@ -134,10 +134,10 @@ func TestNestedLoops(t *testing.T) {
 	j.Close(false)
 	j = open(t, path)
 	var e *journal.Error
-	if _, err := j.After(1, 3); !errors.As(err, &e) || !strings.Contains(e.Hint, "after = step") {
+	if _, err := j.After(1, 3, false); !errors.As(err, &e) || !strings.Contains(e.Hint, "after = step") {
 		t.Errorf("got %v, want a refusal with a hint", err)
 	}
-	if got, err := j.After(2, 5); err != nil || got != 2 {
+	if got, err := j.After(2, 5, false); err != nil || got != 2 {
 		t.Errorf("got %d, %v, want 2", got, err)
 	}
 }
@@ -228,13 +228,13 @@ func TestOrphans(t *testing.T) {
 	begin(t, j, step)
 	j.Close(false)
 	j = open(t, path)
-	if got, _ := j.After(1, 9); got != 2 {
+	if got, _ := j.After(1, 9, false); got != 2 {
 		t.Errorf("got %d, want 2", got)
 	}
 	if err := j.Settle(model, journal.Applied, journal.Tree{Head: "c3", Newest: "c3", Step: 3}, true); err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := j.After(1, 9); got != 3 {
+	if got, _ := j.After(1, 9, false); got != 3 {
 		t.Errorf("got %d, want 3", got)
 	}
 }

@@ -17,6 +17,9 @@ type state struct {
 	last   *Sent // the last applied optim_step
 	place  Place // of the last applied optim_step in a loop
 
+	outside int  // applied optim_steps outside of all loops
+	mixed   bool // a loop had one after a later loop had: one is in the other, or they ran at once
+
 	trained            map[string]bool // models with an applied step in place's loop
 	steps, stepsBefore int             // optimizer steps applied in place's step, and in the one before it
 }
@@ -165,8 +168,10 @@ func (s *state) acknowledged(m *model, c *Sent, checkpoint string, step int) {
 func (s *state) applied(c *Sent) {
 	s.last = c
 	if c.Step == 0 {
+		s.outside++
 		return
 	}
+	s.mixed = s.mixed || c.Loop < s.place.Loop
 	if s.trained == nil || c.Loop != s.place.Loop {
 		s.trained = map[string]bool{}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/url"
+	"reflect"
 
 	"github.com/hudrl/hudrl/runtime/hud"
 )
@@ -67,6 +68,9 @@ func finish[T any](ctx context.Context, s *service, x *exchange, live func() (an
 	answer, recorded, err := s.medium.pass(ctx, x, live)
 	if recorded != nil {
 		v, bad := decode[T](recorded)
+		if r := reflect.ValueOf(v); err == nil && bad == nil && r.Kind() == reflect.Pointer && r.IsNil() {
+			bad = &hud.Error{Op: "replay", Code: hud.CodeValidation, Detail: "the recording has a " + x.op + " with neither an answer nor an error"}
+		}
 		return v, cmp.Or(err, bad)
 	}
 	v, _ := answer.(T)

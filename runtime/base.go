@@ -328,6 +328,9 @@ func (vm *VM) luaUnpack(L *lua.LState) int {
 	return n
 }
 
+// maxChunkName bounds the names that load takes: each stays in memory.
+const maxChunkName = 200
+
 // luaLoad is load and loadstring: text, or a function that returns pieces of
 // it; nil and a message when it does not compile.
 func (vm *VM) luaLoad(L *lua.LState) int {
@@ -349,10 +352,10 @@ func (vm *VM) luaLoad(L *lua.LState) int {
 			if text == "" {
 				break
 			}
-			if b.Len()+len(text) > vm.cfg.Limits.SourceBytes {
-				break // one byte too many is enough for the error below
-			}
 			b.WriteString(string(text))
+			if b.Len() > vm.cfg.Limits.SourceBytes {
+				break // enough for the error below
+			}
 		}
 		src = b.String()
 	default:
@@ -363,7 +366,10 @@ func (vm *VM) luaLoad(L *lua.LState) int {
 		name = vm.checkText(L, 2, "load", "name")
 	}
 	name = strings.TrimPrefix(strings.TrimPrefix(name, "="), "@")
-	chunk, err := compile(name, src, vm.cfg.Limits.SourceBytes)
+	if len(name) > maxChunkName {
+		name = name[:maxChunkName] + "..."
+	}
+	chunk, err := vm.compileStoppable(L, name, src)
 	if err != nil {
 		L.Push(lua.LNil)
 		L.Push(lua.LString(err.Error()))

@@ -3,6 +3,7 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -67,8 +68,45 @@ func compileWith(name, src string, maxBytes int, change func([]ast.Stmt) []ast.S
 	if err != nil {
 		return nil, compileError(name, src, err)
 	}
-	finishBytecode(proto)
+	if bad := finishBytecode(proto); bad != nil {
+		return nil, syntaxError(name, src, max(bad.LineDefined, 1), fmt.Sprintf("a function uses more than %d locals of the functions around it", maxUpvalues), "use a table")
+	}
 	return &Chunk{name: name, src: src, proto: proto}, nil
+}
+
+// longSource is where compiling begins to take milliseconds.
+const longSource = 32 << 10
+
+// compileStoppable compiles for a script. The parser and the compiler cannot be
+// stopped: when the task is, they are left to end by themselves, which the
+// bounds on source make soon.
+func (vm *VM) compileStoppable(L *lua.LState, name, src string) (*Chunk, error) {
+	max := vm.cfg.Limits.SourceBytes
+	if len(src) < longSource || len(src) > max {
+		return compile(name, src, max)
+	}
+	type result struct {
+		chunk *Chunk
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				done <- result{err: &hostBug{value: r, stack: string(debug.Stack())}}
+			}
+		}()
+		c, err := compile(name, src, max)
+		done <- result{c, err}
+	}()
+	ctx := vm.Context(L)
+	select {
+	case r := <-done:
+		return r.chunk, r.err
+	case <-ctx.Done():
+		vm.Raise(L, causeOf(ctx))
+		return nil, nil
+	}
 }
 
 func syntaxError(name, src string, line int, message, hint string) *Error {
@@ -179,20 +217,29 @@ func keepLocals(stmts []ast.Stmt) []ast.Stmt {
 	return stmts
 }
 
-// keptEvals bounds the source texts kept for the messages of chunks that load
-// and loadstring make.
-const keptEvals = 256
+// keptEvals and keptBytes bound the source texts kept for the messages of
+// chunks that load and loadstring make.
+const (
+	keptEvals = 256
+	keptBytes = 4 << 20
+)
 
 // load makes a function of c in vm and keeps its text for error messages.
 func (vm *VM) load(c *Chunk) *lua.LFunction {
-	if _, known := vm.sources[c.name]; !known {
+	old, known := vm.sources[c.name]
+	if known {
+		vm.evalBytes -= len(*old)
+	} else {
 		vm.evals = append(vm.evals, c.name)
-		if len(vm.evals) > keptEvals {
-			delete(vm.sources, vm.evals[0])
-			vm.evals = vm.evals[1:]
-		}
 	}
 	src := c.src // a pointer into the chunk would keep its code, too
 	vm.sources[c.name] = &src
+	vm.evalBytes += len(src)
+	for len(vm.evals) > 1 && (len(vm.evals) > keptEvals || vm.evalBytes > keptBytes) {
+		first := vm.evals[0]
+		vm.evals = vm.evals[1:]
+		vm.evalBytes -= len(*vm.sources[first])
+		delete(vm.sources, first)
+	}
 	return vm.root.NewFunctionFromProto(c.proto)
 }

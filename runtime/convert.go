@@ -121,13 +121,44 @@ func wholeNumber(n int64) (lua.LValue, error) {
 // ToGo makes plain Go data of a Lua value: nil, bool, float64, string, []any
 // for a list, map[string]any for any other table (an empty table is an empty
 // list; number keys become strings), and for a userdata the Go value in it. Functions,
-// coroutines and tables that contain themselves are errors.
-func ToGo(v lua.LValue) (any, error) { return toGo(v, nil, map[*lua.LTable]bool{}) }
+// coroutines, tables that contain themselves and more than 1,048,576 values
+// (a table counts wherever it is met again) are errors.
+func ToGo(v lua.LValue) (any, error) { return toGoAtMost(v, 1<<20) }
 
-// toGo is ToGo that also hands out functions, for the results of Run.
-func (vm *VM) toGo(v lua.LValue) (any, error) { return toGo(v, vm, map[*lua.LTable]bool{}) }
+func toGoAtMost(v lua.LValue, max int) (any, error) {
+	met := 0
+	c := &converter{open: map[*lua.LTable]bool{}, poll: func(n int) error {
+		if met += n; met > max {
+			return fmt.Errorf("more than %d values", max)
+		}
+		return nil
+	}}
+	return c.value(v)
+}
 
-func toGo(v lua.LValue, vm *VM, open map[*lua.LTable]bool) (any, error) {
+// toGo is ToGo that also hands out functions, for the results of Run, as many as
+// the budget of L allows.
+func (vm *VM) toGo(L *lua.LState, v lua.LValue) (any, error) {
+	g, work := gateOf(L), 0
+	c := &converter{vm: vm, open: map[*lua.LTable]bool{}, poll: func(n int) error {
+		if work += 8 * n; work < pollSteps {
+			return nil
+		}
+		work = 0
+		return g.charge(max(pollSteps, 8*n))
+	}}
+	return c.value(v)
+}
+
+// converter makes Go data of Lua values. A table that holds another twice, which
+// holds another twice, is small and has no end: poll is told of every value.
+type converter struct {
+	vm   *VM                  // nil: functions are errors
+	open map[*lua.LTable]bool // around the value
+	poll func(values int) error
+}
+
+func (c *converter) value(v lua.LValue) (any, error) {
 	switch v := v.(type) {
 	case *lua.LNilType:
 		return nil, nil
@@ -143,33 +174,39 @@ func toGo(v lua.LValue, vm *VM, open map[*lua.LTable]bool) (any, error) {
 		}
 		return v.Value, nil
 	case *lua.LFunction:
-		if vm != nil {
-			return &Func{vm: vm, fn: v}, nil
+		if c.vm != nil {
+			return &Func{vm: c.vm, fn: v}, nil
 		}
 	case *lua.LTable:
-		return tableToGo(v, vm, open)
+		return c.table(v)
 	}
 	return nil, fmt.Errorf("a Lua %s cannot become a Go value", v.Type())
 }
 
-func tableToGo(t *lua.LTable, vm *VM, open map[*lua.LTable]bool) (any, error) {
-	if open[t] {
+func (c *converter) table(t *lua.LTable) (any, error) {
+	if c.open[t] {
 		return nil, fmt.Errorf("a table contains itself")
 	}
-	if len(open) >= maxNested {
+	if len(c.open) >= maxNested {
 		return nil, fmt.Errorf("tables nest deeper than %d", maxNested)
 	}
-	open[t] = true
-	defer delete(open, t)
+	c.open[t] = true
+	defer delete(c.open, t)
 
 	n, entries := t.Len(), 0
 	for k, _ := t.Next(lua.LNil); k != lua.LNil; k, _ = t.Next(k) {
 		entries++
+		if err := c.poll(1); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.poll(1); err != nil {
+		return nil, err
 	}
 	if entries == n {
 		list := make([]any, n)
 		for i := range list {
-			e, err := toGo(t.RawGetInt(i+1), vm, open)
+			e, err := c.value(t.RawGetInt(i + 1))
 			if err != nil {
 				return nil, fmt.Errorf("[%d]: %w", i+1, err)
 			}
@@ -188,7 +225,7 @@ func tableToGo(t *lua.LTable, vm *VM, open map[*lua.LTable]bool) (any, error) {
 		default:
 			return nil, fmt.Errorf("a table key of type %s cannot become a Go value", k.Type())
 		}
-		value, err := toGo(e, vm, open)
+		value, err := c.value(e)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", key, err)
 		}

@@ -168,8 +168,22 @@ func (vm *VM) makeRoom(L *lua.LState) {
 	if vm.coroutines.live.Load() < int64(max) {
 		return
 	}
-	for range 10 {
-		goruntime.GC()
+	rounds := 10
+	if time.Since(vm.crowded) < 100*time.Millisecond {
+		rounds = 0 // a script that tries again and again must not collect all the time
+	}
+	ctx := vm.Context(L)
+	for range rounds {
+		collected := make(chan struct{})
+		go func() {
+			goruntime.GC()
+			close(collected)
+		}()
+		select {
+		case <-collected:
+		case <-ctx.Done():
+			vm.Raise(L, causeOf(ctx))
+		}
 		// Cleanups run on a goroutine of the Go runtime, soon after.
 		deadline := time.Now().Add(10 * time.Millisecond)
 		for time.Now().Before(deadline) {
@@ -178,6 +192,12 @@ func (vm *VM) makeRoom(L *lua.LState) {
 			}
 			goruntime.Gosched()
 		}
+		if ctx.Err() != nil {
+			vm.Raise(L, causeOf(ctx))
+		}
+	}
+	if rounds > 0 {
+		vm.crowded = time.Now()
 	}
 	vm.Raise(L, newLimit(ErrCount, "live coroutines", max+1, max, "Limits.Coroutines"))
 }
@@ -203,14 +223,15 @@ func (vm *VM) resume(L, th *lua.LState, name string, args []lua.LValue) ([]lua.L
 	case co.runner != nil:
 		return nil, refuse("cannot resume a coroutine that task %s is running; it may be waiting inside a host function", co.runner.name)
 	}
-	vm.checkNesting(L, g)
+	open := vm.checkNesting(L, g)
 	if co.want >= 0 {
 		args = exactly(args, co.want)
 	}
 	co.runner = g.task
 	tg.enter(g.task)
-	tg.caller, tg.depth = L, g.depth+1
+	tg.caller, tg.depth, tg.frames = L, g.depth+1, open
 	state, err, out := L.Resume(th, co.fn, args...)
+	vm.raising = false
 	L.G.CurrentThread = L
 	co.runner, tg.caller = nil, nil
 	if state == lua.ResumeError {
@@ -263,7 +284,7 @@ func (vm *VM) coroutineError(th *lua.LState, raised lua.LValue) lua.LValue {
 	if !ok {
 		return raised
 	}
-	if s := string(text); s == "lua callstack overflow" {
+	if s := string(text); s == stackOverflow {
 		err := vm.depthError()
 		o := &errorObject{err: err, message: err.Error(), code: errorCode(err), hint: errorHint(err)}
 		o.source, o.line = position(th)

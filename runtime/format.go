@@ -84,7 +84,9 @@ func (vm *VM) luaFormat(L *lua.LState) int {
 	format := vm.checkText(L, 1, "string.format", "format")
 	var b strings.Builder
 	next := 2
+	w := vm.newWork(L)
 	for {
+		w.spend(4)
 		i := strings.IndexByte(format, '%')
 		if i < 0 {
 			b.WriteString(format)
@@ -105,6 +107,7 @@ func (vm *VM) luaFormat(L *lua.LState) int {
 		if next > L.GetTop() {
 			vm.Raise(L, Faultf(CodeValidation, "string.format: %%%c has no argument: got %d arguments after the format", v.letter, L.GetTop()-1))
 		}
+		w.spend(16 + textSize(L.Get(next)))
 		b.WriteString(vm.formatOne(L, v, next))
 		vm.CheckString(L, b.Len())
 		next++

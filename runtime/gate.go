@@ -27,6 +27,7 @@ type gate struct {
 	co              *coroutine  // the coroutine that runs here, or nil
 	caller          *lua.LState // whose call runs here: a protected call's or a resume's; nil on a task's own thread
 	depth           int         // of the chain of callers
+	frames          int         // open calls of the callers
 }
 
 func (g *gate) Done() <-chan struct{} {

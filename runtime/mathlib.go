@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"fmt"
 	"math"
 
 	lua "github.com/yuin/gopher-lua"
@@ -9,6 +10,8 @@ import (
 func (vm *VM) mathFunctions() map[string]lua.LGFunction {
 	return map[string]lua.LGFunction{
 		"random": vm.luaRandom,
+		"max":    func(L *lua.LState) int { return vm.luaExtreme(L, "math.max", func(a, b float64) bool { return a > b }) },
+		"min":    func(L *lua.LState) int { return vm.luaExtreme(L, "math.min", func(a, b float64) bool { return a < b }) },
 		"randomseed": func(L *lua.LState) int {
 			f, ok := asNumber(L.Get(1))
 			if !ok || math.IsNaN(f) || math.IsInf(f, 0) {
@@ -28,6 +31,28 @@ func (vm *VM) mathFunctions() map[string]lua.LGFunction {
 			return 1
 		},
 	}
+}
+
+// luaExtreme is math.max and math.min.
+func (vm *VM) luaExtreme(L *lua.LState, fn string, better func(a, b float64) bool) int {
+	n := L.GetTop()
+	if n == 0 {
+		vm.badArg(L, fn, "argument 1", lua.LNil, "number")
+	}
+	var best float64
+	w := vm.newWork(L)
+	for i := 1; i <= n; i++ {
+		w.spend(1 + textSize(L.Get(i)))
+		f, ok := asNumber(L.Get(i))
+		if !ok {
+			vm.badArg(L, fn, fmt.Sprintf("argument %d", i), L.Get(i), "number")
+		}
+		if i == 1 || better(f, best) {
+			best = f
+		}
+	}
+	L.Push(lua.LNumber(best))
+	return 1
 }
 
 // luaRandom is math.random: [0, 1), 1..m or m..n, from the task's stream.

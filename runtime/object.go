@@ -41,6 +41,10 @@ func (vm *VM) ErrorValue(L *lua.LState, err error) lua.LValue {
 	}
 	o.source, o.line = position(L)
 	o.traceback = traceback(L)
+	var d *deadlock
+	if errors.As(err, &d) {
+		o.traceback += d.waits
+	}
 	return vm.errorUserdata(o)
 }
 
@@ -56,12 +60,16 @@ func (vm *VM) Raise(L *lua.LState, err error) {
 
 // wrapped is the error of e:wrap.
 type wrapped struct {
-	context string
+	message string
+	depth   int
 	err     error
 }
 
-func (w *wrapped) Error() string { return w.context + ": " + w.err.Error() }
+func (w *wrapped) Error() string { return w.message }
 func (w *wrapped) Unwrap() error { return w.err }
+
+// maxWraps bounds how long a chain errors.Is and errors.As have to walk.
+const maxWraps = 1_000
 
 // newErrorMeta makes the metatable of error objects.
 func (vm *VM) newErrorMeta() *lua.LTable {
@@ -72,9 +80,17 @@ func (vm *VM) newErrorMeta() *lua.LTable {
 		if !ok {
 			vm.Raise(L, Faultf(CodeValidation, "wrap: context: got %s, want string", typeName(L.Get(2))))
 		}
+		vm.CheckString(L, len(text)+2+len(o.message))
+		depth := 1
+		if inner, ok := o.err.(*wrapped); ok {
+			depth = inner.depth + 1
+		}
+		if depth > maxWraps {
+			vm.Raise(L, Faultf(CodeLimit, "wrap: the error is wrapped %d times already", maxWraps))
+		}
 		w := *o
-		w.err = &wrapped{string(text), o.err}
 		w.message = string(text) + ": " + o.message
+		w.err = &wrapped{w.message, depth, o.err}
 		L.Push(vm.errorUserdata(&w))
 		return 1
 	})
@@ -306,10 +322,10 @@ func (vm *VM) failureIn(stopped bool, g *gate, err error) error {
 		if m, ok := v.RawGetString("message").(lua.LString); ok {
 			e.Message = string(m)
 		}
-		e.Value, _ = ToGo(v)
+		e.Value, _ = toGoAtMost(v, maxRaised)
 	default:
 		e.Message = v.String()
-		e.Value, _ = ToGo(v)
+		e.Value, _ = toGoAtMost(v, maxRaised)
 	}
 	e.Text = vm.sourceLine(e.Source, e.Line)
 	if e.Hint == "" {
@@ -317,6 +333,9 @@ func (vm *VM) failureIn(stopped bool, g *gate, err error) error {
 	}
 	return e
 }
+
+// maxRaised values of a table that was raised reach Go.
+const maxRaised = 10_000
 
 // panicObject tells a host bug from gopher-lua's own panics.
 func (vm *VM) panicObject(text, stack string) *errorObject {

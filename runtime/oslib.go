@@ -114,7 +114,9 @@ func (vm *VM) luaDate(L *lua.LState) int {
 		return 1
 	}
 	var b strings.Builder
+	w := vm.newWork(L)
 	for i := 0; i < len(format); i++ {
+		w.spend(1)
 		if format[i] != '%' {
 			b.WriteByte(format[i])
 			continue
@@ -123,6 +125,7 @@ func (vm *VM) luaDate(L *lua.LState) int {
 		if i == len(format) {
 			vm.Raise(L, Faultf(CodeValidation, "os.date: format: it ends with a single %%"))
 		}
+		w.spend(32)
 		text, ok := dateField(t, format[i])
 		if !ok {
 			vm.Raise(L, Faultf(CodeValidation, "os.date: format: no such conversion %%%c", format[i]))
@@ -134,14 +137,15 @@ func (vm *VM) luaDate(L *lua.LState) int {
 	return 1
 }
 
+var dateLayouts = map[byte]string{
+	'a': "Mon", 'A': "Monday", 'b': "Jan", 'B': "January", 'c': "Mon Jan _2 15:04:05 2006", 'd': "02",
+	'F': "2006-01-02", 'H': "15", 'I': "03", 'm': "01", 'M': "04", 'p': "PM", 'S': "05", 'T': "15:04:05",
+	'x': "01/02/06", 'X': "15:04:05", 'y': "06", 'Y': "2006", 'z': "-0700", 'Z': "MST", 'D': "01/02/06",
+}
+
 // dateField is a conversion of C's strftime in the C locale.
 func dateField(t time.Time, c byte) (string, bool) {
-	layouts := map[byte]string{
-		'a': "Mon", 'A': "Monday", 'b': "Jan", 'B': "January", 'c': "Mon Jan _2 15:04:05 2006", 'd': "02",
-		'F': "2006-01-02", 'H': "15", 'I': "03", 'm': "01", 'M': "04", 'p': "PM", 'S': "05", 'T': "15:04:05",
-		'x': "01/02/06", 'X': "15:04:05", 'y': "06", 'Y': "2006", 'z': "-0700", 'Z': "MST", 'D': "01/02/06",
-	}
-	if layout, ok := layouts[c]; ok {
+	if layout, ok := dateLayouts[c]; ok {
 		return t.Format(layout), true
 	}
 	switch c {

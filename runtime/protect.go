@@ -1,6 +1,8 @@
 package runtime
 
 import (
+	"fmt"
+	"runtime/debug"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -35,6 +37,7 @@ func (vm *VM) protect(L *lua.LState, trace bool, fn lua.LValue, args []lua.LValu
 	}
 	L.G.CurrentThread = th
 	err = th.PCall(1+len(args), lua.MultRet, nil)
+	vm.raising = false
 	L.G.CurrentThread = L
 	if err != nil {
 		if api, ok := err.(*lua.ApiError); ok {
@@ -55,7 +58,7 @@ func (vm *VM) protect(L *lua.LState, trace bool, fn lua.LValue, args []lua.LValu
 
 // nested is a thread, under L's task and context, for a call out of L.
 func (vm *VM) nested(L *lua.LState, g *gate) *lua.LState {
-	vm.checkNesting(L, g)
+	open := vm.checkNesting(L, g)
 	var th *lua.LState
 	if n := len(vm.free); n > 0 {
 		th, vm.free = vm.free[n-1], vm.free[:n-1]
@@ -64,14 +67,26 @@ func (vm *VM) nested(L *lua.LState, g *gate) *lua.LState {
 	}
 	tg := gateOf(th)
 	tg.enter(g.task)
-	tg.co, tg.caller, tg.depth = g.co, L, g.depth+1
+	tg.co, tg.caller, tg.depth, tg.frames = g.co, L, g.depth+1, open
 	return th
 }
 
-func (vm *VM) checkNesting(L *lua.LState, g *gate) {
+// maxNestedFrames are open in a chain of nested threads, as a multiple of
+// Limits.CallDepth, when no more of them may begin: to unwind a stack of a
+// hundred thousand calls takes a second.
+const maxNestedFrames = 5
+
+// checkNesting raises when L is nested too deeply to call out of it, and counts
+// the calls that are open in it and its callers.
+func (vm *VM) checkNesting(L *lua.LState, g *gate) (open int) {
 	if g.depth >= maxNestedThreads {
 		vm.Raise(L, newLimit(ErrDepth, "nested pcalls and coroutines", g.depth+1, maxNestedThreads, "nothing: use a loop in place of recursion"))
 	}
+	open = g.frames + frames(L)
+	if max := maxNestedFrames * vm.cfg.Limits.CallDepth; open > max {
+		vm.Raise(L, newLimit(ErrDepth, "calls in nested pcalls and coroutines", open, max, "Limits.CallDepth (at most 4,000), or recurse less deeply"))
+	}
+	return open
 }
 
 // trimPosition takes away the blank that gopher-lua leaves where a function
@@ -84,25 +99,45 @@ func trimPosition(api *lua.ApiError) {
 
 // callQuiet calls its first argument with the others. What is raised inside
 // carries a mark in place of a traceback.
-func callQuiet(L *lua.LState) int {
-	L.Panic = panicQuiet
-	return callTraced(L)
-}
+func callQuiet(L *lua.LState) int { return callCaught(L, false) }
 
-// callTraced calls its first argument with the others, and on an error makes
-// sure that a traceback can be formatted.
-func callTraced(L *lua.LState) int {
+// callTraced is callQuiet with a traceback.
+func callTraced(L *lua.LState) int { return callCaught(L, true) }
+
+// stackOverflow is what gopher-lua panics with at Limits.CallDepth.
+const stackOverflow = "lua callstack overflow"
+
+// callCaught writes the traceback itself: gopher-lua's takes time that is
+// quadratic in the depth, and a line for every tail call ever made.
+func callCaught(L *lua.LState, trace bool) int {
 	returned := false
 	defer func() {
-		if !returned {
-			cutTailCalls(L)
+		if returned {
+			return
 		}
+		r := recover()
+		api, ok := r.(*lua.ApiError)
+		switch {
+		case r == nil:
+			return // runtime.Goexit
+		case !ok:
+			api = &lua.ApiError{Type: lua.ApiErrorPanic, Object: lua.LString(fmt.Sprint(r)), StackTrace: rawTrace(L)}
+			if r != stackOverflow {
+				api.StackTrace = string(debug.Stack()) + "\n" + api.StackTrace
+			}
+		case trace:
+			api.StackTrace = rawTrace(L)
+		default:
+			api.StackTrace = "caught"
+		}
+		panic(api)
 	}()
 	L.Call(L.GetTop()-1, lua.MultRet)
 	returned = true
 	return L.GetTop()
 }
 
-func panicQuiet(L *lua.LState) {
-	panic(&lua.ApiError{Type: lua.ApiErrorRun, Object: L.Get(-1), StackTrace: "caught"})
+// rawTrace is the traceback of one thread in the form that gopher-lua gives it.
+func rawTrace(L *lua.LState) string {
+	return "stack traceback:\n\t" + strings.Join(threadTrace(L, nil), "\n\t")
 }

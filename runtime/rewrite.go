@@ -15,7 +15,8 @@ const (
 	maxTreeDepth  = 1_000
 	maxTableItems = 25_550 // 511 flushes of 50: more are lost
 	maxConstants  = 10_000 // distinct ones of one function, searched one by one
-	maxSearches   = 1e8    // steps of those searches, half a second
+	maxSearches   = 1e8    // steps of those searches, and of those for names, half a second
+	maxUpvalues   = 255    // of one function: beyond 511 gopher-lua takes one for another
 	maxJumps      = 10_000 // labels and gotos, which search each other
 	maxFunctions  = 10_000 // 14 KB each to compile
 	maxOperands   = 10_000 // of one chain of ..
@@ -42,7 +43,11 @@ var helpers = map[lua.LValue]*lua.LFunction{
 // finishBytecode puts the helpers in, and makes an ordinary call of
 // "return coroutine.yield(...)": gopher-lua loses the values that come back
 // from a yield in a tail call.
-func finishBytecode(proto *lua.FunctionProto) {
+// It returns a function that has too many upvalues, or nil.
+func finishBytecode(proto *lua.FunctionProto) (bad *lua.FunctionProto) {
+	if len(proto.DbgUpvalues) > maxUpvalues {
+		return proto
+	}
 	for i, c := range proto.Constants {
 		if fn, ok := helpers[c]; ok {
 			proto.Constants[i] = fn
@@ -54,8 +59,11 @@ func finishBytecode(proto *lua.FunctionProto) {
 		}
 	}
 	for _, p := range proto.FunctionPrototypes {
-		finishBytecode(p)
+		if bad := finishBytecode(p); bad != nil {
+			return bad
+		}
 	}
+	return nil
 }
 
 // opcode and results read an instruction: its operation, and for a call how
@@ -170,7 +178,8 @@ type rewriter struct {
 	name, src string
 	depth     int
 	constants []map[string]int // places by text, of the functions being walked, innermost last
-	searches  int              // steps that finding the constants will take
+	searches  int              // steps that finding the constants and names will take
+	visible   int              // names and blocks in which a name is looked for
 	jumps     int
 	functions int
 	fresh     int // hidden locals made so far
@@ -195,7 +204,19 @@ func (r *rewriter) fail(at ast.PositionHolder, hint, format string, args ...any)
 	panic(syntaxError(r.name, r.src, max(at.Line(), 1), fmt.Sprintf(format, args...), hint))
 }
 
+// ident counts what looking for a name will take: it is compared with every local
+// of every function around it.
+func (r *rewriter) ident(at ast.PositionHolder, name string) {
+	if r.searches += r.visible; r.searches > maxSearches {
+		r.fail(at, "split the file", "too many names within functions within functions")
+	}
+	r.constant(at, name)
+}
+
 func (r *rewriter) constant(at ast.PositionHolder, c string) {
+	if helpers[lua.LString(c)] != nil {
+		r.fail(at, "", "the string %q is reserved", c)
+	}
 	set := r.constants[len(r.constants)-1]
 	place, known := set[c]
 	if !known {
@@ -218,9 +239,20 @@ func (r *rewriter) down(at ast.PositionHolder) {
 }
 
 func (r *rewriter) stmts(list []ast.Stmt) []ast.Stmt {
+	outside := r.visible
+	r.visible++
 	for i, s := range list {
 		list[i] = r.stmt(s)
 	}
+	r.visible = outside
+	return list
+}
+
+// within is stmts with more names around them.
+func (r *rewriter) within(names int, list []ast.Stmt) []ast.Stmt {
+	r.visible += names
+	list = r.stmts(list)
+	r.visible -= names
 	return list
 }
 
@@ -241,13 +273,14 @@ func (r *rewriter) stmt(s ast.Stmt) ast.Stmt {
 				l.Object = r.expr(l.Object)
 				l.Key = r.expr(l.Key)
 			case *ast.IdentExpr:
-				r.constant(l, l.Value)
+				r.ident(l, l.Value)
 			}
 		}
 		r.exprs(s.Rhs)
 		return r.assign(s)
 	case *ast.LocalAssignStmt:
 		r.exprs(s.Exprs)
+		r.visible += len(s.Names) // until the block ends
 	case *ast.FuncCallStmt:
 		s.Expr = r.expr(s.Expr)
 	case *ast.DoBlockStmt:
@@ -268,10 +301,10 @@ func (r *rewriter) stmt(s ast.Stmt) ast.Stmt {
 		if s.Step != nil {
 			s.Step = r.expr(s.Step)
 		}
-		s.Stmts = r.stmts(s.Stmts)
+		s.Stmts = r.within(1, s.Stmts)
 	case *ast.GenericForStmt:
 		r.exprs(s.Exprs)
-		s.Stmts = r.stmts(s.Stmts)
+		s.Stmts = r.within(len(s.Names), s.Stmts)
 	case *ast.FuncDefStmt:
 		if s.Name.Func != nil {
 			s.Name.Func = r.expr(s.Name.Func)
@@ -295,7 +328,11 @@ func (r *rewriter) function(f *ast.FunctionExpr) {
 		r.fail(f, "split the file", "more than %d functions", maxFunctions)
 	}
 	r.constants = append(r.constants, map[string]int{})
-	f.Stmts = r.stmts(f.Stmts)
+	names := 0
+	if f.ParList != nil {
+		names = len(f.ParList.Names)
+	}
+	f.Stmts = r.within(names, f.Stmts)
 	r.constants = r.constants[:len(r.constants)-1]
 }
 
@@ -308,7 +345,7 @@ func (r *rewriter) expr(e ast.Expr) ast.Expr {
 	case *ast.StringExpr:
 		r.constant(e, e.Value)
 	case *ast.IdentExpr:
-		r.constant(e, e.Value)
+		r.ident(e, e.Value)
 	case *ast.AttrGetExpr:
 		e.Object = r.expr(e.Object)
 		e.Key = r.expr(e.Key)

@@ -68,7 +68,6 @@ func newRuntime(original Config, version int) (*Runtime, error) {
 		RegistryMaxSize:     registryMax,
 		RegistryGrowStep:    1024,
 		SkipOpenLibs:        true,
-		IncludeGoStackTrace: true,
 		MinimizeStackMemory: true,
 	})
 	vm.root.G.MainThread = vm.root // otherwise the first thread to run would become it
@@ -298,7 +297,7 @@ func (rt *Runtime) enter(ctx context.Context, f func(vm *VM, L *lua.LState) ([]l
 	defer watchHeap(limits.HeapBytes, c.cancel)()
 
 	vm.baton.acquire()
-	vm.call = c
+	vm.call, vm.crowded = c, time.Time{}
 	vm.budget = vm.profiling(&budget{max: limits.Steps, exceeded: func(*gate) {
 		c.cancel(newLimit(ErrSteps, "step limit", limits.Steps+1, limits.Steps, "--max-steps or Limits.Steps"))
 	}})
@@ -383,7 +382,7 @@ func (rt *Runtime) enterAny(ctx context.Context, args []any, get func(*VM, *lua.
 			return nil, err
 		}
 		for i, v := range out {
-			g, err := vm.toGo(v)
+			g, err := vm.toGo(L, v)
 			if err != nil {
 				return nil, fmt.Errorf("result %d: %w", i+1, err)
 			}

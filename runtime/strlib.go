@@ -74,7 +74,9 @@ func (vm *VM) luaByte(L *lua.LState) int {
 
 func (vm *VM) luaChar(L *lua.LState) int {
 	b := make([]byte, L.GetTop())
+	w := vm.newWork(L)
 	for i := range b {
+		w.spend(1 + textSize(L.Get(i+1)))
 		c := vm.checkInt(L, i+1, "string.char", "code")
 		if c < 0 || c > 255 {
 			vm.Raise(L, Faultf(CodeValidation, "string.char: code %d: got %d, want 0 to 255", i+1, c))
@@ -103,17 +105,7 @@ func (vm *VM) luaRep(L *lua.LState) int {
 // that ends when the task is stopped.
 func (vm *VM) newMatcher(L *lua.LState, src, pat string) *matcher {
 	g := gateOf(L)
-	return &matcher{src: src, pat: pat, poll: func() error {
-		// An instruction is worth some ten comparisons.
-		g.budget.used += pollSteps / 16
-		if g.budget.used > g.budget.max {
-			g.budget.exceeded(g)
-		}
-		if g.Context.Err() != nil {
-			return causeOf(g.Context)
-		}
-		return nil
-	}}
+	return &matcher{src: src, pat: pat, poll: func() error { return g.charge(pollSteps) }}
 }
 
 func (vm *VM) raisePattern(L *lua.LState, fn string, err error) {
@@ -259,6 +251,14 @@ func (vm *VM) luaGsub(L *lua.LState) int {
 	return 2
 }
 
+// textSize is how many bytes must be read to see whether v is a number.
+func textSize(v lua.LValue) int {
+	if s, ok := v.(lua.LString); ok {
+		return len(s)
+	}
+	return 0
+}
+
 // replace writes the replacement of the match src[s:e].
 func (vm *VM) replace(L *lua.LState, b *strings.Builder, m *matcher, repl lua.LValue, s, e int) {
 	const fn = "string.gsub"
@@ -291,7 +291,9 @@ func (vm *VM) replace(L *lua.LState, b *strings.Builder, m *matcher, repl lua.LV
 
 // expand writes a replacement string, with its %0 to %9.
 func (vm *VM) expand(L *lua.LState, b *strings.Builder, m *matcher, repl string, s, e int) {
+	w := vm.newWork(L)
 	for i := 0; i < len(repl); i++ {
+		w.spend(1)
 		if repl[i] != '%' || i+1 == len(repl) {
 			b.WriteByte(repl[i])
 			continue

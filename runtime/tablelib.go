@@ -126,11 +126,9 @@ func (vm *VM) luaConcatTable(L *lua.LState) int {
 		to = vm.checkInt(L, 4, fn, "to")
 	}
 	var b strings.Builder
-	ctx := vm.Context(L)
+	w := vm.newWork(L)
 	for i := from; i <= to; i++ {
-		if i%pollSteps == 0 && ctx.Err() != nil {
-			vm.Raise(L, causeOf(ctx))
-		}
+		w.spend(4)
 		switch v := t.RawGetInt(i).(type) {
 		case lua.LString:
 			b.WriteString(string(v))
@@ -151,25 +149,26 @@ func (vm *VM) luaConcatTable(L *lua.LState) int {
 // sorter sorts values with Lua's order and looks now and then whether the task
 // has been stopped.
 type sorter struct {
-	vm       *VM
-	L        *lua.LState
-	g        *gate
-	less     *lua.LFunction // nil for <
-	values   []lua.LValue
-	compared int
+	L      *lua.LState
+	work   *work
+	less   *lua.LFunction // nil for <
+	values []lua.LValue
 }
 
 func (s *sorter) Len() int      { return len(s.values) }
 func (s *sorter) Swap(i, j int) { s.values[i], s.values[j] = s.values[j], s.values[i] }
 func (s *sorter) Less(i, j int) bool {
-	s.compared++
-	if s.compared%pollSteps == 0 && s.g.Context.Err() != nil {
-		s.vm.Raise(s.L, causeOf(s.g.Context))
-	}
+	s.work.spend(4)
 	a, b := s.values[i], s.values[j]
 	if s.less == nil {
 		if x, ok := a.(lua.LNumber); ok {
 			if y, ok := b.(lua.LNumber); ok {
+				return x < y
+			}
+		}
+		if x, ok := a.(lua.LString); ok {
+			if y, ok := b.(lua.LString); ok {
+				s.work.spend(min(len(x), len(y)) / 16) // compared many bytes at a time
 				return x < y
 			}
 		}
@@ -186,7 +185,7 @@ func (s *sorter) Less(i, j int) bool {
 
 func (vm *VM) luaSort(L *lua.LState) int {
 	t := vm.checkTable(L, 1, "table.sort", "list")
-	s := &sorter{vm: vm, L: L, g: gateOf(L), values: make([]lua.LValue, t.Len())}
+	s := &sorter{L: L, work: vm.newWork(L), values: make([]lua.LValue, t.Len())}
 	if L.Get(2) != lua.LNil {
 		fn, ok := L.Get(2).(*lua.LFunction)
 		if !ok {
@@ -195,6 +194,7 @@ func (vm *VM) luaSort(L *lua.LState) int {
 		s.less = fn
 	}
 	for i := range s.values {
+		s.work.spend(1)
 		s.values[i] = t.RawGetInt(i + 1)
 		if s.values[i] == lua.LNil {
 			vm.Raise(L, Faultf(CodeValidation, "table.sort: item %d is nil: the list has a hole", i+1))

@@ -7,11 +7,10 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// gopher-lua remembers every tail call of a frame, and its tracebacks write a
-// line for each: a loop of tail calls that ran for a second would take
-// gigabytes to report. The counts are therefore cut before a traceback is
-// formatted, and skipped where frames are walked. gopher-lua shows neither the
-// count nor the frame, so both are found by reflection.
+// gopher-lua remembers every tail call of a frame, and counts each as a level of
+// its stack: a loop of tail calls that ran for a second has millions. They are
+// skipped where frames are walked. gopher-lua shows neither the count nor the
+// frame, so both are found by reflection.
 var frameOf, tailOffset, parentOffset = func() (frame int, tail, parent uintptr) {
 	debug := reflect.TypeFor[lua.Debug]()
 	f, ok := debug.FieldByName("frame")
@@ -44,16 +43,15 @@ func tailCalls(L *lua.LState, dbg *lua.Debug) int {
 	return *(*int)(unsafe.Add(framePointer(dbg), tailOffset))
 }
 
-// cutTailCalls leaves at most one tail call in each frame of L: enough for a
-// traceback to know that the caller is not shown.
-func cutTailCalls(L *lua.LState) {
+// frames is how many calls are open in L.
+func frames(L *lua.LState) int {
 	dbg, ok := L.GetStack(0)
 	if !ok {
-		return
+		return 0
 	}
+	n := 0
 	for f := framePointer(dbg); f != nil; f = *(*unsafe.Pointer)(unsafe.Add(f, parentOffset)) {
-		if n := (*int)(unsafe.Add(f, tailOffset)); *n > 1 {
-			*n = 1
-		}
+		n++
 	}
+	return n
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -36,7 +37,8 @@ type Task struct {
 	observed bool // somebody has seen err
 	watchers []func()
 
-	waitsFor *Task // for the search of deadlocks
+	waitsFor *Task       // for the search of deadlocks
+	waitsIn  *lua.LState // the thread that waits
 	children uint64
 	seed     uint64
 	random   *rand.Rand
@@ -149,7 +151,9 @@ func (t *Task) run(fn lua.LValue, args []lua.LValue) {
 	for _, a := range args {
 		th.Push(a)
 	}
-	if err := th.PCall(1+len(args), lua.MultRet, nil); err != nil {
+	err := th.PCall(1+len(args), lua.MultRet, nil)
+	t.vm.raising = false
+	if err != nil {
 		t.err = t.vm.failure(g, err)
 		return
 	}
@@ -223,27 +227,60 @@ func (t *Task) Results() []lua.LValue { return t.results }
 // waitFor receives from c, which the task target will send on or close.
 func waitFor[T any](vm *VM, L *lua.LState, target *Task, c <-chan T) (v T, err error) {
 	self := gateOf(L).task
-	names := []string{self.name}
+	ring := []*Task{self}
 	for t := target; t != nil; t = t.waitsFor {
-		names = append(names, t.name)
 		if t == self {
-			return v, &Fault{Code: CodeError, Err: ErrDeadlock,
-				Message: fmt.Sprintf("wait: deadlock: tasks wait for each other: %v", names)}
+			return v, newDeadlock(ring)
 		}
+		ring = append(ring, t)
 	}
 	ctx := vm.Context(L)
-	self.waitsFor = target
+	self.waitsFor, self.waitsIn = target, L
 	err = vm.Wait(L, func() {
 		select {
 		case v = <-c:
 		case <-ctx.Done():
 		}
 	})
-	self.waitsFor = nil
+	self.waitsFor, self.waitsIn = nil, nil
 	if err == nil && ctx.Err() != nil {
 		err = causeOf(ctx)
 	}
 	return v, err
+}
+
+// maxRing bounds how many tasks of a deadlock are listed.
+const maxRing = 16
+
+// deadlock is a ring of tasks, each of which waits for the next.
+type deadlock struct {
+	names string
+	waits string // where each of them waits, but for the first, whose error it is
+}
+
+func newDeadlock(ring []*Task) *deadlock {
+	var names, waits strings.Builder
+	for i, t := range ring {
+		if i == maxRing {
+			fmt.Fprintf(&names, "%d more, ", len(ring)-maxRing)
+			break
+		}
+		names.WriteString(t.name + ", ")
+		if i > 0 {
+			fmt.Fprintf(&waits, "\ntask %s waits at\n%s", t.name, traceback(t.waitsIn))
+		}
+	}
+	names.WriteString(ring[0].name)
+	return &deadlock{names.String(), waits.String()}
+}
+
+func (d *deadlock) Error() string {
+	return "wait: deadlock: tasks wait for each other: " + d.names
+}
+func (d *deadlock) Unwrap() error     { return ErrDeadlock }
+func (d *deadlock) ErrorCode() string { return CodeError }
+func (d *deadlock) ErrorHint() string {
+	return "the traceback shows where each of them waits: let one of them not wait"
 }
 
 // causeOf is why ctx ended.

@@ -65,7 +65,7 @@ func TestTasks(t *testing.T) {
 		{"deadlock", `local a, b
 			a = hud.spawn(function() hud.sleep(0.001) b:wait() end)
 			b = hud.spawn(function() hud.sleep(0.001) a:wait() end)
-			local ok, e = pcall(a.wait, a) return ok, (e.message:gsub("test.lua:%d+", "L"))`, "[false wait: deadlock: tasks wait for each other: [L L L]]"},
+			local ok, e = pcall(a.wait, a) return ok, (e.message:gsub("test.lua:%d+", "L"))`, "[false wait: deadlock: tasks wait for each other: L, L, L]"},
 		{"waiting for itself", `local t t = hud.spawn(function() t:wait() end) local ok, e = pcall(t.wait, t) return e.message:match("deadlock")`, "[deadlock]"},
 		{"tostring", `local t = hud.spawn(function() end) local a = tostring(t) t:wait() return a, tostring(t)`, "[task test.lua:1 (running) task test.lua:1 (finished)]"},
 	} {

@@ -25,6 +25,8 @@ type VM struct {
 	root  *lua.LState // holds the globals; no script runs on it
 	baton baton
 
+	raising bool // an error of a script, or a host bug that has become one, is on its way to whoever catches it
+
 	budget  *budget
 	profile *profiler  // or nil
 	call    *callState // the call that is running, or nil
@@ -39,8 +41,10 @@ type VM struct {
 	loader     *loader
 	sources    map[string]*string // source texts, by chunk name
 	evals      []string           // chunk names made by load and Eval, oldest first
+	evalBytes  int                // of sources
 	coroutines coroutineCount
-	tasks      int // unfinished tasks
+	crowded    time.Time // when a collection last found no forgotten coroutine
+	tasks      int       // unfinished tasks
 
 	random   *rand.Rand // the stream of the main tasks, which goes on from call to call
 	children uint64     // tasks they have spawned
@@ -71,15 +75,16 @@ func Guard(fn lua.LGFunction) lua.LGFunction {
 			if returned {
 				return
 			}
+			vm := VMOf(L)
+			if vm.raising {
+				return // to recover and panic again at each of a thousand levels would take seconds
+			}
 			r := recover()
 			if r == nil {
 				return // runtime.Goexit
 			}
-			if _, ok := r.(*lua.ApiError); ok {
-				panic(r)
-			}
-			vm := VMOf(L)
-			if text, ok := r.(string); ok && text == "lua callstack overflow" {
+			vm.raising = true
+			if _, ok := r.(*lua.ApiError); ok || r == stackOverflow {
 				panic(r)
 			}
 			vm.Raise(L, &hostBug{value: r, stack: string(debug.Stack())})
@@ -121,9 +126,10 @@ func (vm *VM) Wait(L *lua.LState, f func()) (err error) {
 func (vm *VM) Call(L *lua.LState, fn lua.LValue, args ...lua.LValue) ([]lua.LValue, error) {
 	out, g, err := vm.protect(L, true, fn, args)
 	if err != nil {
-		return nil, vm.failure(g, err)
+		err = vm.failure(g, err)
 	}
-	return out, nil
+	g.caller, g.co = nil, nil // the thread is kept for another call, and keeps nothing alive
+	return out, err
 }
 
 // Stdout is where print writes.

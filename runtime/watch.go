@@ -71,10 +71,11 @@ func (w *heapWatch) passed() bool {
 	return true
 }
 
+// heapBytes counts goroutine stacks, too: a task may hold megabytes of them.
 func heapBytes() uint64 {
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
 	metrics.Read(sample)
-	return sample[0].Value.Uint64()
+	return sample[0].Value.Uint64() + sample[1].Value.Uint64()
 }
 
 func mebibytes(n uint64) string { return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20)) }

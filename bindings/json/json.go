@@ -46,7 +46,7 @@ func Open(vm *runtime.VM) (lua.LValue, error) {
 			e := encoder{ctx: vm.Context(L), max: vm.Limits().StringBytes, indent: strings.Repeat(" ", indent), array: array, null: null}
 			switch err := e.value(v); {
 			case errors.Is(err, errTooLong):
-				vm.CheckString(L, len(e.out)) // raises
+				vm.CheckString(L, e.max+1) // raises
 			case err != nil:
 				raise(vm, L, err)
 			}

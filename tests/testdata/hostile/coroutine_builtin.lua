@@ -1,0 +1,2 @@
+-- limits: ; ends: error "want a Lua function"
+coroutine.wrap(coroutine.wrap)

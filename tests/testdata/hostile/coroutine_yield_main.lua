@@ -1,0 +1,2 @@
+-- limits: ; ends: error "coroutine.yield: not inside a coroutine"
+coroutine.yield(1)

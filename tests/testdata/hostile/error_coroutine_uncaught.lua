@@ -1,0 +1,2 @@
+-- limits: ; ends: error "thread"
+error(coroutine.create(function() end))

@@ -1,0 +1,2 @@
+-- limits: ; ends: exit 5
+xpcall(error, function() os.exit(5) end)

@@ -1,0 +1,2 @@
+-- limits: ; ends: error "nil"
+error(nil)

@@ -1,0 +1,2 @@
+-- limits: ; ends: error "too long? no"
+error { message = "too long? no" }

@@ -1,0 +1,2 @@
+-- limits: ; ends: exit 1
+table.sort({ 2, 1 }, function() os.exit(false) end)

@@ -1,0 +1,4 @@
+-- limits: ; ends: error "call depth"
+local mt = {}
+mt.__call = function(self) return 1 + self() end
+return setmetatable({}, mt)()

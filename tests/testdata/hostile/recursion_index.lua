@@ -1,0 +1,4 @@
+-- limits: ; ends: error "call depth"
+local mt = {}
+mt.__index = function(t, k) return t[k] + 1 end
+return setmetatable({}, mt).x

@@ -1,0 +1,3 @@
+-- limits: ; ends: error "no module"
+local function f() return require("x" .. ("y"):rep(10)) end
+return f()

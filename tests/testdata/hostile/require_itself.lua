@@ -1,0 +1,2 @@
+-- limits: ; ends: error "no module"
+require "require_itself"

@@ -1,0 +1,2 @@
+-- limits: ; ends: syntax "no visible label"
+goto nowhere

@@ -1,0 +1,3 @@
+-- limits: steps=1e5; ends: limit steps
+::top::
+goto top

@@ -1,0 +1,2 @@
+-- limits: ; ends: ok "nil"
+print((loadstring("\0\0\0")))

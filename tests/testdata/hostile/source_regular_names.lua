@@ -1,0 +1,2 @@
+-- limits: ; ends: ok "nil"
+print((loadstring("local (1) = 2")))

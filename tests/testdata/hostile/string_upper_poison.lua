@@ -1,0 +1,3 @@
+-- limits: ; ends: ok "X"; tampers
+string.upper = function() return "poisoned" end
+print(("x"):upper())

@@ -1,0 +1,2 @@
+-- limits: ; ends: error "NaN"
+rawset({}, 0 / 0, 1)

@@ -1,0 +1,2 @@
+-- limits: ; ends: error "attempt to compare"
+table.sort { 1, "x", {}, print }

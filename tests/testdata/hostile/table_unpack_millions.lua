@@ -1,0 +1,2 @@
+-- limits: ; ends: error "unpack: 100000000 values are too many"
+return unpack({}, 1, 1e8)

@@ -1,0 +1,3 @@
+-- limits: wall=100ms; ends: limit wall
+local hud = require "hud"
+while true do pcall(hud.sleep, 3600) end

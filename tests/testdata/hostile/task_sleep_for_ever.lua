@@ -1,0 +1,2 @@
+-- limits: wall=100ms; ends: limit wall
+require("hud").sleep(1 / 0)

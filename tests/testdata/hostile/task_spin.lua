@@ -1,0 +1,3 @@
+-- limits: steps=1e5; ends: limit steps
+local hud = require "hud"
+hud.spawn(function() while true do end end):wait()

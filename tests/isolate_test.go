@@ -35,6 +35,8 @@ func TestIsolate(t *testing.T) {
 		{"wall time", []string{"--timeout", "300ms", "-e", "while true do end"}, 124, nil, []string{"time limit"}},
 		{"CPU time", []string{"--max-cpu", "1s", "-e", "while true do end"}, 3, nil, []string{"the script's process ended: CPU limit", "hint: raise it with --max-cpu"}},
 		{"the service", []string{"-e", `local hud = require "hud" print(hud.models.fork("hudrl/nano", "mine").name)`}, 0, []string{"mine\n"}, nil},
+		{"the flag again", []string{"--isolate=1", "-e", "print('once')"}, 0, []string{"once\n"}, nil},
+		{"a key that is allowed", []string{"--allow-env", "HUD_API_KEY", "--allow-read", "/", "-e", `print(pcall(require("hud.fs").read, "/proc/self/environ"), pcall(require("hud.env").get, "HUD_API_KEY"))`}, 0, nil, nil},
 		{"an allowed variable", []string{"--allow-env", "USER", "-e", `print(require("hud.env").get("USER"))`}, 0, []string{"ada\n"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -21,8 +21,8 @@ func Needs(c runtime.Capabilities) string {
 	return "--allow-env NAME grants one variable; a host program sets Capabilities.Env"
 }
 
-// key reports whether a variable may hold a key of a training service.
-func key(name string) bool {
+// Key reports whether a variable may hold a key of a training service.
+func Key(name string) bool {
 	name = strings.ToUpper(name)
 	return strings.HasPrefix(name, "HUD_") || strings.HasPrefix(name, "HUDRL_") || strings.HasPrefix(name, "TINKER_")
 }
@@ -36,7 +36,7 @@ func Open(vm *runtime.VM) (lua.LValue, error) {
 			name := a.String("name")
 			otherwise := a.Any()
 			a.End()
-			if key(name) {
+			if Key(name) {
 				a.Fail("%s: scripts never see the training service's settings", name)
 			}
 			if !slices.Contains(allowed.Env, name) {
@@ -54,7 +54,7 @@ func Open(vm *runtime.VM) (lua.LValue, error) {
 		"names": func(L *lua.LState) int {
 			a := luax.Read(L, "names")
 			a.End()
-			names := slices.DeleteFunc(slices.Sorted(slices.Values(allowed.Env)), key)
+			names := slices.DeleteFunc(slices.Sorted(slices.Values(allowed.Env)), Key)
 			L.Push(luax.StringList(vm, slices.Compact(names)))
 			return 1
 		},

@@ -188,7 +188,7 @@ func (l *library) open(root *os.Root, name string) (*os.File, os.FileInfo, error
 	if !info.Mode().IsRegular() { // opening a pipe would wait for its other end
 		return nil, nil, runtime.Faultf(runtime.CodeError, "read: %s: not a regular file", name)
 	}
-	if err := l.notSecret(name, info); err != nil {
+	if err := l.notSecret(root, name, info); err != nil {
 		return nil, nil, err
 	}
 	f, err := root.Open(name)
@@ -198,12 +198,28 @@ func (l *library) open(root *os.Root, name string) (*os.File, os.FileInfo, error
 	if now, err := f.Stat(); err != nil || !os.SameFile(info, now) {
 		return nil, nil, errors.Join(err, f.Close(), runtime.Faultf(runtime.CodeError, "read: %s: it was replaced meanwhile", name))
 	}
+	if err := ofKernel(f, "read", name); err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
 	return f, info, nil
 }
 
+// ofKernel refuses files that show or change processes: one of them holds this
+// process's environment, with the key.
+func ofKernel(f *os.File, verb, name string) error {
+	if !inProc(f) {
+		return nil
+	}
+	return runtime.Faultf(runtime.CodeValidation, "%s: %s: scripts never touch files that show processes", verb, name)
+}
+
 // notSecret refuses files that hold keys, under whatever name.
-func (l *library) notSecret(name string, info os.FileInfo) error {
-	if !strings.EqualFold(filepath.Base(name), ".env") && !l.secret(info) {
+func (l *library) notSecret(root *os.Root, name string, info os.FileInfo) error {
+	called := filepath.Base(name)
+	if real, err := filepath.EvalSymlinks(filepath.Join(root.Name(), name)); err == nil && strings.EqualFold(filepath.Base(real), ".env") {
+		called = ".env"
+	}
+	if !strings.EqualFold(called, ".env") && !l.secret(info) {
 		return nil
 	}
 	return &runtime.Fault{Code: runtime.CodeValidation, Message: "read: " + name + ": scripts never see files that hold keys", Hint: "pass values as arguments, in arg and hud.args"}
@@ -286,7 +302,9 @@ func (l *library) appendFile(L *lua.LState) int {
 		if err != nil {
 			return err
 		}
-		_, err = f.WriteString(text)
+		if err = ofKernel(f, "append", t.path); err == nil {
+			_, err = f.WriteString(text)
+		}
 		return errors.Join(err, f.Close())
 	})
 	return 0
@@ -305,6 +323,11 @@ func (l *library) list(L *lua.LState) int {
 	var names []string
 	l.in(t, func(root *os.Root, name string) error {
 		names = nil
+		if info, err := root.Stat(name); err != nil {
+			return err
+		} else if !info.IsDir() { // opening a pipe would wait for its other end
+			return runtime.Faultf(runtime.CodeError, "list: %s: not a directory", t.path)
+		}
 		f, err := root.Open(name)
 		if err != nil {
 			return err

@@ -53,7 +53,7 @@ func TestFiles(t *testing.T) {
 	dir, run := place(t)
 	if runtime.GOOS != "windows" {
 		for link, to := range map[string]string{
-			"in/out-link": "../secret.txt", "in/dir-link": "..", "in/env-link": ".env", "home/key-link": "keys", "in/fine-link": "a.txt",
+			"in/out-link": "../secret.txt", "in/dir-link": "..", "in/env-link": ".env", "home/key-link": "keys", "in/fine-link": "a.txt", "in/sub-env-link": "sub/.env",
 			"out/link": "../secret.txt",
 		} {
 			if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
@@ -95,7 +95,7 @@ func TestFiles(t *testing.T) {
 		{`fs.mkdir(` + quote("out/old.txt/x") + `)`, "", "mkdir: "},
 	}
 	if runtime.GOOS != "windows" {
-		for _, link := range []string{"out-link", "dir-link/secret.txt", "env-link", "hard-link"} {
+		for _, link := range []string{"out-link", "dir-link/secret.txt", "env-link", "sub-env-link", "hard-link"} {
 			cases = append(cases, struct{ src, want, fails string }{`fs.read("` + link + `")`, "", "read: " + link})
 		}
 		cases = append(cases, []struct{ src, want, fails string }{
@@ -132,8 +132,32 @@ func TestPipe(t *testing.T) {
 		t.Log(err) // nothing to test on this system
 		return
 	}
-	if _, err := run(`fs.read("pipe")`); err == nil || !strings.Contains(err.Error(), "not a regular file") {
-		t.Errorf("got %v", err)
+	for src, want := range map[string]string{`fs.read("pipe")`: "not a regular file", `fs.list("pipe")`: "not a directory"} {
+		if _, err := run(src); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", src, err, want)
+		}
+	}
+}
+
+// What shows this process's environment shows its key.
+func TestProc(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Log("nothing to test on this system")
+		return
+	}
+	rt, err := host.New(host.Config{
+		Modules:      []host.Module{{Name: "hud.fs", Open: fs.Open, Needs: fs.Needs}},
+		Capabilities: host.Capabilities{ReadRoots: []string{"/"}, WriteRoots: []string{"/"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { rt.Close() })
+	for _, call := range []string{`read("/proc/self/environ")`, `read("/proc/thread-self/environ")`, `append("/proc/self/comm", "x")`} {
+		if _, err := rt.Eval(context.Background(), `require "hud.fs".`+call); err == nil || !strings.Contains(err.Error(), "scripts never touch files that show processes") {
+			t.Errorf("%s: got %v", call, err)
+		}
 	}
 }
 

@@ -144,7 +144,11 @@ type differ struct {
 	found []string
 	more  int
 	seen  map[[2]*lua.LTable]bool
+	depth int
 }
+
+// maxDepth is how deep tables are compared.
+const maxDepth = 200
 
 func (d *differ) fail(a *luax.Args) {
 	if len(d.found) == 0 {
@@ -214,6 +218,12 @@ func (d *differ) tables(got, want *lua.LTable, path string) {
 		d.seen = map[[2]*lua.LTable]bool{}
 	}
 	d.seen[pair] = true
+	if d.depth == maxDepth {
+		d.add("", "nested deeper than %d tables", maxDepth)
+		return
+	}
+	d.depth++
+	defer func() { d.depth-- }()
 	for k, w := want.Next(lua.LNil); k != lua.LNil; k, w = want.Next(k) {
 		d.compare(got.RawGet(k), w, step(path, k))
 	}

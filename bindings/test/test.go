@@ -10,6 +10,7 @@ package test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -89,6 +90,10 @@ func Run(ctx context.Context, config runtime.Config, chunk *runtime.Chunk, optio
 	}
 	defer rt.Close()
 	loaded, err := rt.Run(ctx, chunk)
+	var exit *runtime.ExitError
+	if errors.As(err, &exit) {
+		return nil, runtime.Faultf(CodeCheck, "os.exit(%d): a test file describes tests and returns", exit.Code)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +113,10 @@ func Run(ctx context.Context, config runtime.Config, chunk *runtime.Chunk, optio
 		out.begin()
 		started := time.Now()
 		err := s.run(ctx, rt, next, t)
+		var exit *runtime.ExitError
+		if errors.As(err, &exit) {
+			err = runtime.Faultf(CodeCheck, "os.exit(%d): a test ends by returning", exit.Code)
+		}
 		r := Result{Name: t.name, Err: err, Elapsed: time.Since(started), Output: out.end()}
 		results = append(results, r)
 		if options.OnEnd != nil {

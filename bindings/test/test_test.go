@@ -47,6 +47,8 @@ func TestAssertions(t *testing.T) {
 		{"test.equal({a = 1}, {b = 1})", "equal: 2 differences:\n  .b: got nil, want 1\n  .a: got 1, want nil"},
 		{"test.equal({['a b'] = 1}, {})", `equal: ["a b"]: got 1, want nil`},
 		{"local t, u = {}, {} t.t, u.t = t, u test.equal(t, u)", ""},
+		{"local t, u = {}, {} for i = 1, 1e4 do t, u = {t}, {u} end test.equal(t, u)", "equal: nested deeper than 200 tables"},
+		{"os.exit(0)", "os.exit(0): a test ends by returning"},
 		{"test.equal(tensor{1, 2}, tensor{1, 2})", ""},
 		{"test.equal(tensor{{1, 2}, {3, 4}}, tensor{{1, 2}, {3, 5}})", "equal: [2, 2]: got 4, want 5"},
 		{"test.equal(tensor{1, 2}, tensor{1, 2, 3})", "equal: shape: got [2], want [3]"},

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hudrl/hudrl/bindings/env"
 	"github.com/hudrl/hudrl/runtime"
 	"github.com/hudrl/hudrl/runtime/hud"
 	"github.com/hudrl/hudrl/runtime/isolate"
@@ -87,15 +88,13 @@ func (a *app) inChild(f *scriptFlags, svc hud.Service, script string) error {
 	}()
 	defer func() { stop(); <-served }()
 
-	i := slices.IndexFunc(a.Args, func(arg string) bool { return arg == "--isolate" || arg == "--isolate=true" })
-	args := slices.Concat(a.Self[1:], a.Args[:i], a.Args[i+1:])
-	cmd := exec.CommandContext(a.ctx, a.Self[0], args...)
+	cmd := exec.CommandContext(a.ctx, a.Self[0], slices.Concat(a.Self[1:], a.Args)...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = a.Dir, a.Stdout, a.Stderr
 	if file, ok := a.Stdout.(*sink); ok {
 		cmd.Stdout = file.w
 	}
 	cmd.Env = []string{fmt.Sprintf("%s=http://%s %s", parentName, ln.Addr(), key)}
-	for _, name := range append([]string{"HOME", "HUDRL_HOME", "HUDRL_KERNEL", "XDG_DATA_HOME", "LOCALAPPDATA", "SYSTEMROOT", "TERM", "NO_COLOR", "TMPDIR"}, f.envs...) {
+	for _, name := range append([]string{"HOME", "HUDRL_HOME", "HUDRL_KERNEL", "XDG_DATA_HOME", "LOCALAPPDATA", "SYSTEMROOT", "TERM", "NO_COLOR", "TMPDIR"}, slices.DeleteFunc(slices.Clone(f.envs), env.Key)...) {
 		if value, ok := a.Getenv(name); ok {
 			cmd.Env = append(cmd.Env, name+"="+value)
 		}

@@ -62,7 +62,7 @@ outlives whatever it does. Its training service is this program's.`,
 	}
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		switch {
-		case f.isolate:
+		case f.isolate && a.Parent == nil:
 			script := ""
 			if len(args) > 0 && !flags.Changed("execute") {
 				script = args[0]

@@ -2,7 +2,10 @@ package runtime_test
 
 import (
 	"context"
+	goruntime "runtime"
 	"testing"
+
+	lua "github.com/yuin/gopher-lua"
 
 	"github.com/hudrl/hudrl/runtime"
 )
@@ -52,4 +55,42 @@ func BenchmarkNew(b *testing.B) {
 		}
 		rt.Close()
 	}
+}
+
+// BenchmarkWaitingTasks shows what a spawned task that waits costs: Go heap and
+// goroutine stacks, with ten thousand of them.
+func BenchmarkWaitingTasks(b *testing.B) {
+	const n = 10_000
+	var held uint64
+	for range b.N {
+		cfg := tasksConfig()
+		cfg.Modules = append(cfg.Modules, runtime.Module{Name: "held", Open: func(vm *runtime.VM) (lua.LValue, error) {
+			return vm.NewFunction(func(L *lua.LState) int {
+				goruntime.GC()
+				var m goruntime.MemStats
+				goruntime.ReadMemStats(&m)
+				L.Push(lua.LNumber(m.HeapAlloc + m.StackInuse))
+				return 1
+			}), nil
+		}})
+		rt, err := runtime.New(cfg)
+		if err != nil {
+			b.Fatal(err)
+		}
+		chunk, err := runtime.Compile("tasks.lua", `local hud, held = require "tasks", require "held"
+			local before = held()
+			for i = 1, ... do hud.spawn(function() hud.sleep(3600) end) end
+			hud.sleep(0)
+			return held() - before`)
+		if err != nil {
+			b.Fatal(err)
+		}
+		out, err := rt.Run(b.Context(), chunk, n)
+		if err != nil {
+			b.Fatal(err)
+		}
+		held += uint64(out[0].(float64))
+		rt.Close()
+	}
+	b.ReportMetric(float64(held)/float64(b.N)/n, "B/task")
 }

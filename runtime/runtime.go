@@ -11,7 +11,8 @@
 // is the embedder's handle: one call at a time, with budgets per call, usable
 // again after a stop. Host functions and modules get the [VM] instead, valid
 // while they hold the interpreter lock. Inside one VM a script may spawn
-// [Task]s, which take turns whenever one of them waits. What goes wrong comes
+// [Task]s, which take turns whenever one of them waits, and hold some 14 KB
+// each. What goes wrong comes
 // back as an [*Error] with position, traceback and, through errors.Is and
 // errors.As, the Go error that a host function raised, even after pcall.
 //

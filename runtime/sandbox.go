@@ -151,6 +151,11 @@ func (vm *VM) openLibraries() {
 				fn = vm.NewFunction(mine[lib][name])
 			} else {
 				up := from.RawGetString(name).(*lua.LFunction)
+				for _, u := range up.Upvalues { // the iterators of pairs and ipairs, whose environment is all that was left out
+					if it, ok := u.Value().(*lua.LFunction); ok {
+						u.SetValue(&lua.LFunction{IsG: true, Env: vm.root.Env, GFunction: it.GFunction})
+					}
+				}
 				fn = &lua.LFunction{IsG: true, Env: vm.root.Env, GFunction: Guard(up.GFunction), Upvalues: up.Upvalues}
 			}
 			into.RawSetString(name, fn)

@@ -67,7 +67,7 @@ func (s *Service) Import(ctx context.Context, o ImportOptions) (hud.Model, error
 // *fs.PathError.
 func (s *Service) readModel(path string) (c policy.Config, params []float32, gradClip float64, err error) {
 	fail := func(err error) (policy.Config, []float32, float64, error) { return policy.Config{}, nil, 0, err }
-	file, err := os.Open(path)
+	file, err := openFile(path)
 	if err != nil {
 		return fail(err)
 	}
@@ -75,9 +75,6 @@ func (s *Service) readModel(path string) (c policy.Config, params []float32, gra
 	info, err := file.Stat()
 	if err != nil {
 		return fail(err)
-	}
-	if !info.Mode().IsRegular() {
-		return fail(&fs.PathError{Op: "read", Path: path, Err: errors.New("it is no file")})
 	}
 	f, err := safetensors.Read(file, info.Size(), func(t safetensors.Tensor, n int) ([]float32, error) {
 		switch t.DType {
@@ -133,9 +130,21 @@ func configOf(f *safetensors.File, beside string) (c policy.Config, err error) {
 	return other, nil
 }
 
+// openFile opens what is a file: opening a pipe would wait for its writer.
+func openFile(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("it is no file")}
+	}
+	return os.Open(path)
+}
+
 // readSome reads a file that is not long.
 func readSome(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := openFile(path)
 	if err != nil {
 		return nil, err
 	}

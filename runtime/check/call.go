@@ -75,7 +75,7 @@ func (c *checker) builtin(name string, args []ast.Expr) []*typ {
 			return []*typ{t}
 		}
 		if text.Value != "hud" && strings.HasPrefix(text.Value, "hud.") {
-			c.report(text.Line(), Name, near(text.Value, c.lib.modules()), "there is no module %s", text.Value)
+			c.report(text.Line(), Name, c.near(text.Value, c.lib.modules), "there is no module %s", text.Value)
 		} else {
 			c.facts.required = true
 		}

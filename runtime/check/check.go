@@ -12,7 +12,7 @@
 // What it knows of hud comes from the editor stubs of package stdlib: it
 // follows values from require through locals, calls and loops, and says
 // nothing of a value that it lost sight of. A line that ends in a comment
-// with the word nocheck is not reported.
+// with the word nocheck is not reported, nor what comes after a thousand problems.
 package check
 
 import (
@@ -70,7 +70,7 @@ func Source(name, src string, opts Options) []Problem {
 		p := Problem{Source: name, Line: 1, Rule: Syntax, Message: err.Error()}
 		var e *runtime.Error
 		if errors.As(err, &e) {
-			p.Line, p.Message, p.Hint, p.Text = e.Line, e.Message, e.Hint, e.Text
+			p.Line, p.Message, p.Hint, p.Text = e.Line, e.Message, e.Hint, cut(e.Text)
 		}
 		return []Problem{p}
 	}
@@ -84,7 +84,7 @@ func Source(name, src string, opts Options) []Problem {
 	}
 	c := &checker{
 		lib: stubs(), source: name, lines: strings.Split(src, "\n"),
-		written: map[decl]int{}, expects: map[*ast.FunctionExpr]*typ{}, globals: map[string]*global{}, registered: map[string]bool{},
+		written: map[decl]int{}, expects: map[*ast.FunctionExpr]*typ{}, globals: map[string]*global{}, registered: map[string]bool{}, excused: map[int]bool{},
 	}
 	c.standard(opts.Globals)
 	c.script(stmts) // learns what later lines assign and expect
@@ -95,30 +95,55 @@ func Source(name, src string, opts Options) []Problem {
 	return c.found()
 }
 
-// found sorts the problems and leaves out those that their line excuses.
+// A text that is no script at all is not told so ten thousand times, nor
+// compared name by name.
+const (
+	maxProblems = 1000
+	maxHints    = 100
+	maxText     = 200 // bytes of a line
+)
+
+// found sorts the problems.
 func (c *checker) found() []Problem {
 	slices.SortStableFunc(c.problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
-	c.problems = slices.Compact(c.problems)
-	return slices.DeleteFunc(c.problems, func(p Problem) bool {
-		_, comment, _ := strings.Cut(p.Text, "--")
-		return strings.Contains(comment, "nocheck")
-	})
+	return slices.Compact(c.problems)
 }
 
+// report notes a problem, unless its line excuses it.
 func (c *checker) report(line int, rule Rule, hint, format string, args ...any) {
-	if !c.reporting {
+	if !c.reporting || len(c.problems) >= maxProblems {
 		return
 	}
 	text := ""
 	if line >= 1 && line <= len(c.lines) {
 		text = strings.TrimRight(c.lines[line-1], " \t\r")
 	}
-	c.problems = append(c.problems, Problem{c.source, line, rule, fmt.Sprintf(format, args...), hint, text})
+	excused, known := c.excused[line]
+	if !known {
+		_, comment, _ := strings.Cut(text, "--")
+		excused = strings.Contains(comment, "nocheck")
+		c.excused[line] = excused
+	}
+	if !excused {
+		c.problems = append(c.problems, Problem{c.source, line, rule, fmt.Sprintf(format, args...), hint, cut(text)})
+	}
+}
+
+// cut is the beginning of a line that is too long to be shown.
+func cut(line string) string {
+	if len(line) <= maxText {
+		return line
+	}
+	return strings.ToValidUTF8(line[:maxText], "") + "…"
 }
 
 // near is the hint for a name that is not there.
-func near(name string, candidates []string) string {
-	if best := runtime.Nearest(name, candidates); best != "" && best != name {
+func (c *checker) near(name string, candidates func() []string) string {
+	if !c.reporting || c.hints == maxHints {
+		return ""
+	}
+	c.hints++
+	if best := runtime.Nearest(name, candidates()); best != "" && best != name {
 		return "did you mean " + best + "?"
 	}
 	return ""

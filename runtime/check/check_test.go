@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -31,6 +32,7 @@ func TestSource(t *testing.T) {
 		{"globals of the script", "count = 0\nfunction add() count = count + 1 end\nadd()", nil},
 		{"global by accident", "local function f() best = 1 return best end\nprint(f())", []string{
 			"2: assigns the global best inside a function [write local best, or assign it outside the function first]"}},
+		{"global through _G", "_G.count = 1\nlocal function f() _G.late = 2 end\nf()\nprint(count, late)", nil},
 		{"global defined later", "local function f() return later end\nlater = 1\nprint(f())", nil},
 
 		{"unused", "local a, b, _c = 1, 2, 3\nlocal function f() return f end\nprint(b)", []string{"3: function f is never used"}},
@@ -115,6 +117,30 @@ func TestOptionsGlobals(t *testing.T) {
 	t.Parallel()
 	if got := check.Source("x.lua", "print(simulator.state)", check.Options{Globals: []string{"simulator"}}); len(got) > 0 {
 		t.Errorf("got %v, want nothing: the host sets it", got)
+	}
+}
+
+// What is found in a text that is no script has bounds.
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	var src strings.Builder
+	for i := range 10 {
+		src.WriteString("do local _ = function() ")
+		for k := range 800 {
+			fmt.Fprintf(&src, "g%d = 1 print(u%d) ", i*800+k, i*800+k)
+		}
+		src.WriteString("end end ")
+	}
+	got := check.Source("x.lua", src.String(), check.Options{})
+	size := 0
+	for _, p := range got {
+		size += len(p.Message) + len(p.Hint) + len(p.Text)
+	}
+	if len(got) != 1000 || size > 500_000 {
+		t.Errorf("got %d problems of %d bytes, want 1000 with the beginning of their lines", len(got), size)
+	}
+	if again := check.Source("x.lua", src.String()+"-- nocheck", check.Options{}); len(again) > 0 {
+		t.Errorf("got %v of a line that is excused", again[0])
 	}
 }
 

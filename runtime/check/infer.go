@@ -98,7 +98,7 @@ func (c *checker) member(line int, object *typ, name, mark string) *typ {
 	}
 	hint := runtime.AbsentHint(owner + "." + name)
 	if hint == "" {
-		hint = near(name, c.lib.members(object))
+		hint = c.near(name, func() []string { return c.lib.members(object) })
 	}
 	what := ""
 	if mark == ":" {
@@ -205,7 +205,7 @@ func (c *checker) given(e *ast.TableExpr, want *typ, where string) {
 			if line == 0 {
 				line = e.Line()
 			}
-			c.report(line, Argument, near(key.Value, names), "%s: unknown option %q", where, key.Value)
+			c.report(line, Argument, c.near(key.Value, func() []string { return names }), "%s: unknown option %q", where, key.Value)
 		}
 		delete(missing, key.Value)
 	}

@@ -16,6 +16,8 @@ type checker struct {
 	lines     []string
 	reporting bool
 	problems  []Problem
+	hints     int          // given so far
+	excused   map[int]bool // lines with nocheck, of those asked about
 
 	scopes  [][]*variable
 	depth   int // functions around the statement
@@ -146,7 +148,7 @@ func (c *checker) read(id *ast.IdentExpr) (*typ, *ast.FunctionExpr) {
 	if !ok {
 		hint := runtime.AbsentHint(id.Value)
 		if hint == "" {
-			hint = near(id.Value, c.visible())
+			hint = c.near(id.Value, c.visible)
 		}
 		if id.Value == "hud" {
 			hint = `write local hud = require "hud"`

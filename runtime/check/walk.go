@@ -116,10 +116,27 @@ func (c *checker) assignment(s *ast.AssignStmt) {
 			}
 			c.assign(target, at(types, i), fn)
 		case *ast.AttrGetExpr:
+			if id, ok := globalOf(target); ok && c.find("_G") == nil {
+				c.assign(id, at(types, i), nil)
+				c.globals[id.Value].top = true // no accident, wherever it stands
+				continue
+			}
 			c.expr(target.Object, nil)
 			c.expr(target.Key, nil)
 		}
 	}
+}
+
+// globalOf is the name in _G.name.
+func globalOf(e *ast.AttrGetExpr) (*ast.IdentExpr, bool) {
+	object, isName := e.Object.(*ast.IdentExpr)
+	key, isText := e.Key.(*ast.StringExpr)
+	if !isName || !isText || object.Value != "_G" {
+		return nil, false
+	}
+	id := &ast.IdentExpr{Value: key.Value}
+	id.SetLine(object.Line())
+	return id, true
 }
 
 func (c *checker) define(s *ast.FuncDefStmt) {

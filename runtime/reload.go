@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"errors"
+	"slices"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -23,10 +24,11 @@ type given struct {
 //
 // The script finds its version in arg.version, from 1. The functions that
 // [Runtime.Func] found are the new ones from then on. Reload waits until ctx
-// ends for a call to finish; it must not be called from inside one.
+// ends or rt is closed for a call to finish; it must not be called from inside
+// one.
 func (rt *Runtime) Reload(ctx context.Context, chunk *Chunk, args ...any) error {
 	rt.mu.Lock()
-	closed, version, values := rt.closed, rt.version+1, append([]given(nil), rt.given...)
+	closed, version, values, sets := rt.closed, rt.version+1, slices.Clone(rt.given), rt.sets
 	rt.mu.Unlock()
 	if closed {
 		return ErrClosed
@@ -35,12 +37,9 @@ func (rt *Runtime) Reload(ctx context.Context, chunk *Chunk, args ...any) error 
 	if err != nil {
 		return err
 	}
-	for _, g := range values {
-		if err = next.Set(g.name, g.value, g.methods...); err != nil {
-			break
-		}
-	}
-	if err == nil {
+	ctx, done := rt.load(ctx)
+	defer done()
+	if err = next.setAll(values); err == nil {
 		_, err = next.Run(ctx, chunk, args...)
 	}
 	if err != nil {
@@ -55,6 +54,13 @@ func (rt *Runtime) Reload(ctx context.Context, chunk *Chunk, args ...any) error 
 			err = errors.New("runtime: Reload: another Reload came first")
 		case rt.vm.profile != nil:
 			err = errors.New("runtime: Reload: a profile is being made: stop it first")
+		case rt.running == nil && rt.sets != sets: // meanwhile
+			values, sets = slices.Clone(rt.given), rt.sets
+			rt.mu.Unlock()
+			if err = next.setAll(values); err != nil {
+				return errors.Join(err, next.Close())
+			}
+			continue
 		case rt.running == nil:
 			old := rt.vm
 			rt.vm, rt.version = next.vm, version
@@ -75,6 +81,22 @@ func (rt *Runtime) Reload(ctx context.Context, chunk *Chunk, args ...any) error 
 			return errors.Join(causeOf(ctx), next.Close())
 		}
 	}
+}
+
+// load makes a context for a Reload, which Close ends; done must be called.
+func (rt *Runtime) load(ctx context.Context) (loading context.Context, done func()) {
+	loading, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(rt.life, func() { cancel(ErrClosed) })
+	return loading, func() { stop(); cancel(nil) }
+}
+
+func (rt *Runtime) setAll(values []given) error {
+	for _, g := range values {
+		if err := rt.Set(g.name, g.value, g.methods...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Version is how many chunks rt has taken on: 1, and 1 more for each Reload.

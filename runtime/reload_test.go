@@ -105,6 +105,56 @@ func TestReloadDropsFunctions(t *testing.T) {
 	}
 }
 
+// Close ends a Reload whose chunk would not end.
+func TestCloseDuringReload(t *testing.T) {
+	t.Parallel()
+	started := make(chan bool, 1)
+	rt, err := runtime.New(runtime.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := rt.Set("started", func() { started <- true }); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() { ended <- rt.Reload(context.Background(), chunk(t, "started() while true do end")) }()
+	<-started
+	if err := rt.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; !errors.Is(err, runtime.ErrClosed) {
+		t.Errorf("got %v, want ErrClosed", err)
+	}
+}
+
+// A value that is set while a version is tried reaches that version.
+func TestSetDuringReload(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	started, goOn := make(chan bool), make(chan bool)
+	rt, err := runtime.New(runtime.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rt.Close()
+	if err := rt.Set("wait", func() { started <- true; <-goOn }); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() { ended <- rt.Reload(ctx, chunk(t, "wait() function get() return bonus end")) }()
+	<-started
+	if err := rt.Set("bonus", 7); err != nil {
+		t.Error(err)
+	}
+	close(goOn)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if out, err := rt.Eval(ctx, "return get()"); err != nil || fmt.Sprint(out) != "[7]" {
+		t.Errorf("got %v, %v, want 7", out, err)
+	}
+}
+
 // Calls and reloads from everywhere: each call sees one whole version.
 func TestReloadHammer(t *testing.T) {
 	t.Parallel()

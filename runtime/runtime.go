@@ -42,9 +42,13 @@ type Runtime struct {
 	vm      *VM // what the next call runs in: Reload changes it
 	version int
 	given   []given
+	sets    int // of Set so far
 	closed  bool
 	running *callState    // nil when idle
 	idle    chan struct{} // closed when running ends
+
+	life context.Context // of whatever Reload tries: Close ends it
+	die  context.CancelCauseFunc
 }
 
 // New makes a Runtime and opens its modules.
@@ -83,6 +87,7 @@ func newRuntime(original Config, version int) (*Runtime, error) {
 	vm.setVersion(version)
 
 	rt := &Runtime{cfg: original, vm: vm, version: version}
+	rt.life, rt.die = context.WithCancelCause(context.Background())
 	vm.owner = rt
 	_, err = rt.enter(context.Background(), func(vm *VM, L *lua.LState) ([]lua.LValue, error) {
 		return nil, vm.loader.open(L)
@@ -202,6 +207,7 @@ func (rt *Runtime) Set(name string, value any, methods ...string) error {
 		rt.mu.Lock()
 		defer rt.mu.Unlock()
 		rt.given = append(slices.DeleteFunc(rt.given, func(g given) bool { return g.name == name }), given{name, value, methods})
+		rt.sets++
 		return nil, nil
 	})
 	return err
@@ -237,6 +243,7 @@ func (rt *Runtime) Close() error {
 	if rt.running != nil {
 		rt.running.cancel(ErrClosed)
 	}
+	rt.die(ErrClosed)
 	idle := rt.idle
 	rt.mu.Unlock()
 	if idle != nil {

@@ -322,6 +322,7 @@ func (vm *VM) luaUnpack(L *lua.LState) int {
 	if n > maxUnpack {
 		vm.Raise(L, Faultf(CodeLimit, "unpack: %d values are too many, at most %d", n, maxUnpack))
 	}
+	reserve(L, n)
 	for i := from; i <= to; i++ {
 		L.Push(t.RawGet(lua.LNumber(i)))
 	}

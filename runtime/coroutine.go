@@ -98,6 +98,7 @@ func (vm *VM) coroutineFunctions() map[string]lua.LGFunction {
 					Hint:    "yield from the coroutine's own Lua functions, or use hud.spawn: tasks may wait anywhere"})
 			}
 			co.want = want
+			reserve(gateOf(L).caller, L.GetTop())
 			return -1
 		},
 	}
@@ -123,7 +124,18 @@ func stackArgs(L *lua.LState, from int) []lua.LValue {
 	return args
 }
 
+// reserve makes room for n more values at once: one by one, a stack grows in
+// small steps and is copied at each.
+func reserve(L *lua.LState, n int) {
+	if n > 1024 {
+		top := L.GetTop()
+		L.SetTop(top + n)
+		L.SetTop(top)
+	}
+}
+
 func pushAll(L *lua.LState, values []lua.LValue) int {
+	reserve(L, len(values))
 	for _, v := range values {
 		L.Push(v)
 	}
@@ -230,6 +242,7 @@ func (vm *VM) resume(L, th *lua.LState, name string, args []lua.LValue) ([]lua.L
 	co.runner = g.task
 	tg.enter(g.task)
 	tg.caller, tg.depth, tg.frames = L, g.depth+1, open
+	reserve(th, len(args))
 	state, err, out := L.Resume(th, co.fn, args...)
 	vm.raising = false
 	L.G.CurrentThread = L

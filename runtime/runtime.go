@@ -12,9 +12,9 @@
 // again after a stop. Host functions and modules get the [VM] instead, valid
 // while they hold the interpreter lock. Inside one VM a script may spawn
 // [Task]s, which take turns whenever one of them waits, and hold some 14 KB
-// each. What goes wrong comes
-// back as an [*Error] with position, traceback and, through errors.Is and
-// errors.As, the Go error that a host function raised, even after pcall.
+// each. What goes wrong comes back as an [*Error] with position, traceback and,
+// through errors.Is and errors.As, the Go error that a host function raised,
+// even after pcall.
 //
 // What is not promised: the heap limit is process-wide and coarse, so code
 // that means harm needs a process of its own.

@@ -29,6 +29,15 @@ func Compile(name, src string) (*Chunk, error) {
 	return compile(name, src, defaultSourceBytes)
 }
 
+// Compile is [Compile] of a text as long as SourceBytes allows.
+func (l Limits) Compile(name, src string) (*Chunk, error) {
+	most := l.SourceBytes
+	if err := resolveLimit("SourceBytes", &most, defaultSourceBytes); err != nil {
+		return nil, err
+	}
+	return compile(name, src, most)
+}
+
 func compile(name, src string, maxBytes int) (*Chunk, error) {
 	return compileWith(name, src, maxBytes, nil)
 }
@@ -36,7 +45,7 @@ func compile(name, src string, maxBytes int) (*Chunk, error) {
 // compileWith is compile with a change to the tree before anything else.
 func compileWith(name, src string, maxBytes int, change func([]ast.Stmt) []ast.Stmt) (*Chunk, error) {
 	if len(src) > maxBytes {
-		limit := newLimit(ErrSize, "source size", fmt.Sprintf("%d bytes", len(src)), fmt.Sprintf("%d bytes", maxBytes), "Limits.SourceBytes, or load data as JSON")
+		limit := newLimit(ErrSize, "source size", fmt.Sprintf("%d bytes", len(src)), fmt.Sprintf("%d bytes", maxBytes), "--max-source or Limits.SourceBytes, or load data as JSON")
 		return nil, &Error{Message: limit.Error(), Source: name, Line: 1, Code: CodeLimit, Hint: limit.ErrorHint(), Err: limit}
 	}
 	src = strings.TrimPrefix(src, "\ufeff")

@@ -211,7 +211,7 @@ func (vm *VM) makeRoom(L *lua.LState) {
 	if rounds > 0 {
 		vm.crowded = time.Now()
 	}
-	vm.Raise(L, newLimit(ErrCount, "live coroutines", max+1, max, "Limits.Coroutines"))
+	vm.Raise(L, newLimit(ErrCount, "live coroutines", max+1, max, "--max-coroutines or Limits.Coroutines"))
 }
 
 // resume runs th until it yields, returns or raises. The error is the raised

@@ -356,5 +356,5 @@ func (vm *VM) panicObject(text, stack string) *errorObject {
 
 func (vm *VM) depthError() error {
 	d := vm.cfg.Limits.CallDepth
-	return newLimit(ErrDepth, "call depth", d+1, d, "Limits.CallDepth (at most 4,000), or recurse less deeply")
+	return newLimit(ErrDepth, "call depth", d+1, d, "--max-depth or Limits.CallDepth (at most 4,000), or recurse less deeply")
 }

@@ -84,7 +84,7 @@ func (vm *VM) checkNesting(L *lua.LState, g *gate) (open int) {
 	}
 	open = g.frames + frames(L)
 	if max := maxNestedFrames * vm.cfg.Limits.CallDepth; open > max {
-		vm.Raise(L, newLimit(ErrDepth, "calls in nested pcalls and coroutines", open, max, "Limits.CallDepth (at most 4,000), or recurse less deeply"))
+		vm.Raise(L, newLimit(ErrDepth, "calls in nested pcalls and coroutines", open, max, "--max-depth or Limits.CallDepth (at most 4,000), or recurse less deeply"))
 	}
 	return open
 }

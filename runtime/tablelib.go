@@ -36,7 +36,7 @@ func (vm *VM) checkIndex(L *lua.LState, t *lua.LTable, key lua.LValue) {
 		return // it goes into the hash part
 	}
 	if f > float64(vm.cfg.Limits.TableSize) {
-		vm.Raise(L, newLimit(ErrSize, "table size", formatNumber(f), vm.cfg.Limits.TableSize, "Limits.TableSize"))
+		vm.Raise(L, newLimit(ErrSize, "table size", formatNumber(f), vm.cfg.Limits.TableSize, "--max-table or Limits.TableSize"))
 	}
 	if length := t.Len(); f > 2*float64(length) && vm.cfg.Limits.TableSize < math.MaxInt {
 		vm.Raise(L, &Fault{Code: CodeLimit, Err: ErrSize,

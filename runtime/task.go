@@ -113,7 +113,7 @@ func (vm *VM) SpareTasks() int { return vm.cfg.Limits.Tasks - vm.tasks }
 
 func (vm *VM) spawnable(L *lua.LState, name string) (*Task, error) {
 	if max := vm.cfg.Limits.Tasks; vm.tasks >= max {
-		return nil, newLimit(ErrCount, "unfinished tasks", vm.tasks+1, max, "Limits.Tasks, or wait for some first")
+		return nil, newLimit(ErrCount, "unfinished tasks", vm.tasks+1, max, "--max-tasks or Limits.Tasks, or wait for some first")
 	}
 	parent := gateOf(L).task
 	return vm.newTask(parent.ctx, parent, name), nil

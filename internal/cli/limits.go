@@ -128,7 +128,8 @@ type scriptFlags struct {
 	seed                             int64
 	timeout                          deadline
 	steps                            positive
-	memory, tensor, text             byteSize
+	memory, tensor, text, sourceSize byteSize
+	depth, coroutines, tasks, table  positive
 	readDirs, writeDirs, hosts, envs []string
 	quiet, verbose                   bool
 	profile                          string
@@ -146,6 +147,11 @@ func (f *scriptFlags) register(cmd *cobra.Command) {
 	flags.Var(&f.steps, "max-steps", "stop after `N` VM instructions (default none)")
 	flags.Var(&f.memory, "max-memory", "stop when the heap passes this `SIZE` (default 2GiB)")
 	flags.Var(&f.tensor, "max-tensor", "largest `SIZE` of all tensors together (default 1GiB)")
+	flags.Var(&f.sourceSize, "max-source", "largest `SIZE` of one source text (default 1MiB)")
+	flags.Var(&f.depth, "max-depth", "most calls inside each other, `N` (default 2000, at most 4000)")
+	flags.Var(&f.tasks, "max-tasks", "most unfinished tasks, `N` (default 10000)")
+	flags.Var(&f.coroutines, "max-coroutines", "most live coroutines, `N` (default 4096)")
+	flags.Var(&f.table, "max-table", "most elements of one table, `N` (default 16777216)")
 	flags.Var(&f.text, "max-string", "largest `SIZE` of one string (default 16MiB)")
 	flags.StringArrayVar(&f.readDirs, "allow-read", nil, "let hud.fs read files under `DIR` (the working directory always)")
 	flags.StringArrayVar(&f.writeDirs, "allow-write", nil, "let hud.fs write files under `DIR`")
@@ -158,11 +164,7 @@ func (f *scriptFlags) register(cmd *cobra.Command) {
 // apply puts the flags into a host configuration.
 func (f *scriptFlags) apply(a *app, c *runtime.Config) {
 	c.Seed = f.seed
-	c.Limits.Steps = int64(f.steps)
-	c.Limits.WallTime = time.Duration(f.timeout)
-	c.Limits.HeapBytes = int64(f.memory)
-	c.Limits.TensorBytes = int64(f.tensor)
-	c.Limits.StringBytes = int(f.text)
+	c.Limits = f.limits()
 	c.Capabilities.Clock = true
 	c.Capabilities.ReadRoots = []string{a.Dir}
 	for _, dir := range f.readDirs {
@@ -177,6 +179,15 @@ func (f *scriptFlags) apply(a *app, c *runtime.Config) {
 	c.Capabilities.Secrets = a.environment().Files()
 	c.Stdout, c.Stderr = a.outputs()
 	c.Logger = slog.New(&logHandler{w: c.Stderr, level: f.level(), color: a.StderrColor, mu: new(sync.Mutex)})
+}
+
+// limits are the flags as a host has them.
+func (f *scriptFlags) limits() runtime.Limits {
+	return runtime.Limits{
+		Steps: int64(f.steps), WallTime: time.Duration(f.timeout), CallDepth: int(f.depth),
+		Coroutines: int(f.coroutines), Tasks: int(f.tasks), StringBytes: int(f.text), TableSize: int(f.table),
+		TensorBytes: int64(f.tensor), HeapBytes: int64(f.memory), SourceBytes: int(f.sourceSize),
+	}
 }
 
 func (f *scriptFlags) level() slog.Level {

@@ -70,7 +70,7 @@ func (a *app) repl(f *scriptFlags, args []string) error {
 // converse runs FILE, if there is one, and then the session.
 func (a *app) converse(rt *runtime.Runtime, config runtime.Config, svc *lazyService, name, source string) error {
 	if name != "" {
-		chunk, err := runtime.Compile(name, source)
+		chunk, err := config.Limits.Compile(name, source)
 		if err != nil {
 			return err
 		}

@@ -130,7 +130,7 @@ func (a *app) host(f *scriptFlags, svc *lazyService, dir string, args []string) 
 }
 
 func (a *app) runScript(f *scriptFlags, name, source, dir string, args []string) error {
-	chunk, err := runtime.Compile(name, source)
+	chunk, err := f.limits().Compile(name, source)
 	if err != nil {
 		return err
 	}

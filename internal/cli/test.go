@@ -106,7 +106,7 @@ func (s *testRun) file(name string) error {
 		return err
 	}
 	err = func() error {
-		chunk, err := runtime.Compile(shown, source)
+		chunk, err := flags.limits().Compile(shown, source)
 		if err != nil {
 			return err
 		}

@@ -84,7 +84,7 @@ func (w *watch) changed() bool {
 	_, source, _, err := w.readScript(w.file)
 	if err == nil {
 		var chunk *runtime.Chunk
-		if chunk, err = runtime.Compile(w.name, source); err == nil {
+		if chunk, err = w.f.limits().Compile(w.name, source); err == nil {
 			w.next, w.source = chunk, source
 			return true
 		}

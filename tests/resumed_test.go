@@ -210,6 +210,23 @@ func TestResumeRefuses(t *testing.T) {
 	}
 }
 
+// A model of the interrupted run that somebody removed is not made anew.
+func TestResumeWithoutItsModel(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, "train.lua", `local hud = require "hud"
+		local t = hud.TrainingClient(hud.models.fork("hudrl/nano", "mine").model_name)
+		for step in hud.steps(2) do
+			if step == 2 then error("stopped") end
+			t:step({ hud.sft{ { role = "user", content = "hi" }, { role = "assistant", content = "ho" } } }, { learning_rate = 1e-3, loss_fn = "cross_entropy" })
+		end`)
+	program{dir: dir}.run(t, "run", "--data", "d", "train.lua").want(t, 1, nil, []string{"stopped"})
+	program{dir: dir}.run(t, "models", "rm", "mine", "--yes", "--data", "d").want(t, 0, nil, nil)
+	program{dir: dir}.run(t, "run", "--data", "d", "--resume", "train.lua").want(t, 1, nil, []string{
+		"fork: model mine, which the interrupted run forked of hudrl/nano, is gone", "hint: without --resume a new run begins",
+	})
+}
+
 // A script that takes its steps without hud.steps goes on where its state says.
 func TestResumeByState(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 
@@ -155,7 +156,13 @@ func (l *library) fork(ctx context.Context, source, name string) (hud.Model, err
 		return hud.Fork(ctx, l.svc, source, name)
 	}
 	if id := l.past.journal.Forks(source, name); id != "" {
-		return l.svc.Resolve(ctx, id)
+		m, err := l.svc.Resolve(ctx, id)
+		if e, ok := errors.AsType[*hud.Error](err); ok && e.Code == hud.CodeNotFound {
+			err = &hud.Error{Op: "fork", Code: e.Code, Status: e.Status, Err: e,
+				Detail: fmt.Sprintf("model %s, which the interrupted run forked of %s, is gone", name, source),
+				Hint:   "without --resume a new run begins, with a new fork"}
+		}
+		return m, err
 	}
 	m, err := hud.Fork(ctx, l.svc, source, name)
 	if err == nil {

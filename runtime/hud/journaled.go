@@ -1,6 +1,7 @@
 package hud
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -113,11 +114,20 @@ func (c *TrainingClient) tree(ctx context.Context, op, id string) (*journal.Tree
 		return nil, nil
 	}
 	t := treeOf(list)
-	if st.Was != nil && st.Was.Head != t.Head {
-		c.warnOnce("moved", fmt.Sprintf("%s: the head of %s is %s, and was %s when the run was interrupted", op, c.model, orBase(t.Head), orBase(st.Was.Head)))
-	}
+	c.moved(op, st, t)
 	c.journal.Know(id, &t)
 	return &t, nil
+}
+
+// moved warns when the head is not where the run had it.
+func (c *TrainingClient) moved(op string, st journal.Status, now journal.Tree) {
+	before, when := st.Tree, "after the run's last step"
+	if before == nil {
+		before, when = st.Was, "when the run was interrupted"
+	}
+	if before != nil && before.Head != now.Head {
+		c.warnOnce("moved", fmt.Sprintf("%s: the head of %s is %s, and was %s %s", op, cmp.Or(st.Name, c.model), orBase(now.Head), orBase(before.Head), when))
+	}
 }
 
 func treeOf(list []Checkpoint) (t journal.Tree) {

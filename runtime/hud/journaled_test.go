@@ -87,6 +87,29 @@ func TestMovedHeadIsTold(t *testing.T) {
 	if len(warned) != 1 || !strings.Contains(warned[0], "is "+other+", and was ") {
 		t.Errorf("got %q, want a warning that names %s", warned, other)
 	}
+
+	// Also where a pass of the run is to be discarded.
+	warned = nil
+	j, err := journal.Open(path, journal.Run{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.trainer(j).ForwardBackward(t.Context(), items(), hud.ForwardBackwardOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	j.Close(false)
+	other = r.step()
+	if j, err = journal.Open(path, journal.Run{}); err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close(false)
+	c := hud.NewTrainingClient(r.remote, r.model.ModelName, hud.TrainingClientOptions{Warn: func(m string) { warned = append(warned, m) }, Journal: j})
+	if _, err := c.Recover(t.Context(), hud.RecoverOptions{Discard: true}); err != nil {
+		t.Fatal(err)
+	}
+	if len(warned) != 1 || !strings.Contains(warned[0], "is "+other+", and was ") {
+		t.Errorf("with a pass to discard: got %q, want a warning that names %s", warned, other)
+	}
 }
 
 // What a journal says was sent is the same for the same batch, and differs

@@ -71,9 +71,11 @@ func (c *TrainingClient) Recover(ctx context.Context, o RecoverOptions) (*Recove
 		return nil, failure(op, err)
 	}
 	steps := slices.DeleteFunc(slices.Clone(st.Calls), func(s journal.Sent) bool { return s.Op != journal.OptimStep })
-	switch {
-	case len(steps) > 0:
+	if len(steps) > 0 {
 		return c.recoverStep(ctx, op, id, st, steps, list, o)
+	}
+	c.moved(op, st, treeOf(list))
+	switch {
 	case len(st.Calls) > 0:
 		if o.Discard {
 			return c.discard(ctx, op, id, list, fmt.Sprintf("the outcome of a %s is not known", st.Calls[0].Op))

@@ -520,7 +520,7 @@ func TestJournalAfterACrash(t *testing.T) {
 				if d.call == "optim-step" && f.Name == hudtest.DropAfter.Name {
 					want, after = journal.Applied, 2
 				}
-				if at, err := j.After(1, 9); rec.Outcome != want || err != nil || at != after || !j.Resumes(1, after) {
+				if at, err := j.After(1, 9, false); rec.Outcome != want || err != nil || at != after || !j.Resumes(1, after) {
 					t.Fatalf("got %+v, after step %d (%v), want %s after %d", rec, at, err, want, after)
 				}
 				if got := string(j.State("n")); after == 1 && got != "1" || after == 2 && got != "" {

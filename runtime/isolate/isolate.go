@@ -304,7 +304,7 @@ func Exec(cmd *exec.Cmd, l Limits) error {
 // collector finds none for itself, it reads address 0; where a thread finds no
 // stack, it is not made.
 func starved(said string) bool {
-	for _, why := range []string{"out of memory", "cannot allocate memory", "SIGSEGV: ", "newosproc", "failed to create new OS thread"} {
+	for _, why := range []string{"out of memory", "cannot allocate memory", "SIGSEGV: ", "newosproc", "failed to create new OS thread", "pthread_create failed"} {
 		if strings.Contains(said, why) {
 			return true
 		}
@@ -343,9 +343,9 @@ func (f *filter) Write(p []byte) (int, error) {
 
 // pass hands on the line.
 func (f *filter) pass() error {
-	for _, mark := range []string{"fatal error: ", "panic: ", "SIGSEGV: ", "SIGBUS: ", "runtime: "} {
+	for _, mark := range []string{"fatal error: ", "panic: ", "SIGSEGV: ", "SIGBUS: ", "runtime: ", "runtime/cgo: "} {
 		if said, ok := bytes.CutPrefix(f.line, []byte(mark)); ok {
-			if strings.HasPrefix(mark, "SIG") || mark == "runtime: " {
+			if strings.HasPrefix(mark, "SIG") || strings.HasPrefix(mark, "runtime") {
 				said = f.line // the mark says something
 			}
 			f.said = strings.TrimSpace(string(said))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"reflect"
 	"strings"
 	"testing"
@@ -152,5 +153,22 @@ func TestEnvironment(t *testing.T) {
 	}
 	if got := fmt.Sprint(out[0]); strings.Contains(got, "k-secret") || !strings.Contains(got, "A=1") || strings.Contains(got, "HUDRL_ISOLATED") {
 		t.Errorf("got %s", got)
+	}
+}
+
+// What a process says that finds no memory for a thread, with and without cgo.
+func TestStarvedThreads(t *testing.T) {
+	t.Parallel()
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Log(err) // nothing to test on this system
+		return
+	}
+	for _, said := range []string{"runtime/cgo: pthread_create failed: Resource temporarily unavailable", "runtime: failed to create new OS thread"} {
+		err := isolate.Exec(exec.Command(sh, "-c", "echo '"+said+"' >&2; exit 134"), isolate.Limits{Memory: 1 << 30})
+		var ended *isolate.Ended
+		if !errors.As(err, &ended) || ended.Reason != "memory limit" {
+			t.Errorf("%s: got %v, want the memory limit", said, err)
+		}
 	}
 }

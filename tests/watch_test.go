@@ -55,6 +55,34 @@ end
 	})
 }
 
+// What trains nothing, or does not compile at first, leaves no run to go on with.
+func TestWatchWithoutTraining(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, src, out, err string }{
+		{"steps", "local hud = require 'hud' for step in hud.steps(2) do print('one', step) end", "one\t1\nfixed\t2\n", "note: version 2 of s.lua"},
+		{"an error", "error('broken')", "fixed\t2\n", "error: s.lua:1: broken"},
+		{"no script", "x = = 1", "fixed\t2\n", "error: s.lua:1: syntax error"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p := program{dir: t.TempDir()}
+			fix := func() { write(t, p.dir, "s.lua", "print('fixed', arg.version) -- longer") }
+			p.onOutput = func(all string, _ func()) {
+				if strings.HasSuffix(all, "one\t1\n") {
+					fix()
+				}
+			}
+			p.onErrors = func(all string) {
+				if strings.HasSuffix(all, "note: waiting for a new version of s.lua\n") {
+					fix()
+				}
+			}
+			write(t, p.dir, "s.lua", c.src)
+			p.run(t, "run", "--watch", "--data", t.TempDir(), "s.lua").want(t, 0, []string{c.out}, []string{c.err})
+		})
+	}
+}
+
 func TestWatchRefuses(t *testing.T) {
 	t.Parallel()
 	p := program{dir: t.TempDir()}

@@ -55,7 +55,7 @@ func (a *app) runWatched(f *scriptFlags, name, source, dir string, args []string
 		}
 		f.note(a, fmt.Sprintf("version %d of %s", version+1, name))
 		source, w.next = w.source, nil
-		f.resume = f.resume || f.journal.Path() != ""
+		f.resume = f.resume || f.journal != nil && f.journal.Written()
 	}
 }
 

@@ -198,6 +198,13 @@ func (j *Journal) Run() Run { return j.run }
 // Continued reports whether the file was there when it was opened.
 func (j *Journal) Continued() bool { return j.continued }
 
+// Written reports whether there is something to go on with: a file with calls.
+func (j *Journal) Written() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.size > 0
+}
+
 // Durable reports whether the journal is a file.
 func (j *Journal) Durable() bool { return j.path != "" }
 

@@ -305,6 +305,7 @@ func (r *rewriter) stmt(s ast.Stmt) ast.Stmt {
 	case *ast.GenericForStmt:
 		r.exprs(s.Exprs)
 		s.Stmts = r.within(len(s.Names), s.Stmts)
+		return generic(s)
 	case *ast.FuncDefStmt:
 		if s.Name.Func != nil {
 			s.Name.Func = r.expr(s.Name.Func)

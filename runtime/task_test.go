@@ -121,7 +121,7 @@ func TestUnfinishedTasksEndWithTheMainChunk(t *testing.T) {
 		for i = 1, 5 do hud.spawn(function() while true do hud.sleep(0) end end) end
 		hud.sleep(0.002)
 		return 1`)
-	if err != nil || out[0] != 1.0 || time.Since(start) > 5*time.Second {
+	if err != nil || out[0] != 1.0 || time.Since(start) > time.Minute {
 		t.Errorf("got %v, %v after %v", out, err, time.Since(start))
 	}
 	rt.Close()

@@ -331,7 +331,7 @@ func liveHeap() uint64 {
 // deadline passes, and shows how long after it the slowest came back, in
 // milliseconds. Run it once, alone on the machine, and with -v for each:
 //
-//	go test ./tests -run XXX -bench HostileStop -benchtime 1x
+//	go test ./tests -run "^$" -bench HostileStop -benchtime 1x
 func BenchmarkHostileStop(b *testing.B) {
 	all := readHostile(b)
 	for range b.N {

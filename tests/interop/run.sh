@@ -63,7 +63,7 @@ go build -o "$scratch/hudrl" "$root/cmd/hudrl"
 mkdir "$scratch/home" "$scratch/run"
 # The clients see nothing of this user, and guard/ keeps them on this machine.
 status=0
-env -i PATH=/usr/bin:/bin HOME="$scratch/home" LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 \
+env -i PATH=/usr/bin:/bin HOME="$scratch/home" LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 PYTHONFAULTHANDLER=1 \
 	PYTHONPATH="$PWD/guard" INTEROP_REFUSED="$scratch/refused" \
 	"$venv/bin/python" main.py "$scratch/hudrl" "$scratch/run" || status=$?
 if [ "$status" != 0 ]; then

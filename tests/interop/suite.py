@@ -2,11 +2,12 @@
 
 A check names the requests it makes, and fails unless the service counted
 exactly these while it ran: nothing that is listed was left out, nothing was sent
-twice. Meanwhile the interpreter notes which methods of the client ran and which
-of their parameters had a value of the test's own, so that the client's public
-surface can be compared with what was used of it.
+twice. Meanwhile it notes which methods of the client ran and which of their
+parameters had a value of the test's own, so that the client's public surface
+can be compared with what was used of it.
 """
 import contextlib
+import functools
 import inspect
 import os
 import re
@@ -64,25 +65,32 @@ class Suite:
         self.url, self.key, self.out = url, key, out or sys.stdout
         self.passed, self.failed = [], []
         self.commands = []  # what followed "hud" in the command lines that ran
-        self._codes = {}  # code object -> (owner, method, signature)
+        self._checking = False
         self._used = {}  # (owner, method) -> parameters that were given
 
     def watch(self, cls):
-        """Notes every call of cls's public methods from now on."""
-        for name, method in surface(cls).items():
-            self._codes[method.__code__] = (cls.__name__, name, inspect.signature(method))
+        """Notes every call of cls's public methods that a check makes from now on.
 
-    def _note(self, frame, event, _arg):
-        if event != "call" or (known := self._codes.get(frame.f_code)) is None:
-            return
-        owner, name, signature = known
-        used = self._used.setdefault((owner, name), set())
-        for p in signature.parameters.values():
-            if p.name == "self":
-                continue
-            value, default = frame.f_locals.get(p.name), p.default
-            if default is inspect.Parameter.empty or value != default:
-                used.add(p.name)
+        The methods themselves run as they are. A profile function would need no
+        wrapper, but Python before 3.11.3, and Debian's is, crashes now and then
+        when it collects garbage inside one (github.com/python/cpython/issues/101975).
+        """
+        for name, method in surface(cls).items():
+            setattr(cls, name, self._noting(cls.__name__, name, method))
+
+    def _noting(self, owner, name, method):
+        signature = inspect.signature(method)
+
+        @functools.wraps(method)
+        def noting(*args, **kwargs):
+            if self._checking:
+                used = self._used.setdefault((owner, name), set())
+                with contextlib.suppress(TypeError):  # the method itself says what is wrong
+                    given = signature.bind(*args, **kwargs).arguments
+                    used.update(p for p, value in given.items() if p != "self" and value != signature.parameters[p].default)
+            return method(*args, **kwargs)
+
+        return noting
 
     def requests(self):
         """How many requests of each route the service has answered, by status."""
@@ -108,8 +116,8 @@ class Suite:
         """
         wanted, why = Counter(_flat(requests)), None
         lasting = {(r, 200) if isinstance(r, str) else r for r in some}
-        before, profile = self.requests(), sys.getprofile()
-        sys.setprofile(self._note)
+        before = self.requests()
+        self._checking = True
         try:
             yield
         except Exception as error:  # what is no Exception ends the run
@@ -118,7 +126,7 @@ class Suite:
             place = f" ({os.path.basename(ours[-1].filename)}:{ours[-1].lineno})" if ours else ""
             why = f"{type(error).__name__}: {error}{place}"
         finally:
-            sys.setprofile(profile)
+            self._checking = False
         try:
             made = self.requests() - before
         except Exception as error:

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/hudrl/hudrl/bindings/args"
+	"github.com/hudrl/hudrl/bindings/dataset"
 	"github.com/hudrl/hudrl/bindings/env"
 	"github.com/hudrl/hudrl/bindings/fs"
 	"github.com/hudrl/hudrl/bindings/http"
@@ -31,6 +32,7 @@ import (
 // require "hud.json". They open before it.
 var parts = []runtime.Module{
 	{Name: "hud.args", Open: args.Open},
+	{Name: "hud.dataset", Open: dataset.Open},
 	{Name: "hud.env", Open: env.Open, Needs: env.Needs},
 	{Name: "hud.fs", Open: fs.Open, Needs: fs.Needs},
 	{Name: "hud.http", Open: http.Open, Needs: http.Needs},

@@ -30,7 +30,7 @@ type room struct {
 // below is what sits under the Lua line: no Lua above it is ever imported
 // from here.
 var below = []string{
-	"runtime/hud", "runtime/hud/journal", "runtime/local", "runtime/loss", "runtime/metrics", "runtime/rng", "runtime/rollout",
+	"runtime/dataset", "runtime/hud", "runtime/hud/journal", "runtime/local", "runtime/loss", "runtime/metrics", "runtime/rng", "runtime/rollout",
 	"runtime/schedule", "runtime/tensor", "runtime/tinker", "runtime/serve",
 	"internal/httpjson", "internal/kernel", "internal/optim", "internal/plot", "internal/policy",
 	"internal/sampler", "internal/store", "internal/tfevents", "internal/tokenizer",
@@ -41,13 +41,14 @@ var rooms = []room{
 	// Above the Lua line.
 	{"cmd/hudrl", []string{"internal/cli"}},
 	{"internal/cli", append([]string{"bindings", "bindings/env", "bindings/test", "runtime", "runtime/repl", "runtime/check", "runtime/isolate", "scripts", "stdlib"},
-		"runtime/hud", "runtime/hud/journal", "runtime/local", "runtime/loss", "runtime/metrics", "runtime/replay", "runtime/serve", "runtime/tinker", "internal/heap", "internal/plot")},
+		"runtime/dataset", "runtime/hud", "runtime/hud/journal", "runtime/local", "runtime/loss", "runtime/metrics", "runtime/replay", "runtime/serve", "runtime/tinker", "internal/heap", "internal/plot")},
 	{"bindings/luax", []string{"runtime", "runtime/hud"}},
 	{"bindings", append([]string{"bindings/...", "runtime", "stdlib"}, below...)},
 	// Glue follows the arrows of what it wraps, where it hands Lua objects on.
 	{"bindings/hud", append([]string{"bindings/luax", "bindings/loss", "bindings/tensor", "runtime"}, below...)},
 	{"bindings/loss", append([]string{"bindings/luax", "bindings/tensor", "runtime"}, below...)},
-	{"bindings/test", append([]string{"bindings/luax", "runtime"}, below...)}, // compares tensors
+	{"bindings/dataset", append([]string{"bindings/fs", "bindings/json", "bindings/luax", "runtime"}, below...)}, // reads what scripts may read
+	{"bindings/test", append([]string{"bindings/luax", "runtime"}, below...)},                                    // compares tensors
 	{"bindings/...", append([]string{"bindings/luax", "runtime"}, below...)},
 	{"runtime/repl", []string{"runtime"}},
 	{"runtime/check", []string{"runtime", "stdlib"}}, // reads scripts, runs none
@@ -72,6 +73,7 @@ var rooms = []room{
 	{"runtime/hud/hudtest", []string{"runtime/hud"}},
 	{"runtime/hud/journal", nil},
 	{"runtime/hud", []string{"runtime/hud/journal", "internal/httpjson"}}, // no tensors
+	{"runtime/dataset", []string{"runtime/rng"}},
 	{"runtime/rng", nil},
 	{"runtime/schedule", nil},
 	{"internal/heap", nil},

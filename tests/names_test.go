@@ -71,6 +71,8 @@ func TestMethodsAreThere(t *testing.T) {
 	objects := map[string]string{ // class to an expression that makes one
 		"tensor":       `require("hud.tensor").zeros(2)`,
 		"hud.Stream":   `require("hud").rng.stream(1)`,
+		"hud.Dataset":  `require("hud").dataset({ 1 })`,
+		"hud.Batches":  `require("hud").dataset({ 1 }):batches(1)`,
 		"hud.Progress": `require("hud").progress()`,
 		"hud.Trainer":  `require("hud").TrainingClient("hudrl/mini")`,
 		"task":         `require("hud").spawn(function() end)`,

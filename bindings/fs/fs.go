@@ -44,6 +44,22 @@ type library struct {
 
 // Open makes the module in a VM.
 func Open(vm *runtime.VM) (lua.LValue, error) {
+	l, err := newLibrary(vm)
+	if err != nil {
+		return nil, err
+	}
+	return luax.Module(vm, "hud.fs", map[string]lua.LGFunction{
+		"read":   l.readFile,
+		"write":  l.writeFile,
+		"append": l.appendFile,
+		"list":   l.list,
+		"stat":   l.stat,
+		"mkdir":  l.mkdir,
+		"remove": l.remove,
+	}), nil
+}
+
+func newLibrary(vm *runtime.VM) (*library, error) {
 	c := vm.Capabilities()
 	l := &library{vm: vm}
 	var err error
@@ -57,15 +73,7 @@ func Open(vm *runtime.VM) (lua.LValue, error) {
 		return nil, err
 	}
 	l.base = l.read[0]
-	return luax.Module(vm, "hud.fs", map[string]lua.LGFunction{
-		"read":   l.readFile,
-		"write":  l.writeFile,
-		"append": l.appendFile,
-		"list":   l.list,
-		"stat":   l.stat,
-		"mkdir":  l.mkdir,
-		"remove": l.remove,
-	}), nil
+	return l, nil
 }
 
 func absolute(dirs []string) ([]string, error) {
@@ -90,7 +98,10 @@ type target struct {
 
 // target reads a path; roots are where it may lie.
 func (l *library) target(a *luax.Args, roots []string, verb, flag, field string) target {
-	path := a.String("path")
+	return l.find(a, a.String("path"), roots, verb, flag, field)
+}
+
+func (l *library) find(a *luax.Args, path string, roots []string, verb, flag, field string) target {
 	if path == "" || strings.ContainsRune(path, 0) {
 		a.Fail("path: got %q, want the name of a file", path)
 	}
@@ -154,9 +165,14 @@ func (l *library) in(t target, f func(root *os.Root, name string) error) {
 
 // raise says what went wrong without the host's own paths.
 func (l *library) raise(t target, err error) {
+	l.vm.Raise(t.a.L, plain(t.a.Name(), t.path, err))
+}
+
+// plain is err as a script may see it.
+func plain(op, path string, err error) *runtime.Fault {
 	var fault *runtime.Fault
 	if errors.As(err, &fault) {
-		l.vm.Raise(t.a.L, fault)
+		return fault
 	}
 	code, text := runtime.CodeError, ""
 	switch {
@@ -167,16 +183,16 @@ func (l *library) raise(t target, err error) {
 	case errors.Is(err, iofs.ErrExist):
 		text = "exists already"
 	default:
-		var path *iofs.PathError
+		var at *iofs.PathError
 		var link *os.LinkError
-		if errors.As(err, &path) {
-			err = path.Err
+		if errors.As(err, &at) {
+			err = at.Err
 		} else if errors.As(err, &link) {
 			err = link.Err
 		}
 		text = err.Error()
 	}
-	l.vm.Raise(t.a.L, &runtime.Fault{Code: code, Message: t.a.Name() + ": " + t.path + ": " + text})
+	return &runtime.Fault{Code: code, Message: op + ": " + path + ": " + text}
 }
 
 // open opens a regular file that is no secret.

@@ -124,7 +124,7 @@ func (l *library) ready(L *lua.LState, t *trainer) {
 	if n := l.past.journal.Outside(); n > 0 && !l.past.asked {
 		l.check(L, &hud.Error{Op: "resume", Code: hud.CodeConflict, Status: 409,
 			Detail: fmt.Sprintf("the interrupted run took %d optimizer steps outside of the steps of hud.steps, and would take them again", n),
-			Hint:   "train in `for step in hud.steps(n) do`, with no other hud.steps inside, or keep in hud.state what is done; without --resume a new run begins"})
+			Hint:   "train in `for step in hud.steps(n) do`, with no other hud.steps inside (n may be batches of a data set), or keep in hud.state what is done; without --resume a new run begins"})
 	}
 	if !l.past.within {
 		return

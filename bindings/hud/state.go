@@ -25,7 +25,13 @@ type state struct {
 // so that what is drawn is the same whether the run was resumed or not.
 func (l *library) steps(L *lua.LState) int {
 	a := luax.Read(L, "steps")
-	n := a.Int("n")
+	n, follows := 0, luax.Sequence(nil)
+	if seq, ok := luax.To[luax.Sequence](a.Peek()); ok {
+		a.Any()
+		n, follows = seq.Total(L), seq
+	} else {
+		n = a.Int("n")
+	}
 	o := a.Options("after")
 	after := o.Int("after", 0)
 	a.End()
@@ -49,6 +55,9 @@ func (l *library) steps(L *lua.LState) int {
 		if !begun {
 			begun = true
 			l.goOn(L, loop, after)
+			if follows != nil {
+				follows.Seek(L, after)
+			}
 		}
 		if step >= n {
 			if !ended {
@@ -71,6 +80,9 @@ func (l *library) steps(L *lua.LState) int {
 		l.past.journal.Enter(journal.Place{Loop: loop, Step: step, Of: n})
 		l.vm.Reseed(L, rng.Derive(uint64(l.vm.Seed()), rng.Hash("step"), uint64(step)))
 		L.Push(lua.LNumber(step))
+		if follows != nil {
+			return 1 + follows.Next(L)
+		}
 		return 1
 	}))
 	return 1

@@ -26,12 +26,22 @@ type decoder struct {
 	table    func(narray, nhash int) *lua.LTable
 }
 
+// A SyntaxError is a text that is no JSON, or holds what a Lua value cannot.
+type SyntaxError struct {
+	Line, Column int // from 1; the column counts bytes
+	Detail       string
+}
+
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("decode: line %d, column %d: %s", e.Line, e.Column, e.Detail)
+}
+
 // fail names the line and the byte in it, from 1.
 func (d *decoder) fail(format string, args ...any) error {
 	before := d.text[:min(d.at, len(d.text))]
 	line := 1 + strings.Count(before, "\n")
 	column := len(before) - strings.LastIndexByte(before, '\n')
-	return fmt.Errorf("decode: line %d, column %d: %s", line, column, fmt.Sprintf(format, args...))
+	return &SyntaxError{line, column, fmt.Sprintf(format, args...)}
 }
 
 // found names what is at the current place.

@@ -20,8 +20,18 @@ var errTooLong = errors.New("encode: the text is too long")
 
 const maxIndent = 16
 
-// Open makes the module in a VM.
-func Open(vm *runtime.VM) (lua.LValue, error) {
+// marks are what a VM tells lists and null by.
+type marks struct {
+	array *lua.LTable
+	null  *lua.LUserData
+}
+
+type marksKey struct{}
+
+func marksOf(vm *runtime.VM) marks {
+	if m, ok := vm.Value(marksKey{}).(marks); ok {
+		return m
+	}
 	array := vm.NewTable(0, 1)
 	array.RawSetString("__name", lua.LString("json.list"))
 	nullMeta := vm.NewTable(0, 3)
@@ -31,7 +41,23 @@ func Open(vm *runtime.VM) (lua.LValue, error) {
 		L.Push(lua.LString("null"))
 		return 1
 	}))
-	null := &lua.LUserData{Metatable: nullMeta}
+	m := marks{array, &lua.LUserData{Metatable: nullMeta}}
+	vm.SetValue(marksKey{}, m)
+	return m
+}
+
+// Decode is hud.json.decode for another module: what it returns is what a
+// script would get. What is wrong with the text is a *SyntaxError.
+func Decode(vm *runtime.VM, L *lua.LState, text string) (lua.LValue, error) {
+	m := marksOf(vm)
+	d := decoder{ctx: vm.Context(L), text: text, maxItems: vm.Limits().TableSize, array: m.array, null: m.null, table: vm.NewTable}
+	return d.document()
+}
+
+// Open makes the module in a VM.
+func Open(vm *runtime.VM) (lua.LValue, error) {
+	m := marksOf(vm)
+	array, null := m.array, m.null
 
 	module := luax.Module(vm, "hud.json", map[string]lua.LGFunction{
 		"encode": func(L *lua.LState) int {
@@ -57,8 +83,7 @@ func Open(vm *runtime.VM) (lua.LValue, error) {
 			a := luax.Read(L, "decode")
 			text := a.String("text")
 			a.End()
-			d := decoder{ctx: vm.Context(L), text: text, maxItems: vm.Limits().TableSize, array: array, null: null, table: vm.NewTable}
-			v, err := d.document()
+			v, err := Decode(vm, L, text)
 			if err != nil {
 				raise(vm, L, err)
 			}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"weak"
 
+	lua "github.com/yuin/gopher-lua"
+
 	"github.com/hudrl/hudrl/runtime"
 )
 
@@ -27,6 +29,17 @@ type cursor struct {
 type place interface {
 	json.Marshaler
 	json.Unmarshaler
+}
+
+// A Sequence is what hud.steps can follow: a batch for each step.
+type Sequence interface {
+	// Total is how many there are.
+	Total(L *lua.LState) int
+	// Seek makes number done+1, from 1, the next one.
+	Seek(L *lua.LState, done int)
+	// Next pushes what the next one is and returns how many values that are; a
+	// single nil is the end.
+	Next(L *lua.LState) int
 }
 
 type cursorsKey struct{}

@@ -353,13 +353,19 @@ function hud.now() end
 ---are where they were when that step was saved. Steps that are taken outside
 ---of such a loop it cannot find: there hud.state says what is done.
 ---
+---Batches of a data set make as many steps, and each gets one:
+---`for step, batch, epoch in hud.steps(data:batches(32)) do`.
+---
 ---    > for step in hud.steps(3) do print(step) end
 ---    1
 ---    2
 ---    3
----@param n integer
+---    > for step, batch, epoch in hud.steps(hud.dataset({ 1, 2, 3 }):batches(2)) do print(step, #batch, epoch) end
+---    1	2	1
+---    2	1	1
+---@param n integer|hud.Batches
 ---@param opts? { after: integer? } start after this step; a resumed run refuses one before the last that was applied
----@return fun(): integer?
+---@return fun(): integer?, any[]?, integer?
 function hud.steps(n, opts) end
 
 ---A table of plain values that is saved with each acknowledged optimizer step,

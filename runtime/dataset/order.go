@@ -1,0 +1,73 @@
+package dataset
+
+import (
+	"fmt"
+
+	"github.com/hudrl/hudrl/runtime/rng"
+)
+
+// An Order says which records the batches of some passes over a data set
+// hold. No batch holds records of two passes: the last of a pass may be
+// shorter, or is dropped.
+type Order struct {
+	N        int // records
+	Batch    int // records of a batch, at least 1
+	DropLast bool
+	Shuffle  bool   // each pass in an order of its own
+	Seed     uint64 // of the shuffling
+
+	perm  []uint32 // of pass; the order of nothing else is kept
+	pass  int
+	drawn bool
+}
+
+// MaxRecords is how many records an index takes.
+const MaxRecords = 1<<32 - 1
+
+// PerPass is how many batches one pass over the records has.
+func (o *Order) PerPass() int {
+	if o.DropLast {
+		return o.N / o.Batch
+	}
+	return (o.N + o.Batch - 1) / o.Batch
+}
+
+// Check says why there is no batch at all.
+func (o *Order) Check() error {
+	switch {
+	case o.N > MaxRecords:
+		return fmt.Errorf("got %d records, want at most %d", o.N, MaxRecords)
+	case o.N == 0:
+		return fmt.Errorf("got no records")
+	case o.PerPass() == 0:
+		return fmt.Errorf("got %d records, want at least one batch of %d, or no drop_last", o.N, o.Batch)
+	}
+	return nil
+}
+
+// Of appends the numbers, from 0, of the records of batch k, from 0, which
+// belongs to pass k / PerPass. It depends on nothing but the exported fields.
+func (o *Order) Of(k int, to []uint32) []uint32 {
+	pass, in := k/o.PerPass(), k%o.PerPass()
+	first := in * o.Batch
+	last := min(first+o.Batch, o.N)
+	if !o.Shuffle {
+		for i := first; i < last; i++ {
+			to = append(to, uint32(i))
+		}
+		return to
+	}
+	if !o.drawn || pass != o.pass {
+		if len(o.perm) != o.N {
+			o.perm = make([]uint32, o.N)
+		}
+		for i := range o.perm {
+			o.perm[i] = uint32(i)
+		}
+		rng.New(rng.Derive(o.Seed, rng.Hash("pass"), uint64(pass))).Shuffle(o.N, func(i, j int) {
+			o.perm[i], o.perm[j] = o.perm[j], o.perm[i]
+		})
+		o.pass, o.drawn = pass, true
+	}
+	return append(to, o.perm[first:last]...)
+}

@@ -3,7 +3,6 @@ package runtime_test
 import (
 	"context"
 	"errors"
-	"strings"
 	"testing"
 	"time"
 
@@ -43,45 +42,6 @@ func FuzzSource(f *testing.F) {
 		}
 		if out, err := rt.Eval(context.Background(), "1 + 1"); err != nil || out[0] != 2.0 {
 			t.Fatalf("afterwards: %v, %v", out, err)
-		}
-	})
-}
-
-// Patterns never panic, and find agrees with gmatch and gsub on the first match.
-func FuzzPattern(f *testing.F) {
-	for _, seed := range [][2]string{
-		{"hello world", "(%w+) (%w+)"}, {"f(a(b))", "%b()"}, {"THE (quick) fox", "%f[%a]%a+"}, {"aaa", "a-$"},
-		{"x", "[^%a-z]"}, {"key=val", "^(.-)=(.*)$"}, {"", "()"}, {"]", "[]]"}, {"a", "[a-]"}, {"ab", "(a)%1?"},
-	} {
-		f.Add(seed[0], seed[1])
-	}
-	chunk, err := runtime.Compile("pattern.lua", `
-		local s, p = ...
-		local ok, i, j = pcall(string.find, s, p)
-		local ok2, m = pcall(function() for m in s:gmatch("()" .. p) do return m end end)
-		local ok3, n = pcall(function() return select(2, s:gsub(p, "", 1)) end)
-		return ok, i, ok2, m, ok3, n`)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, s, p string) {
-		rt, err := runtime.New(runtime.Config{Limits: runtime.Limits{Steps: 100_000, WallTime: 5 * time.Second}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer rt.Close()
-		out, err := rt.Run(context.Background(), chunk, s, p)
-		if errors.Is(err, runtime.ErrHostBug) {
-			t.Fatal(err)
-		}
-		if err != nil || out[0] != true || out[2] != true || out[4] != true || !strings.ContainsAny(p, "^$*+?.([%-") {
-			return // refused, out of steps, or a plain search
-		}
-		if strings.HasPrefix(p, "^") || strings.Contains(p, "%") || strings.Contains(p, "(") {
-			return // an anchor is plain text in gmatch, and "()" shifts the captures
-		}
-		if (out[1] != nil) != (out[5] == 1.0) || out[1] != nil && out[3] != out[1] {
-			t.Errorf("%q in %q: find %v, gmatch %v, gsub %v", p, s, out[1], out[3], out[5])
 		}
 	})
 }

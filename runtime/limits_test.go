@@ -22,7 +22,7 @@ func mustRun(t *testing.T, rt *runtime.Runtime, ctx context.Context, src string)
 	return rt.Run(ctx, chunk)
 }
 
-func open(t *testing.T, cfg runtime.Config) *runtime.Runtime {
+func open(t testing.TB, cfg runtime.Config) *runtime.Runtime {
 	t.Helper()
 	rt, err := runtime.New(cfg)
 	if err != nil {

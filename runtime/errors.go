@@ -124,8 +124,29 @@ func (f *Fault) ErrorCode() string { return f.Code }
 func (f *Fault) ErrorHint() string { return f.Hint }
 func (f *Fault) ErrorStatus() int  { return f.Status }
 
-// Faultf makes a Fault; %w keeps a cause.
+// maxQuoted bytes of a text stand in a message: a script's own text may be
+// megabytes, which take longer to quote than a stop may take.
+const maxQuoted = 200
+
+// Quote is s in quotes, as messages show it: cut where it is long.
+func Quote(s string) string {
+	if len(s) > maxQuoted {
+		return fmt.Sprintf("%q…", s[:maxQuoted])
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+// maxInserted bytes of one text are put into the message of a Fault.
+const maxInserted = 2_000
+
+// Faultf makes a Fault; %w keeps a cause. Of a long text among args the
+// beginning stands in the message.
 func Faultf(code, format string, args ...any) *Fault {
+	for i, a := range args {
+		if s, ok := a.(string); ok && len(s) > maxInserted {
+			args[i] = s[:maxInserted] + "…"
+		}
+	}
 	err := fmt.Errorf(format, args...)
 	return &Fault{Code: code, Message: err.Error(), Err: errors.Unwrap(err)}
 }

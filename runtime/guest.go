@@ -67,7 +67,7 @@ func (vm *VM) guest(L *lua.LState, value any, methods []string) (lua.LValue, err
 		key := L.Get(2).String()
 		v := object.RawGetString(key)
 		if v == lua.LNil {
-			f := Faultf(CodeValidation, "%s: no such method %q", typeName, key)
+			f := Faultf(CodeValidation, "%s: no such method %s", typeName, Quote(key))
 			if near := Nearest(key, names); near != "" {
 				f.Hint = fmt.Sprintf("did you mean %q?", near)
 			}

@@ -118,7 +118,7 @@ func (l *loader) require(L *lua.LState, name string) (lua.LValue, error) {
 // find reads and compiles the file of a module: a.b is a/b.lua or a/b/init.lua.
 func (l *loader) find(name string) (*Chunk, error) {
 	if !validModuleName(name) {
-		return nil, Faultf(CodeValidation, "require: name: got %q, want words of letters, digits, _ and - with dots between", name)
+		return nil, Faultf(CodeValidation, "require: name: got %s, want words of letters, digits, _ and - with dots between", Quote(name))
 	}
 	roots := l.vm.cfg.Roots
 	if reserved(name) {

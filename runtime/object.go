@@ -126,7 +126,7 @@ func (vm *VM) newErrorMeta() *lua.LTable {
 		return 1
 	}))
 	mt.RawSetString("__newindex", vm.NewFunction(func(L *lua.LState) int {
-		vm.Raise(L, Faultf(CodeValidation, "error: an error object is read-only: got an assignment to %q", L.Get(2).String()))
+		vm.Raise(L, Faultf(CodeValidation, "error: an error object is read-only: got an assignment to %s", display(L.Get(2))))
 		return 0
 	}))
 	mt.RawSetString("__tostring", vm.NewFunction(func(L *lua.LState) int {

@@ -180,7 +180,7 @@ func (vm *VM) freezeStrings() {
 		if !ok {
 			vm.Raise(L, &Fault{Code: CodeError, Message: "attempt to index a string with a " + typeName(L.Get(2)) + " key", Hint: "s:sub(i, i) is the character at i"})
 		}
-		vm.Raise(L, Faultf(CodeError, "strings have no method or field %q", string(key)))
+		vm.Raise(L, Faultf(CodeError, "strings have no method or field %s", Quote(string(key))))
 		return 0
 	}))
 	methods.Metatable = unknown

@@ -54,7 +54,7 @@ func (vm *VM) newTaskMeta() *lua.LTable {
 		key := L.Get(2).String()
 		v := methods.RawGetString(key)
 		if v == lua.LNil {
-			vm.Raise(L, Faultf(CodeValidation, "task: no such method %q: a task has wait and cancel", key))
+			vm.Raise(L, Faultf(CodeValidation, "task: no such method %s: a task has wait and cancel", display(L.Get(2))))
 		}
 		L.Push(v)
 		return 1
@@ -244,7 +244,7 @@ func (vm *VM) mapWidth(L *lua.LState, n int) int {
 	case *lua.LTable:
 		opts.ForEach(func(k, v lua.LValue) {
 			if k != lua.LString("concurrency") {
-				vm.Raise(L, Faultf(CodeValidation, "map: unknown option %q (map takes concurrency)", k.String()))
+				vm.Raise(L, Faultf(CodeValidation, "map: unknown option %s (map takes concurrency)", display(k)))
 			}
 			f, ok := v.(lua.LNumber)
 			if !ok || f < 1 || float64(f) != math.Floor(float64(f)) {
@@ -264,7 +264,7 @@ func display(v lua.LValue) string {
 	case lua.LNumber:
 		return formatNumber(float64(v))
 	case lua.LString:
-		return fmt.Sprintf("%q", string(v))
+		return Quote(string(v))
 	case lua.LBool, *lua.LNilType:
 		return v.String()
 	}

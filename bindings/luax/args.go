@@ -19,7 +19,6 @@
 package luax
 
 import (
-	"fmt"
 	"math"
 	"strings"
 
@@ -69,7 +68,7 @@ func describe(v lua.LValue, want string) string {
 		case lua.LNumber:
 			return runtime.FormatNumber(float64(v))
 		case lua.LString:
-			return fmt.Sprintf("%q", string(v))
+			return runtime.Quote(string(v))
 		}
 	}
 	return runtime.TypeName(v)

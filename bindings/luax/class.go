@@ -128,7 +128,7 @@ func (r *recent) get(name string) lua.LValue {
 
 func showKey(key lua.LValue) string {
 	if s, ok := key.(lua.LString); ok {
-		return fmt.Sprintf("%q", string(s))
+		return runtime.Quote(string(s))
 	}
 	if n, ok := key.(lua.LNumber); ok {
 		return "[" + runtime.FormatNumber(float64(n)) + "]"

@@ -44,7 +44,7 @@ func (a *Args) AsOptions(t *lua.LTable, names ...string) Options {
 		if near := runtime.Nearest(string(key), names); near != "" {
 			a.Fail("unknown option %q (did you mean %q?)", string(key), near)
 		}
-		a.Fail("unknown option %q (%s takes %s)", string(key), a.name, strings.Join(names, ", "))
+		a.Fail("unknown option %s (%s takes %s)", runtime.Quote(string(key)), a.name, strings.Join(names, ", "))
 	}
 	return Options{a: a, t: t, names: names}
 }
@@ -131,7 +131,7 @@ func (o *Options) OneOf(name, def string, values ...string) string {
 		if near := runtime.Nearest(s, values); near != "" {
 			o.a.Fail("%s: got %q, want one of %s (did you mean %q?)", name, s, strings.Join(values, ", "), near)
 		}
-		o.a.Fail("%s: got %q, want one of %s", name, s, strings.Join(values, ", "))
+		o.a.Fail("%s: got %s, want one of %s", name, runtime.Quote(s), strings.Join(values, ", "))
 	}
 	return s
 }

@@ -61,7 +61,7 @@ var rooms = []room{
 	{"tests/...", []string{"..."}},
 
 	// Below it.
-	{"runtime/serve/...", []string{"runtime/hud", "internal/httpjson"}},
+	{"runtime/serve/...", []string{"runtime/hud", "internal/httpjson", "internal/plot"}},
 	{"runtime/replay", []string{"runtime/hud", "internal/httpjson"}},
 	{"runtime/tinker/...", []string{"runtime/hud", "internal/httpjson", "internal/tokenizer"}},
 	{"runtime/metrics/...", []string{"internal/plot", "internal/tfevents"}},

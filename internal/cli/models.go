@@ -270,13 +270,13 @@ earlier one, the branches stand beside the line that ▶, the head, is on.`,
 			return nil
 		}
 		var rows [][]string
-		for _, n := range checkpointTree(list) {
+		for _, n := range hud.Tree(list) {
 			if n.Checkpoint == nil {
-				rows = append(rows, []string{n.marker(), "base weights"})
+				rows = append(rows, []string{n.Marker(), "base weights"})
 				continue
 			}
 			c := n.Checkpoint
-			rows = append(rows, []string{n.marker(), n.branch + checkpointName(*c), stepNumber(c.Step), decimals(c.MeanReward),
+			rows = append(rows, []string{n.Marker(), n.Branch + checkpointName(*c), stepNumber(c.Step), decimals(c.MeanReward),
 				orDash(c.LossFn), rate(c.LearningRate), count(c.NumTraces), created(*c), c.ID[:min(8, len(c.ID))]})
 		}
 		fmt.Fprint(a.Stdout, plot.Table([]plot.Column{

@@ -34,7 +34,8 @@ func (a *app) serveCommand() *cobra.Command {
 		Short: "let other programs train and sample over HTTP",
 		Long: `Serves the training service over HTTP: HUD's protocol, so that hudrl run
 --service and HUD's Python client train here, and OpenAI's under /v1, so that
-any OpenAI client chats. /healthz says that it runs, /metrics is for Prometheus.
+any OpenAI client chats. / is a dashboard for a browser, whose password is the
+key; /healthz says that it runs, /metrics is for Prometheus.
 
 Only this machine is served unless there is a key, which clients show as
 "Authorization: Bearer KEY": in ` + keyVariable + `, or in a file. Ctrl-C or
@@ -115,6 +116,7 @@ func (a *app) announce(address net.Addr, where, key string) {
 		url, others = fmt.Sprintf("http://127.0.0.1:%d", tcp.Port), " and this machine's other addresses"
 	}
 	fmt.Fprintf(a.Stdout, `serving at %[1]s%[5]s (%[2]s)
+  dashboard       %[1]s/
   scripts         %[4]shudrl run --service %[1]s script.lua
   OpenAI clients  export OPENAI_BASE_URL=%[1]s/v1 OPENAI_API_KEY=%[3]s
   HUD's client    export HUD_API_URL=%[1]s HUD_RL_URL=%[1]s HUD_GATEWAY_URL=%[1]s HUD_TELEMETRY_URL=%[1]s HUD_API_KEY=%[3]s

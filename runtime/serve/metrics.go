@@ -95,6 +95,13 @@ func (m *meter) step() {
 	m.steps++
 }
 
+// summary is what a person asks first.
+func (m *meter) summary() (up time.Duration, underWay, steps, tokens int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return time.Since(m.started).Round(time.Second), m.inFlight, m.steps, m.tokens["completion"]
+}
+
 // A page is text in Prometheus's format.
 type page struct{ bytes.Buffer }
 

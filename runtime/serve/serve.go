@@ -1,8 +1,9 @@
 // Package serve is any hud.Service as HUD's HTTP API under one address: the
 // catalog, training, the gateway, traces and telemetry. HUD's own Python
 // client, pointed at it, cannot tell, and OpenAI's clients find their API
-// under /v1: models and chat completions, also as a stream. /healthz and
-// /metrics, for Prometheus, are for whoever keeps it running.
+// under /v1: models and chat completions, also as a stream. / is a dashboard
+// for a browser: models, how their metrics went, and their checkpoints.
+// /healthz and /metrics, for Prometheus, are for whoever keeps it running.
 //
 //	err := serve.Run(ctx, listener, svc, serve.Options{})
 //
@@ -105,6 +106,10 @@ func newHandler(svc hud.Service, o Options) *handler {
 		"GET /healthz": h.health,
 		"GET /metrics": h.prometheus,
 
+		"GET /{$}":               h.dashboardModels,
+		"GET /dashboard/{id...}": h.dashboardModel,
+		"GET /dashboard.css":     h.dashboardStyle,
+
 		"GET /v2/models":                                 h.models,
 		"GET /v2/models/resolve":                         h.resolve,
 		"POST /v2/models/fork":                           h.fork,
@@ -191,8 +196,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case h.onlyHere && !namesThisMachine(r.Host):
 		h.fail(x, &hud.Error{Code: hud.CodeAuth, Status: 403, Detail: fmt.Sprintf("Host: got %q, want an address or localhost: without a key only this machine is served", r.Host)})
-	case h.opts.APIKey != "" && !open[pattern] && !h.authorized(r):
+	case h.opts.APIKey != "" && !open[pattern] && !h.authorized(r, pattern):
 		x.Header().Set("WWW-Authenticate", "Bearer")
+		if dashboard[pattern] {
+			x.Header().Set("WWW-Authenticate", `Basic realm="hudrl: the key is the password", charset="UTF-8"`)
+		}
 		h.fail(x, &hud.Error{Code: hud.CodeAuth, Status: 401, Detail: "missing or invalid API key"})
 	case pattern == "":
 		h.unknown(x, r)
@@ -218,10 +226,13 @@ func (h *handler) pattern(r *http.Request) string {
 
 // authorized reports whether r shows the key, in the same time whatever it
 // shows.
-func (h *handler) authorized(r *http.Request) bool {
-	shown, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+func (h *handler) authorized(r *http.Request, pattern string) bool {
+	shown, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok && dashboard[pattern] {
+		_, shown, ok = r.BasicAuth()
+	}
 	sum := sha256.Sum256([]byte(shown))
-	return subtle.ConstantTimeCompare(sum[:], h.key[:]) == 1 && bearer
+	return subtle.ConstantTimeCompare(sum[:], h.key[:]) == 1 && ok
 }
 
 // readable keeps what a client sent from driving a terminal.
@@ -247,11 +258,11 @@ func (h *handler) unknown(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(allowed) == 0 {
-		h.fail(w, &hud.Error{Code: hud.CodeNotFound, Status: 404, Detail: fmt.Sprintf("no such path: %s", r.URL.Path)})
+		h.fail(w, &hud.Error{Code: hud.CodeNotFound, Status: 404, Detail: "no such path: " + readable(r.URL.Path)})
 		return
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	h.fail(w, &hud.Error{Code: hud.CodeValidation, Status: 405, Detail: fmt.Sprintf("%s: got %s, want %s", r.URL.Path, r.Method, strings.Join(allowed, " or "))})
+	h.fail(w, &hud.Error{Code: hud.CodeValidation, Status: 405, Detail: fmt.Sprintf("%s: got %s, want %s", readable(r.URL.Path), r.Method, strings.Join(allowed, " or "))})
 }
 
 // statuses are those of errors that have none of their own. A client may try

@@ -1,36 +1,35 @@
-package cli
+package hud
 
 import (
 	"cmp"
 	"slices"
-
-	"github.com/hudrl/hudrl/runtime/hud"
 )
 
-// A treeNode is a line of a checkpoint tree; a nil Checkpoint is the weights
-// that all began with.
-type treeNode struct {
-	*hud.Checkpoint
-	branch string // what is drawn before its name
-	head   bool
+// A TreeLine is a line of a checkpoint tree that is drawn as text.
+type TreeLine struct {
+	*Checkpoint        // nil: the weights that all began with
+	Branch      string // what is drawn before its name: "│  ├─ "
+	Head        bool
+	OnWay       bool // it is the head, or the head was trained from it
 }
 
-func (n *treeNode) marker() string {
-	if n.head {
+// Marker is what is drawn before a line, the same as HUD draws.
+func (n *TreeLine) Marker() string {
+	if n.Head {
 		return "▶"
 	}
 	return ""
 }
 
-// checkpointTree lays checkpoints out, parents before children, in the order
+// Tree lays a model's checkpoints out as text, parents before children, in the order
 // they were made. The child on the way to the head, else the latest, goes on in
 // its parent's column; the others are branches before it. Checkpoints whose
 // parent is not there begin with the base weights, which are a line of their
 // own where several things begin there or the head is there. Where a service's
 // answer goes round in circles, each checkpoint is drawn once.
-func checkpointTree(list []hud.Checkpoint) []treeNode {
+func Tree(list []Checkpoint) []TreeLine {
 	list = slices.Clone(list)
-	slices.SortStableFunc(list, func(x, y hud.Checkpoint) int { return x.CreatedAt.Compare(y.CreatedAt) })
+	slices.SortStableFunc(list, func(x, y Checkpoint) int { return x.CreatedAt.Compare(y.CreatedAt) })
 	at := map[string]int{}
 	for i, c := range list {
 		at[c.ID] = i
@@ -54,7 +53,7 @@ func checkpointTree(list []hud.Checkpoint) []treeNode {
 		i, ok = at[list[i].PrevModelCheckpointID]
 	}
 	if head == base || len(children[base]) != 1 {
-		t.lines = append(t.lines, treeNode{head: head == base})
+		t.lines = append(t.lines, TreeLine{Head: head == base, OnWay: true})
 	}
 	t.draw(base, "")
 	for i := range list { // of circles
@@ -67,17 +66,17 @@ func checkpointTree(list []hud.Checkpoint) []treeNode {
 }
 
 type treeDrawer struct {
-	list     []hud.Checkpoint
+	list     []Checkpoint
 	children map[int][]int
 	head     int
 	onWay    map[int]bool // from the beginning to the head
 	drawn    map[int]bool
-	lines    []treeNode
+	lines    []TreeLine
 }
 
 func (t *treeDrawer) line(i int, branch string) {
 	t.drawn[i] = true
-	t.lines = append(t.lines, treeNode{&t.list[i], branch, i == t.head})
+	t.lines = append(t.lines, TreeLine{&t.list[i], branch, i == t.head, t.onWay[i]})
 }
 
 // draw draws what comes after node i.

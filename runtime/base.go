@@ -54,6 +54,7 @@ func (vm *VM) checkText(L *lua.LState, i int, fn, arg string) string {
 
 // checkInt reads a number and cuts off its fraction; numerals count as numbers.
 func (vm *VM) checkInt(L *lua.LState, i int, fn, arg string) int {
+	payNumeral(vm, L, L.Get(i))
 	f, ok := asNumber(L.Get(i))
 	if !ok {
 		vm.badArg(L, fn, arg, L.Get(i), "number")
@@ -246,11 +247,11 @@ func (vm *VM) luaTonumber(L *lua.LState) int {
 }
 
 func inBase(s string, base int) lua.LValue {
-	s = strings.ToLower(strings.TrimSpace(s))
+	s = strings.TrimSpace(s)
 	negative := strings.HasPrefix(s, "-")
 	s = strings.TrimPrefix(s, "-")
 	if base == 16 {
-		s = strings.TrimPrefix(s, "0x")
+		s = strings.TrimPrefix(strings.TrimPrefix(s, "0x"), "0X")
 	}
 	if s == "" {
 		return lua.LNil

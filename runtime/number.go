@@ -54,6 +54,13 @@ func parseNumber(s string) (float64, bool) {
 			f = f*16 + float64(d)
 		}
 	default:
+		if len(body) > longNumeral {
+			short, ok := shortNumeral(body)
+			if !ok {
+				return 0, false
+			}
+			body = short
+		}
 		for _, c := range []byte(body) {
 			if (c < '0' || c > '9') && c != '.' && c != 'e' && c != 'E' && c != '+' && c != '-' {
 				return 0, false

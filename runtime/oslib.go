@@ -77,6 +77,7 @@ func (vm *VM) luaTime(L *lua.LState) int {
 			}
 			return def
 		}
+		payNumeral(vm, L, v)
 		f, ok := asNumber(v)
 		if !ok || math.Abs(f) > 1e9 || f != math.Trunc(f) {
 			vm.Raise(L, Faultf(CodeValidation, "os.time: %s: got %s, want a whole number", name, display(v)))

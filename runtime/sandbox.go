@@ -156,7 +156,11 @@ func (vm *VM) openLibraries() {
 						u.SetValue(&lua.LFunction{IsG: true, Env: vm.root.Env, GFunction: it.GFunction})
 					}
 				}
-				fn = &lua.LFunction{IsG: true, Env: vm.root.Env, GFunction: Guard(up.GFunction), Upvalues: up.Upvalues}
+				call := up.GFunction
+				if lib == "math" {
+					call = vm.takesNumbers(1, call)
+				}
+				fn = &lua.LFunction{IsG: true, Env: vm.root.Env, GFunction: Guard(call), Upvalues: up.Upvalues}
 			}
 			into.RawSetString(name, fn)
 		}

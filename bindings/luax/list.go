@@ -14,7 +14,8 @@ type number interface {
 }
 
 // Numbers reads a list of numbers. Whole types refuse fractions and values
-// that do not fit; "want" messages name the position: "tokens[3]: got string,
+// that do not fit, float32 rounds and refuses what would become infinite;
+// "want" messages name the position: "tokens[3]: got string,
 // want number".
 func Numbers[T number](a *Args, param string, t *lua.LTable) []T {
 	out := make([]T, t.Len())
@@ -30,6 +31,9 @@ func Numbers[T number](a *Args, param string, t *lua.LTable) []T {
 		out[i] = T(x)
 		if whole && (x != math.Trunc(x) || math.Abs(x) > 1<<53 || float64(out[i]) != x) {
 			a.Fail("%s[%d]: got %s, want a whole number in range", param, i+1, runtime.FormatNumber(x))
+		}
+		if math.IsInf(float64(out[i]), 0) && !math.IsInf(x, 0) {
+			a.Fail("%s[%d]: got %s, want a number within %s", param, i+1, runtime.FormatNumber(x), runtime.FormatNumber(math.MaxFloat32))
 		}
 	}
 	return out

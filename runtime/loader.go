@@ -205,6 +205,9 @@ func (l *loader) missing(name string) error {
 // Nearest is the candidate that name was probably meant to be, or "": at most
 // a third of its letters differ, or one of two.
 func Nearest(name string, candidates []string) string {
+	if len(name) > 64 {
+		return "" // no name
+	}
 	best, distance := "", len(name)/3+1
 	if len(name) == 2 {
 		distance = 2

@@ -164,7 +164,7 @@ func (t *trial) callLua(fn lua.LValue, prefix string, args ...lua.LValue) (ok bo
 	case errors.Is(err, runtime.ErrHostBug), !errors.As(err, &e), e.Code != runtime.CodeValidation, !strings.HasPrefix(e.Message, prefix):
 		t.errorf("got the error %v", err)
 	case len(e.Message) > 1000:
-		t.errorf("got an error of %d bytes", len(e.Message))
+		t.errorf("got an error of %d bytes: %s", len(e.Message), e.Message)
 	}
 	return false
 }

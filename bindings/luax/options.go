@@ -42,7 +42,7 @@ func (a *Args) AsOptions(t *lua.LTable, names ...string) Options {
 			continue
 		}
 		if near := runtime.Nearest(string(key), names); near != "" {
-			a.Fail("unknown option %q (did you mean %q?)", string(key), near)
+			a.Fail("unknown option %s (did you mean %q?)", runtime.Quote(string(key)), near)
 		}
 		a.Fail("unknown option %s (%s takes %s)", runtime.Quote(string(key)), a.name, strings.Join(names, ", "))
 	}

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -39,14 +40,20 @@ func (vm *VM) fromGo(v any, depth int) (lua.LValue, error) {
 	case int:
 		return wholeNumber(int64(v))
 	case *Func:
+		if v == nil {
+			return lua.LNil, nil
+		}
 		if v.vm != vm {
 			return nil, fmt.Errorf("a function of another Runtime cannot be passed")
 		}
 		return v.fn, nil
 	case *Error:
-		if v.raw != nil {
+		if v != nil && v.raw != nil && v.vm == vm {
 			return v.raw, nil
 		}
+	}
+	if r := reflect.ValueOf(v); r.Kind() == reflect.Pointer && r.IsNil() {
+		return lua.LNil, nil // also of a type with methods
 	}
 	if mt := vm.types[reflect.TypeOf(v)]; mt != nil {
 		return vm.Wrap(v), nil
@@ -69,10 +76,6 @@ func (vm *VM) fromGo(v any, depth int) (lua.LValue, error) {
 		return nil, fmt.Errorf("%d is too large for a Lua number: pass it as a string", r.Uint())
 	case reflect.Float32, reflect.Float64:
 		return lua.LNumber(r.Float()), nil
-	case reflect.Pointer:
-		if r.IsNil() {
-			return lua.LNil, nil
-		}
 	case reflect.Slice, reflect.Array:
 		t := vm.root.CreateTable(r.Len(), 0)
 		for i := range r.Len() {
@@ -103,12 +106,29 @@ func (vm *VM) fromMap(r reflect.Value, depth int) (lua.LValue, error) {
 		if err != nil {
 			return nil, err
 		}
-		if n, ok := key.(lua.LNumber); ok && (float64(n) > sparseFree || math.IsNaN(float64(n))) {
-			return nil, fmt.Errorf("map key %v cannot be a table index: use strings", k)
+		if err := newKey(t, key); err != nil {
+			return nil, fmt.Errorf("map key %v %w", k, err)
 		}
 		t.RawSet(key, value)
 	}
 	return t, nil
+}
+
+// newKey says why key cannot be one more key of t.
+func newKey(t *lua.LTable, key lua.LValue) error {
+	switch n := key.(type) {
+	case lua.LString:
+	case lua.LNumber:
+		if float64(n) > sparseFree || math.IsNaN(float64(n)) {
+			return errors.New("cannot be a table index: use strings")
+		}
+	default:
+		return fmt.Errorf("is a %s for Lua, want a string or a number", typeName(key))
+	}
+	if t.RawGet(key) != lua.LNil {
+		return errors.New("is one number with another of another type")
+	}
+	return nil
 }
 
 func wholeNumber(n int64) (lua.LValue, error) {
@@ -120,7 +140,7 @@ func wholeNumber(n int64) (lua.LValue, error) {
 
 // ToGo makes plain Go data of a Lua value: nil, bool, float64, string, []any
 // for a list, map[string]any for any other table (an empty table is an empty
-// list; number keys become strings), and for a userdata the Go value in it. Functions,
+// list; number keys become strings, none of which may be there twice), and for a userdata the Go value in it. Functions,
 // coroutines, tables that contain themselves and more than 1,048,576 values
 // (a table counts wherever it is met again) are errors.
 func ToGo(v lua.LValue) (any, error) { return toGoAtMost(v, 1<<20) }
@@ -224,6 +244,9 @@ func (c *converter) table(t *lua.LTable) (any, error) {
 			key = formatNumber(float64(k))
 		default:
 			return nil, fmt.Errorf("a table key of type %s cannot become a Go value", k.Type())
+		}
+		if _, twice := out[key]; twice {
+			return nil, fmt.Errorf("two table keys are both %s as text", Quote(key))
 		}
 		value, err := c.value(e)
 		if err != nil {

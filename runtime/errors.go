@@ -53,7 +53,8 @@ type Error struct {
 	Value     any    // what was raised, as a Go value
 	Err       error  // the Go error behind it, or nil
 
-	raw lua.LValue // what was raised; raised again unchanged
+	raw lua.LValue // what was raised; raised again unchanged in the same VM
+	vm  *VM        // of raw
 }
 
 // Error is one line: position and message.

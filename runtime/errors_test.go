@@ -297,3 +297,22 @@ func TestCallerContext(t *testing.T) {
 		t.Errorf("got %v, want Canceled", err)
 	}
 }
+
+// A value that a script raised stays in its Runtime: another one gets the
+// error, not the table.
+func TestRaisedValuesStayAtHome(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	home, abroad := open(t, runtime.Config{}), open(t, runtime.Config{})
+	_, err := mustRun(t, home, ctx, `raised = {message = "mine"} error(raised)`)
+	if err == nil {
+		t.Fatal("got no error")
+	}
+	out, err2 := mustRun(t, abroad, ctx, `local e = ... pcall(function() e.message = "changed" end) return type(e), tostring(e), e.code`, err)
+	if err2 != nil || fmt.Sprint(out) != "[userdata test.lua:1: mine error]" {
+		t.Errorf("abroad: got %v, %v", out, err2)
+	}
+	if out, err2 = mustRun(t, home, ctx, `return raised.message, (...) == raised`, err); err2 != nil || fmt.Sprint(out) != "[mine true]" {
+		t.Errorf("at home: got %v, %v", out, err2)
+	}
+}

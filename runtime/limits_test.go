@@ -13,13 +13,13 @@ import (
 )
 
 // mustRun compiles and runs src in rt.
-func mustRun(t *testing.T, rt *runtime.Runtime, ctx context.Context, src string) ([]any, error) {
+func mustRun(t *testing.T, rt *runtime.Runtime, ctx context.Context, src string, args ...any) ([]any, error) {
 	t.Helper()
 	chunk, err := runtime.Compile("test.lua", src)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return rt.Run(ctx, chunk)
+	return rt.Run(ctx, chunk, args...)
 }
 
 func open(t testing.TB, cfg runtime.Config) *runtime.Runtime {

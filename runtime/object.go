@@ -26,7 +26,7 @@ type errorObject struct {
 // raised there, so that it stays the same object.
 func (vm *VM) ErrorValue(L *lua.LState, err error) lua.LValue {
 	if e, ok := err.(*Error); ok {
-		if e.raw != nil {
+		if e.raw != nil && e.vm == vm {
 			return e.raw
 		}
 		return vm.errorUserdata(&errorObject{err: e, message: e.Message, code: e.Code, hint: e.Hint,
@@ -272,7 +272,7 @@ func (vm *VM) failureIn(stopped bool, g *gate, err error) error {
 		e.Message, e.Err, e.Code, e.Hint = err.Error(), err, errorCode(err), errorHint(err)
 		return e
 	}
-	e.raw = api.Object
+	e.raw, e.vm = api.Object, vm
 	e.Source, e.Line = traceTop(api.StackTrace)
 	e.Traceback = cleanTrace(api.StackTrace)
 	if g.caller != nil {

@@ -22,7 +22,8 @@ type Class[T any] struct {
 
 // Define makes the class's metatable in vm. From then on [Wrap] and the
 // arguments of Run accept values of type T. Equality is that of the Go values,
-// unless Meta has its own __eq.
+// unless Meta has its own __eq. A host function that looks up a field itself
+// must have got the object as an argument: see [runtime.VM.Indexed].
 func Define[T comparable](vm *runtime.VM, c Class[T]) {
 	mt := vm.NewTable(0, 16)
 	mt.RawSetString("__name", lua.LString(c.Name))
@@ -37,39 +38,21 @@ func Define[T comparable](vm *runtime.VM, c Class[T]) {
 	unknown := func(L *lua.LState, key lua.LValue) {
 		raiseUnknown(L, c.Name, "no such method or field", key, names)
 	}
-	if c.Get == nil {
-		// The common, fast case: a table, and a function only for what it lacks.
-		missing := vm.NewTable(0, 1)
-		missing.RawSetString("__index", vm.NewFunction(func(L *lua.LState) int {
-			unknown(L, L.Get(2))
-			return 0
-		}))
-		methods.Metatable = missing
-		mt.RawSetString("__index", methods)
-	} else {
-		known := &recent{methods: methods}
-		field := vm.NewFunction(func(L *lua.LState) int {
+	missing := vm.NewTable(0, 1)
+	missing.RawSetString("__index", vm.NewFunction(func(L *lua.LState) int {
+		if c.Get != nil {
+			L.Replace(1, vm.Indexed(L, mt))
 			a := Read(L, c.Name)
-			self, key := Self[T](&a), L.Get(2)
-			v, ok := c.Get(L, self, key)
-			if !ok {
-				unknown(L, key)
+			if v, ok := c.Get(L, Self[T](&a), L.Get(2)); ok {
+				L.Push(v)
+				return 1
 			}
-			L.Push(v)
-			return 1
-		})
-		find := vm.NewFunction(nil)
-		find.GFunction = func(L *lua.LState) int {
-			if name, ok := L.Get(2).(lua.LString); ok {
-				if m := known.get(string(name)); m != lua.LNil {
-					L.Push(m)
-					return 1
-				}
-			}
-			return field.GFunction(L)
 		}
-		mt.RawSetString("__index", find)
-	}
+		unknown(L, L.Get(2))
+		return 0
+	}))
+	methods.Metatable = missing
+	mt.RawSetString("__index", methods)
 	mt.RawSetString("__newindex", vm.NewFunction(func(L *lua.LState) int {
 		a := Read(L, c.Name)
 		self := Self[T](&a)
@@ -98,32 +81,6 @@ func Define[T comparable](vm *runtime.VM, c Class[T]) {
 		mt.RawSetString(name, vm.NewFunction(fn))
 	}
 	vm.DefineType(reflect.TypeFor[T](), mt)
-}
-
-// recent is methods with the latest ones at hand: a call of a method begins
-// with its name, and a script has few.
-type recent struct {
-	methods *lua.LTable
-	slots   [64]struct {
-		name   string
-		method lua.LValue
-	}
-}
-
-// get is the method called name, or nil.
-func (r *recent) get(name string) lua.LValue {
-	if name == "" {
-		return lua.LNil
-	}
-	s := &r.slots[(len(name)+5*int(name[0])+11*int(name[len(name)-1]))%len(r.slots)]
-	if s.name != name {
-		m := r.methods.RawGetString(name)
-		if m == lua.LNil {
-			return m
-		}
-		s.name, s.method = name, m
-	}
-	return s.method
 }
 
 func showKey(key lua.LValue) string {

@@ -408,7 +408,11 @@ func (t *trial) classes() {
 	case 4: // its methods and metamethods, called on anything
 		mt := p.(*lua.LUserData).Metatable.(*lua.LTable)
 		name := testkit.Pick(t.b, []string{"__index", "__newindex", "__tostring", "__eq", "__add"})
-		t.callLua(mt.RawGetString(name), "", t.value(0), key, value)
+		fn := mt.RawGetString(name)
+		if methods, ok := fn.(*lua.LTable); ok {
+			fn = methods.Metatable.(*lua.LTable).RawGetString(name)
+		}
+		t.callLua(fn, "", t.value(0), key, value)
 	}
 }
 

@@ -157,3 +157,28 @@ func TestUndeclaredOption(t *testing.T) {
 	}}}}
 	runtimetest.New(t, cfg).Fails(t, `require("m")({})`, `host bug: luax: f reads option "b"`)
 }
+
+// A host function may look up fields of what it was given.
+func TestFieldsFromHost(t *testing.T) {
+	t.Parallel()
+	var kept lua.LValue
+	cfg := config()
+	cfg.Modules = append(cfg.Modules, runtime.Module{Name: "host", Open: func(vm *runtime.VM) (lua.LValue, error) {
+		return luax.Module(vm, "host", map[string]lua.LGFunction{
+			"y": func(L *lua.LState) int {
+				kept = L.Get(2)
+				L.Push(L.GetField(kept, "y"))
+				return 1
+			},
+			"kept": func(L *lua.LState) int {
+				L.Push(L.GetField(kept, "y"))
+				return 1
+			},
+		}), nil
+	}})
+	h := runtimetest.New(t, cfg)
+	if out := h.Must(t, `return require("host").y(1, require("m").point(3, 4))`); out[0] != 4.0 {
+		t.Errorf("got %v, want 4", out)
+	}
+	h.Fails(t, `require("host").kept()`, "a host function looked up a field of an object that it was not given")
+}

@@ -95,11 +95,11 @@ func payNumeral(vm *VM, L *lua.LState, v lua.LValue) {
 
 // takesNumbers has the arguments of one of gopher-lua's own functions, from the
 // first on, read as tonumber reads them.
-func (vm *VM) takesNumbers(first int, fn lua.LGFunction) lua.LGFunction {
+func takesNumbers(first int, fn lua.LGFunction) lua.LGFunction {
 	return func(L *lua.LState) int {
 		for i := first; i <= L.GetTop(); i++ {
 			if s, ok := L.Get(i).(lua.LString); ok {
-				payNumeral(vm, L, s)
+				payNumeral(VMOf(L), L, s)
 				if f, ok := parseNumber(string(s)); ok {
 					L.Replace(i, lua.LNumber(f))
 				} else {

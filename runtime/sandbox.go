@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"sync"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -121,14 +122,61 @@ func Names() map[string][]string {
 	return all
 }
 
+// An upstreamFunction is one of gopher-lua's own. It holds no state, so that all
+// VMs share it.
+type upstreamFunction struct {
+	call     lua.LGFunction
+	iterator lua.LGFunction // of pairs and ipairs, else nil
+}
+
+// upstreamFunctions are those of gopher-lua's functions that allowed names, by
+// library and name.
+var upstreamFunctions = sync.OnceValue(func() map[[2]string]upstreamFunction {
+	L := lua.NewState(lua.Options{SkipOpenLibs: true})
+	defer L.Close()
+	for _, open := range []lua.LGFunction{lua.OpenBase, lua.OpenString, lua.OpenTable, lua.OpenMath} {
+		L.Push(L.NewFunction(open))
+		L.Call(0, 0)
+	}
+	found := map[[2]string]upstreamFunction{}
+	for lib, names := range allowed {
+		from := L.G.Global
+		if lib != "_G" {
+			from, _ = from.RawGetString(lib).(*lua.LTable)
+		}
+		for name, entry := range names {
+			if entry.from != upstream {
+				continue
+			}
+			fn := from.RawGetString(name).(*lua.LFunction)
+			up := upstreamFunction{call: fn.GFunction}
+			if lib == "math" {
+				up.call = takesNumbers(1, up.call)
+			}
+			up.call = Guard(up.call)
+			if len(fn.Upvalues) > 0 {
+				up.iterator = fn.Upvalues[0].Value().(*lua.LFunction).GFunction
+			}
+			found[[2]string{lib, name}] = up
+		}
+	}
+	return found
+})
+
+// function makes the function for one VM.
+func (u upstreamFunction) function(vm *VM) *lua.LFunction {
+	fn := &lua.LFunction{IsG: true, Env: vm.root.Env, GFunction: u.call}
+	if u.iterator != nil {
+		it := &lua.Upvalue{}
+		it.Close()
+		it.SetValue(&lua.LFunction{IsG: true, Env: vm.root.Env, GFunction: u.iterator})
+		fn.Upvalues = []*lua.Upvalue{it}
+	}
+	return fn
+}
+
 // openLibraries fills the globals with what the allow-list names.
 func (vm *VM) openLibraries() {
-	scratch := lua.NewState(lua.Options{SkipOpenLibs: true})
-	defer scratch.Close()
-	for _, open := range []lua.LGFunction{lua.OpenBase, lua.OpenString, lua.OpenTable, lua.OpenMath} {
-		scratch.Push(scratch.NewFunction(open))
-		scratch.Call(0, 0)
-	}
 	mine := map[string]map[string]lua.LGFunction{
 		"_G":        vm.baseFunctions(),
 		"coroutine": vm.coroutineFunctions(),
@@ -137,32 +185,20 @@ func (vm *VM) openLibraries() {
 		"math":      vm.mathFunctions(),
 		"os":        vm.osFunctions(),
 	}
+	from := upstreamFunctions()
 	globals := vm.root.G.Global
 	for lib, names := range allowed {
-		from, into := scratch.G.Global, globals
+		into := globals
 		if lib != "_G" {
-			from, _ = scratch.G.Global.RawGetString(lib).(*lua.LTable)
 			into = vm.root.CreateTable(0, len(names))
 			globals.RawSetString(lib, into)
 		}
 		for name, entry := range names {
-			var fn *lua.LFunction
 			if entry.from == ours {
-				fn = vm.NewFunction(mine[lib][name])
+				into.RawSetString(name, vm.NewFunction(mine[lib][name]))
 			} else {
-				up := from.RawGetString(name).(*lua.LFunction)
-				for _, u := range up.Upvalues { // the iterators of pairs and ipairs, whose environment is all that was left out
-					if it, ok := u.Value().(*lua.LFunction); ok {
-						u.SetValue(&lua.LFunction{IsG: true, Env: vm.root.Env, GFunction: it.GFunction})
-					}
-				}
-				call := up.GFunction
-				if lib == "math" {
-					call = vm.takesNumbers(1, call)
-				}
-				fn = &lua.LFunction{IsG: true, Env: vm.root.Env, GFunction: Guard(call), Upvalues: up.Upvalues}
+				into.RawSetString(name, from[[2]string{lib, name}].function(vm))
 			}
-			into.RawSetString(name, fn)
 		}
 		for name, v := range constants[lib] {
 			into.RawSetString(name, v)

@@ -2,6 +2,7 @@ package luax
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -23,32 +24,34 @@ type Class[T any] struct {
 // Define makes the class's metatable in vm. From then on [Wrap] and the
 // arguments of Run accept values of type T. Equality is that of the Go values,
 // unless Meta has its own __eq. A host function that looks up a field itself
-// must have got the object as an argument: see [runtime.VM.Indexed].
+// must have got the object as an argument: see [runtime.VM.Indexed]. Methods
+// become Lua functions when they are first used: a VM has hundreds, a script
+// calls few.
 func Define[T comparable](vm *runtime.VM, c Class[T]) {
-	mt := vm.NewTable(0, 16)
+	mt := vm.NewTable(0, 6+len(c.Meta))
 	mt.RawSetString("__name", lua.LString(c.Name))
 	mt.RawSetString("__metatable", lua.LString(c.Name))
-	methods := vm.NewTable(0, len(c.Methods))
-	names := slices.Clone(c.Fields)
-	for name, fn := range c.Methods {
-		methods.RawSetString(name, vm.NewFunction(fn))
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	unknown := func(L *lua.LState, key lua.LValue) {
-		raiseUnknown(L, c.Name, "no such method or field", key, names)
-	}
+	methods := vm.NewTable(0, 0)
 	missing := vm.NewTable(0, 1)
 	missing.RawSetString("__index", vm.NewFunction(func(L *lua.LState) int {
+		key := L.Get(2)
+		if name, ok := key.(lua.LString); ok && c.Methods[string(name)] != nil {
+			m := vm.NewFunction(c.Methods[string(name)])
+			methods.RawSetString(string(name), m)
+			L.Push(m)
+			return 1
+		}
 		if c.Get != nil {
 			L.Replace(1, vm.Indexed(L, mt))
 			a := Read(L, c.Name)
-			if v, ok := c.Get(L, Self[T](&a), L.Get(2)); ok {
+			if v, ok := c.Get(L, Self[T](&a), key); ok {
 				L.Push(v)
 				return 1
 			}
 		}
-		unknown(L, L.Get(2))
+		names := slices.AppendSeq(slices.Clone(c.Fields), maps.Keys(c.Methods))
+		slices.Sort(names)
+		raiseUnknown(L, c.Name, "no such method or field", key, names)
 		return 0
 	}))
 	methods.Metatable = missing

@@ -3,11 +3,106 @@ package runtime_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	goruntime "runtime"
+	"runtime/debug"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/hudrl/hudrl/internal/luagen"
+	"github.com/hudrl/hudrl/internal/testkit"
 	"github.com/hudrl/hudrl/runtime"
 )
+
+// fuzzLimits are all low; the second ones let more of a program run.
+var fuzzLimits = []runtime.Limits{
+	{Steps: 20_000, WallTime: 100 * time.Millisecond, CallDepth: 60, Coroutines: 8, Tasks: 10, StringBytes: 4 << 10,
+		TableSize: 1 << 20, HeapBytes: 1 << 30, SourceBytes: 64 << 10},
+	{Steps: 200_000, WallTime: 300 * time.Millisecond, CallDepth: 500, Coroutines: 50, Tasks: 50, StringBytes: 1 << 20,
+		TableSize: 1 << 22, HeapBytes: 1 << 30, SourceBytes: 64 << 10},
+}
+
+// patience is how much longer than its limit a script may take on a machine
+// that is busy with other things.
+const patience = 10 * time.Second
+
+// cleanScript needs no global, which the script before it may have taken away.
+const cleanScript = `
+	local t, s = {3, 1, 2}, "x"
+	for i = 1, 50 do t[#t + 1] = i .. s:rep(3) end
+	local function sum(n) if n == 0 then return 0 end return n + sum(n - 1) end
+	return #t, t[53], sum(20), ("%d %s"):format(7, s:upper()), (s:gsub(".", "%0%0"))`
+
+// underLimits runs what a fuzzer thought of, and then a clean script in the same
+// Runtime: it must end in time, with a result or an error of the script, and
+// leave nothing behind.
+func underLimits(t *testing.T, cfg runtime.Config, chunk *runtime.Chunk, clean *runtime.Chunk) {
+	t.Helper()
+	before := goruntime.NumGoroutine()
+	rt, err := runtime.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What cannot be stopped would also hold the fuzzer for ever.
+	hung := time.AfterFunc(cfg.Limits.WallTime+2*patience, func() {
+		debug.SetTraceback("all")
+		panic("the script does not end")
+	})
+	defer hung.Stop()
+	ctx := context.Background()
+	start := time.Now()
+	out, err := rt.Run(ctx, chunk, "x", 1)
+	if spent := time.Since(start); spent > cfg.Limits.WallTime+patience {
+		t.Errorf("took %v, allowed are %v", spent, cfg.Limits.WallTime)
+	}
+	if bad := unexpected(err); bad != nil {
+		t.Errorf("got %v, %v: %v", out, err, bad)
+	}
+	if err := rt.CheckIdle(); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+	out, err = rt.Run(ctx, clean)
+	if err != nil || fmt.Sprint(out) != "[53 50xxx 210 7 X xx]" {
+		t.Errorf("a clean script afterwards: got %v, %v", out, err)
+	}
+	if err := rt.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	for end := time.Now().Add(patience); goruntime.NumGoroutine() > before; goruntime.Gosched() {
+		if time.Now().After(end) {
+			stacks := make([]byte, 64<<10)
+			t.Fatalf("%d goroutines before, %d after\n%s", before, goruntime.NumGoroutine(), stacks[:goruntime.Stack(stacks, true)])
+		}
+	}
+}
+
+// unexpected says what is wrong with the error of a script.
+func unexpected(err error) error {
+	var e *runtime.Error
+	var exit *runtime.ExitError
+	switch {
+	case err == nil, errors.As(err, &exit):
+	case errors.Is(err, runtime.ErrHostBug):
+		return errors.New("a host bug")
+	case errors.As(err, &e):
+		if e.Message == "" && e.Value == nil && e.Err == nil {
+			return errors.New("it says nothing")
+		}
+	case strings.Contains(err.Error(), "result "): // no Go value can be made of what was returned
+	default:
+		return errors.New("no *Error")
+	}
+	return nil
+}
+
+func fuzzConfig(limits runtime.Limits) runtime.Config {
+	cfg := tasksConfig()
+	cfg.Limits = limits
+	return cfg
+}
 
 // Whatever the source, compiling and running it under limits ends soon, with a
 // result or an error of the script, and leaves the Runtime usable.
@@ -21,27 +116,74 @@ func FuzzSource(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
+	for _, pattern := range []string{"../tests/testdata/hostile/*.lua", "../scripts/*.lua", "testdata/*.lua"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			f.Fatalf("%s: got %d files, %v", pattern, len(files), err)
+		}
+		for _, file := range files {
+			src, err := os.ReadFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(strings.ReplaceAll(string(src), `require "hud"`, `require "tasks"`))
+		}
+	}
+	clean := compile(f, cleanScript)
 	f.Fuzz(func(t *testing.T, src string) {
-		chunk, err := runtime.Compile("fuzz.lua", src)
+		limits := fuzzLimits[0]
+		chunk, err := limits.Compile("fuzz.lua", src)
 		if err != nil {
 			var e *runtime.Error
-			if !errors.As(err, &e) || e.Line < 1 {
+			if !errors.As(err, &e) || e.Line < 1 || e.Code == runtime.CodeHostBug {
 				t.Fatalf("Compile: got %v, want an *Error with a line", err)
 			}
 			return
 		}
-		cfg := tasksConfig()
-		cfg.Limits = runtime.Limits{Steps: 20_000, StringBytes: 1 << 20, Tasks: 50, Coroutines: 50, WallTime: 5 * time.Second}
-		rt, err := runtime.New(cfg)
+		underLimits(t, fuzzConfig(limits), chunk, clean)
+	})
+}
+
+func compile(t testing.TB, src string) *runtime.Chunk {
+	t.Helper()
+	chunk, err := runtime.Compile("clean.lua", src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return chunk
+}
+
+// Programs made of every library function and odd values compile, and then as
+// FuzzSource has it.
+func FuzzProgram(f *testing.F) {
+	for i := range 64 {
+		data := make([]byte, 120)
+		for j := range data {
+			data[j] = byte((j*j*7 + i*31 + j*i*13) >> (i % 3))
+		}
+		f.Add(data)
+	}
+	words := vocabulary(f)
+	clean := compile(f, cleanScript)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > 4000 {
+			return
+		}
+		b := testkit.NewBytes(data)
+		limits := testkit.Pick(b, fuzzLimits)
+		src := luagen.Program(b, words)
+		chunk, err := limits.Compile("program.lua", src)
 		if err != nil {
-			t.Fatal(err)
+			if errors.Is(err, runtime.ErrSize) {
+				return
+			}
+			t.Fatalf("%v\n%s", err, src)
 		}
-		defer rt.Close()
-		if _, err := rt.Run(context.Background(), chunk); errors.Is(err, runtime.ErrHostBug) {
-			t.Fatalf("host bug: %v", err)
-		}
-		if out, err := rt.Eval(context.Background(), "1 + 1"); err != nil || out[0] != 2.0 {
-			t.Fatalf("afterwards: %v, %v", out, err)
-		}
+		defer func() {
+			if t.Failed() {
+				t.Log(src)
+			}
+		}()
+		underLimits(t, fuzzConfig(limits), chunk, clean)
 	})
 }

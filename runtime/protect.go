@@ -50,6 +50,9 @@ func (vm *VM) protect(L *lua.LState, trace bool, fn lua.LValue, args []lua.LValu
 		}
 		th.SetTop(0)
 	}
+	if !trace { // Call looks at the caller once more
+		tg.caller, tg.co = nil, nil
+	}
 	if len(vm.free) < keptThreads {
 		vm.free = append(vm.free, th)
 	}

@@ -207,7 +207,10 @@ func (c *TrainingClient) SetHead(ctx context.Context, checkpointID string) error
 	if err != nil {
 		return err
 	}
-	if err := c.svc.SetHead(ctx, id, checkpointID); err != nil {
+	_, cleared := c.clears()
+	err = c.svc.SetHead(ctx, id, checkpointID)
+	cleared(err == nil)
+	if err != nil {
 		return failure(op, err)
 	}
 	if checkpointID == BaseCheckpoint {
@@ -215,7 +218,6 @@ func (c *TrainingClient) SetHead(ctx context.Context, checkpointID string) error
 	} else {
 		c.lineage.moved(checkpointID)
 	}
-	c.settleLedger()
 	c.decided(ctx, id, checkpointID)
 	return nil
 }
@@ -305,36 +307,19 @@ func (c *TrainingClient) optimStep(ctx context.Context, op, id string, req *Opti
 	if err != nil {
 		return nil, err
 	}
+	var cleared func(bool)
+	req.MinDatums, cleared = c.clears()
 	res, err := c.svc.OptimStep(ctx, id, req)
 	if err != nil {
+		defer cleared(false) // explain looks at what there was
 		c.lost(call, id, err)
 		return nil, c.explain(op, failure(op, err))
 	}
 	call.Acknowledge(res.CheckpointID, res.Step)
 	c.stepped(before, res)
 	c.lineage.stepped(res.CheckpointID)
-	c.settleLedger()
+	cleared(true)
 	return res, nil
-}
-
-// A ledger is what this client accumulated since the last step or head
-// change.
-type ledger struct {
-	passes   int
-	gradient bool // some pass may have accumulated a gradient
-}
-
-func (c *TrainingClient) accumulated(empty bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ledger.passes++
-	c.ledger.gradient = c.ledger.gradient || !empty
-}
-
-func (c *TrainingClient) settleLedger() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ledger = ledger{}
 }
 
 const noGradientHint = "every reward within every group was equal, or every weight was 0; check job:has_spread() before the step"
@@ -364,10 +349,4 @@ func (c *TrainingClient) explain(op string, err error) error {
 		}
 	}
 	return err
-}
-
-func (c *TrainingClient) passes() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.ledger.passes
 }

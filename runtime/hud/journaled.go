@@ -68,6 +68,7 @@ func (c *TrainingClient) begin(op string, s journal.Sent, hash func(*hasher)) (*
 
 // lost journals a call that failed.
 func (c *TrainingClient) lost(call *journal.Call, id string, err error) {
+	c.failed()
 	var e *Error
 	if !errors.As(err, &e) {
 		// A service that is not one of ours: a call that was stopped may have

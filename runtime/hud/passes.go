@@ -82,13 +82,14 @@ func (c *TrainingClient) prepare(op string, batch []Item, o ForwardBackwardOptio
 		if err != nil {
 			return nil, err
 		}
+		began := c.passBegins()
 		res, err := c.svc.ForwardBackward(ctx, id, req)
 		if err != nil {
 			c.lost(call, id, err)
 			return nil, failure(op, err)
 		}
 		call.Acknowledge("", 0)
-		c.accumulated(b.empty && usesRewards && rule == logprobsRequired)
+		c.accumulated(began, res.NumDatums, b.empty && usesRewards && rule == logprobsRequired)
 		return withMetrics(res, extra), nil
 	}, nil
 }
@@ -303,13 +304,14 @@ func (c *TrainingClient) backward(ctx context.Context, op, id, forwardID string,
 	if err != nil {
 		return nil, err
 	}
+	began := c.passBegins()
 	res, err := c.svc.Backward(ctx, id, req)
 	if err != nil {
 		c.lost(call, id, err)
 		return nil, failure(op, err)
 	}
 	call.Acknowledge("", 0)
-	c.accumulated(zero)
+	c.accumulated(began, res.NumDatums, zero)
 	return withMetrics(res, nil), nil
 }
 

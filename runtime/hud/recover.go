@@ -148,7 +148,8 @@ func (c *TrainingClient) recoverStep(ctx context.Context, op, id string, st jour
 		return nil, err
 	}
 	c.lineage.stepped(last.ID)
-	c.settleLedger()
+	_, cleared := c.clears()
+	cleared(true)
 	r := &Recovery{Outcome: journal.Applied, Step: last.Step, CheckpointID: last.ID, Hint: "the step was applied: go on with the next"}
 	if now.Head != last.ID {
 		r.Hint = fmt.Sprintf("the step was applied, and somebody has set the head to %s since", orBase(now.Head))
@@ -242,7 +243,10 @@ func (c *TrainingClient) discard(ctx context.Context, op, id string, list []Chec
 	if head == "" {
 		head = BaseCheckpoint
 	}
-	if err := c.svc.SetHead(ctx, id, head); err != nil {
+	_, cleared := c.clears()
+	err := c.svc.SetHead(ctx, id, head)
+	cleared(err == nil)
+	if err != nil {
 		var e *Error
 		if now.Head == "" && errors.As(err, &e) && (e.Code == CodeNotFound || e.Code == CodeValidation) {
 			return &Recovery{Outcome: journal.Unknown, Hint: why + ", and this service cannot discard what a model without a checkpoint has accumulated: " +
@@ -254,7 +258,6 @@ func (c *TrainingClient) discard(ctx context.Context, op, id string, list []Chec
 		return nil, err
 	}
 	c.lineage.moved(now.Head)
-	c.settleLedger()
 	return &Recovery{Outcome: journal.NotApplied, Step: now.Step, Hint: why + ": what was accumulated is discarded; repeat the step from its first pass"}, nil
 }
 

@@ -14,9 +14,21 @@ import (
 // them below this path, where HUD's has nothing.
 const extensionPath = "/hudrl/v1"
 
-// extended fails unless the service at an origin has an extension. It is asked
-// once, and before anything is sent that would be in vain.
+// minDatumsHeader is OptimStepRequest.MinDatums.
+const minDatumsHeader = "Hudrl-Min-Datums"
+
+// extended fails unless the service at an origin has an extension.
 func (r *Remote) extended(ctx context.Context, op, origin, name, lacks string) error {
+	has, err := r.extension(ctx, op, origin, name)
+	if err == nil && !has {
+		err = &Error{Op: op, Code: CodeValidation, Detail: lacks, Hint: "only services of hudrl's do: the embedded one, or hudrl serve"}
+	}
+	return err
+}
+
+// extension reports whether the service at an origin has an extension. It is
+// asked once, and before anything is sent that would be in vain.
+func (r *Remote) extension(ctx context.Context, op, origin, name string) (bool, error) {
 	r.mu.Lock()
 	known, asked := r.extensions[origin]
 	r.mu.Unlock()
@@ -35,16 +47,13 @@ func (r *Remote) extended(ctx context.Context, op, origin, name, lacks string) e
 			},
 		})
 		if err != nil && !unheardOf(err) {
-			return err
+			return false, err
 		}
 		r.mu.Lock()
 		r.extensions[origin] = known
 		r.mu.Unlock()
 	}
-	if slices.Contains(known, name) {
-		return nil
-	}
-	return &Error{Op: op, Code: CodeValidation, Detail: lacks, Hint: "only services of hudrl's do: the embedded one, or hudrl serve"}
+	return slices.Contains(known, name), nil
 }
 
 // unheardOf reports whether a service answered as one does that knows no

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/hudrl/hudrl/internal/httpjson"
 )
@@ -156,9 +157,16 @@ func (r *Remote) OptimStep(ctx context.Context, modelID string, req *OptimStepRe
 			return nil, invalid(op, "%s: got %v, want a finite number", f.name, f.x)
 		}
 	}
+	header := http.Header{}
+	if req.MinDatums > 0 {
+		// A step is not for want of an answer to this: it is a further check.
+		if known, _ := r.extension(ctx, op, r.config.RLURL, "min_datums"); known {
+			header.Set(minDatumsHeader, strconv.Itoa(req.MinDatums))
+		}
+	}
 	res := new(OptimStepResult)
 	err := r.do(ctx, &request{
-		op: op, method: http.MethodPost, url: r.train(modelID, "optim-step"), policy: never, body: object(req),
+		op: op, method: http.MethodPost, url: r.train(modelID, "optim-step"), policy: never, body: object(req), header: header,
 		read: func(j *httpjson.Reader) error {
 			err := members(j, map[string]func() error{
 				"step":          whole(j, &res.Step),

@@ -135,6 +135,12 @@ type OptimStepRequest struct {
 	Eps          float64 `json:"eps"`
 	WeightDecay  float64 `json:"weight_decay"`
 
+	// MinDatums is how many datums the caller knows to have accumulated, 0 if
+	// it does not know. A service that has fewer, since it began anew between
+	// two passes or another client stepped, refuses with CodeConflict. Over
+	// HTTP only services of hudrl's are told.
+	MinDatums int `json:"-"`
+
 	// State is script state (hud.state) that a StateKeeper stores in the same
 	// transaction as the step. Never sent over HTTP.
 	State map[string]json.RawMessage `json:"-"`

@@ -21,7 +21,7 @@ import (
 // optimizer state as a checkpoint, makes it the head and stores req.State, all
 // in one atomic act. The step number is the model's: it never goes back, while
 // Adam's own count is the checkpoint's. Errors: CodeNoGradient when nothing
-// accumulated; CodeConflict when another process moved the head; a gradient or
+// accumulated; CodeConflict when less did than req.MinDatums; CodeConflict when another process moved the head; a gradient or
 // update that is not finite is refused. Whatever fails after validation, also
 // for ctx, clears what had accumulated and leaves the head, so the caller can
 // repeat the step from its first pass. An operation that reached the disk is finished even if
@@ -42,6 +42,17 @@ func (s *Service) OptimStep(ctx context.Context, modelID string, req *hud.OptimS
 		return nil, err
 	}
 	defer unlock()
+	if got := t.pending.stats.datums; got < req.MinDatums {
+		e := conflict(op, "%d of the %d datums that were accumulated for this step are gone", req.MinDatums-got, req.MinDatums)
+		if t.lost != "" {
+			e.Detail += ": " + t.lost
+		} else {
+			e.Detail += ": the service began anew since, or another client stepped"
+		}
+		t.clear()
+		t.lost = ""
+		return nil, hinted(e, "repeat the step from its first forward_backward")
+	}
 	if t.pending.grad == nil {
 		return nil, t.noGradient(op)
 	}

@@ -12,7 +12,7 @@ import (
 // extensions says what there is, so that a client can find out before it sends
 // a batch to a service that knows none of it.
 func (h *handler) extensions(w http.ResponseWriter, _ *http.Request) error {
-	known := []string{"reference", "stream"}
+	known := []string{"min_datums", "reference", "stream"}
 	if _, ok := h.svc.(hud.TokenizerSource); ok {
 		known = append(known, "tokenizer")
 	}

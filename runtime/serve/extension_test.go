@@ -33,7 +33,7 @@ func TestExtensions(t *testing.T) {
 		status             int
 		want               string
 	}{
-		{"GET", "/hudrl/v1", "", 200, `{"extensions":["reference","stream","tokenizer"]}`},
+		{"GET", "/hudrl/v1", "", 200, `{"extensions":["min_datums","reference","stream","tokenizer"]}`},
 		{"GET", "/hudrl/v1/tokenizer", "", 200, `{"kind":"bytes","vocab":262,"bos":256,"roles":{"assistant":259,"system":257,"tool":260,"user":258},"end":261}`},
 		{"GET", "/hudrl/v1/tokenizer?model=" + m.ModelName, "", 200, `"kind":"bytes"`},
 		{"POST", "/hudrl/v1/tokenizer", "{}", 405, "got POST, want GET"},

@@ -247,6 +247,11 @@ func (h *handler) optimStep(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if text := r.Header.Get("Hudrl-Min-Datums"); text != "" {
+		if req.MinDatums, err = strconv.Atoi(text); err != nil || req.MinDatums < 0 {
+			return refuse(op, http.StatusUnprocessableEntity, "Hudrl-Min-Datums: got %q, want a whole number of 0 or more", text)
+		}
+	}
 	res, err := h.svc.OptimStep(lasting(r), r.PathValue("model"), req)
 	if err != nil {
 		return err

@@ -389,6 +389,10 @@ func (f *Fake) OptimStep(ctx context.Context, id string, req *hud.OptimStepReque
 		if !(req.LearningRate > 0) || req.WeightDecay < 0 {
 			return nil, refuse(op, hud.CodeValidation, 422, "learning_rate %v, weight_decay %v: want above 0 and at least 0", req.LearningRate, req.WeightDecay)
 		}
+		if got := m.stats.datums; got < req.MinDatums {
+			m.clear("some of them were lost")
+			return nil, refuse(op, hud.CodeConflict, 409, "got %d accumulated datums, want at least %d", got, req.MinDatums)
+		}
 		if !m.pending {
 			return nil, refuse(op, hud.CodeNoGradient, 409, "no accumulated gradients%s", reason(m.why))
 		}

@@ -71,6 +71,27 @@ var stepChecks = []check{
 			s.Errorf("got step %d after refused ones, want 1", res.Step)
 		}
 	}},
+	{"optim_step/is refused where fewer datums accumulated than the caller knows of", func(s *suite) {
+		m := s.fork()
+		req, datums := gentle, 0
+		for range 2 {
+			datums += s.forwardBackward(m, pass(hud.LossCrossEntropy, 0, mixed()...)).NumDatums
+		}
+		req.MinDatums = datums + 1
+		_, err := s.svc.OptimStep(s.Context(), m.ID, &req)
+		s.refused("min_datums", err, hud.CodeConflict)
+		if head := s.head(m); head != "" {
+			s.Errorf("the refused step made %q the head", head)
+		}
+		// Nothing of the step that was refused is in the next one.
+		_, err = s.svc.OptimStep(s.Context(), m.ID, &gentle)
+		s.refused("nothing left", err, hud.CodeNoGradient)
+		for range 2 {
+			s.forwardBackward(m, pass(hud.LossCrossEntropy, 0, mixed()...))
+		}
+		req.MinDatums = datums
+		try(s, "optim_step", func() (*hud.OptimStepResult, error) { return s.svc.OptimStep(s.Context(), m.ID, &req) })
+	}},
 	{"optim_step/weight decay is decoupled", func(s *suite) {
 		a, b := s.fork(), s.fork()
 		for m, decay := range map[hud.Model]float64{a: 0, b: 0.5} {

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hudrl/hudrl/internal/luagen"
 	"github.com/hudrl/hudrl/internal/testkit"
+	"github.com/hudrl/hudrl/internal/testkit/luagen"
 	"github.com/hudrl/hudrl/runtime"
 )
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hudrl/hudrl/internal/luagen"
+	"github.com/hudrl/hudrl/internal/testkit/luagen"
 	"github.com/hudrl/hudrl/runtime"
 )
 

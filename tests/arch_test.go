@@ -87,6 +87,7 @@ var rooms = []room{
 	{"internal/httpjson", nil},
 	{"internal/tfevents", nil},
 	{"internal/plot", nil},
+	{"internal/testkit/luagen", []string{"internal/testkit"}},
 	{"internal/testkit/...", nil},
 }
 

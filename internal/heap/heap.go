@@ -6,7 +6,8 @@
 // of times a second. A trained model keeps hundreds of megabytes of numbers
 // alive, which hold no pointers and so cost nothing to collect: a share of so
 // much only wastes memory. [Tune] lets garbage grow to what makes its
-// collection cheap for the heap at hand.
+// collection cheap for the heap at hand, and has such a heap grow by large pages
+// where the system gives them.
 package heap
 
 import (
@@ -21,9 +22,9 @@ const (
 	floor = 64 << 20
 	// minimum is what Go takes a smaller heap for.
 	minimum = 4 << 20
-	// first is the percent until the first collection: Go then begins it at 32 MB.
-	// A larger one would allow too much after it, until it is adjusted.
-	first = 800
+	// first is the percent until the first collection: Go then begins it at 8 MB,
+	// which a short script does not reach.
+	first = 200
 )
 
 // Tune sets the policy for the rest of the process, unless the environment
@@ -45,6 +46,7 @@ func Tune() {
 type tuner struct {
 	samples []metrics.Sample
 	percent int
+	grown   bool // the heap has large pages
 }
 
 // watch has adjust called once the collection that comes next is over: that
@@ -52,6 +54,11 @@ type tuner struct {
 func (t *tuner) watch() {
 	type sentinel struct{ _ *byte } // a pointer keeps it out of the allocator for tiny objects
 	runtime.SetFinalizer(&sentinel{}, func(*sentinel) {
+		if !t.grown {
+			t.grown, t.percent = true, -1
+			debug.SetGCPercent(-1) // what largePages makes does not count while it is made
+			largePages(floor)
+		}
 		t.adjust()
 		t.watch()
 	})

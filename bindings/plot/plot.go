@@ -1,4 +1,4 @@
-// Package plot is hud.plot: charts as text.
+// Package plot is hud.plot: charts as text and as SVG.
 package plot
 
 import (
@@ -16,6 +16,7 @@ func Open(vm *runtime.VM) (lua.LValue, error) {
 	return luax.Module(vm, "hud.plot", map[string]lua.LGFunction{
 		"line": line,
 		"bar":  bar,
+		"svg":  svg,
 	}), nil
 }
 
@@ -24,12 +25,7 @@ func line(L *lua.LState) int {
 	series := readSeries(&a, a.Table("series"))
 	o := a.Options("title", "width", "height", "min", "max")
 	options := plot.Options{Title: o.String("title", ""), Width: o.Int("width", 0), Height: o.Int("height", 0)}
-	for name, bound := range map[string]**float64{"min": &options.Min, "max": &options.Max} {
-		if o.Has(name) {
-			v := o.NeedNumber(name)
-			*bound = &v
-		}
-	}
+	bounds(&o, &options.Min, &options.Max)
 	a.End()
 	text, err := plot.Line(series, options)
 	if err != nil {
@@ -37,6 +33,40 @@ func line(L *lua.LState) int {
 	}
 	L.Push(lua.LString(text))
 	return 1
+}
+
+func svg(L *lua.LState) int {
+	a := luax.Read(L, "svg")
+	series := readSeries(&a, a.Table("series"))
+	o := a.Options("title", "width", "height", "min", "max", "x")
+	p := plot.Picture{Title: o.String("title", ""), Width: o.Int("width", 0), Height: o.Int("height", 0)}
+	bounds(&o, &p.Min, &p.Max)
+	if x := o.Table("x"); x != nil {
+		p.X = luax.Numbers[float64](&a, "x", x)
+	}
+	a.End()
+	if len(series) > maxPictureSeries {
+		a.Fail("series: got %d, want at most %d", len(series), maxPictureSeries)
+	}
+	text, err := plot.SVG(series, p)
+	if err != nil {
+		a.Fail("%s", err)
+	}
+	L.Push(lua.LString(text))
+	return 1
+}
+
+// maxPictureSeries bounds a picture: no one tells more lines apart.
+const maxPictureSeries = 64
+
+// bounds reads the limits of a chart's axis.
+func bounds(o *luax.Options, low, high **float64) {
+	for name, bound := range map[string]**float64{"min": low, "max": high} {
+		if o.Has(name) {
+			v := o.NeedNumber(name)
+			*bound = &v
+		}
+	}
 }
 
 // readSeries takes a list of numbers as one series, and a table of lists as

@@ -1,6 +1,6 @@
 ---@meta hud.plot
 
----Charts as text.
+---Charts as text and as SVG.
 ---@class hud.plot
 local plot = {}
 
@@ -27,6 +27,27 @@ local plot = {}
 ---@param options? hud.plot.LineOptions
 ---@return string
 function plot.line(series, options) end
+
+---@class hud.plot.SVGOptions
+---@field title? string  above the chart
+---@field width? integer  pixels, 80 to 4000; 640 by default
+---@field height? integer  pixels, 80 to 4000; 320 by default
+---@field min? number  the lowest value shown, if the data go no lower
+---@field max? number  the highest value shown, if the data go no higher
+---@field x? number[]  where each value is, ascending, such as its step; 1, 2, 3, … by default
+
+---A line chart as an SVG document, for a file or a page. NaN and infinite values
+---leave a gap; of a series longer than the chart is wide no spike is lost. At
+---most 64 series.
+---
+---    hud.fs.write("reward.svg", hud.plot.svg(rewards, { title = "mean reward by step" }))
+---
+---    > hud.plot.svg({ 1, 2, 3 }):match("^<svg [^>]*")
+---    "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 640 320\" width=\"640\" height=\"320\" role=\"img\" aria-label=\"\" font-family=\"sans-serif\" font-size=\"11\" fill=\"currentColor\""
+---@param series number[]|table<string, number[]>  one list, or several by name
+---@param options? hud.plot.SVGOptions
+---@return string
+function plot.svg(series, options) end
 
 ---A bar of value between 0 and max, always width columns wide.
 ---

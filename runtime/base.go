@@ -218,7 +218,7 @@ func (vm *VM) luaPrint(L *lua.LState) int {
 		b.WriteString(text)
 	}
 	b.WriteByte('\n')
-	if _, err := vm.cfg.Stdout.Write([]byte(b.String())); err != nil {
+	if _, err := vm.Stdout().Write([]byte(b.String())); err != nil {
 		vm.Raise(L, Faultf(CodeError, "print: %w", err))
 	}
 	return 0

@@ -6,7 +6,9 @@ import (
 	"io/fs"
 	"log/slog"
 	"math"
+	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -159,10 +161,62 @@ func (c Config) resolve() (Config, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	c.Modules = append([]Module(nil), c.Modules...)
-	c.Roots = append([]fs.FS(nil), c.Roots...)
-	c.Args = append([]string(nil), c.Args...)
+	if c.Version < 0 {
+		return c, fmt.Errorf("runtime: Version: got %d, want at least 0", c.Version)
+	}
+	for i, root := range c.Roots {
+		if root == nil {
+			return c, fmt.Errorf("runtime: Roots: number %d is nil, want an fs.FS", i+1)
+		}
+	}
+	if err := c.Capabilities.check(); err != nil {
+		return c, err
+	}
+	c.Capabilities = c.Capabilities.clone()
+	c.Modules = slices.Clone(c.Modules)
+	c.Roots = slices.Clone(c.Roots)
+	c.Args = slices.Clone(c.Args)
 	return c, nil
+}
+
+// check refuses what grants something else than it seems to: a variable that
+// was meant to name a directory and is empty would grant the working directory.
+func (c Capabilities) check() error {
+	for _, f := range []struct {
+		name   string
+		values []string
+		bad    func(string) bool
+		want   string
+	}{
+		{"ReadRoots", c.ReadRoots, empty, "a directory"},
+		{"WriteRoots", c.WriteRoots, empty, "a directory"},
+		{"Secrets", c.Secrets, empty, "a file"},
+		{"Hosts", c.Hosts, notHostPort, `"host:port"`},
+		{"Env", c.Env, func(s string) bool { return s == "" || strings.ContainsAny(s, "=\x00") }, "the name of a variable"},
+	} {
+		for _, v := range f.values {
+			if f.bad(v) {
+				return fmt.Errorf("runtime: Capabilities.%s: got %q, want %s", f.name, v, f.want)
+			}
+		}
+	}
+	return nil
+}
+
+func empty(s string) bool { return s == "" }
+
+func notHostPort(s string) bool {
+	host, port, err := net.SplitHostPort(s)
+	return err != nil || host == "" || port == "" || strings.Contains(host, "/")
+}
+
+func (c Capabilities) clone() Capabilities {
+	c.ReadRoots = slices.Clone(c.ReadRoots)
+	c.WriteRoots = slices.Clone(c.WriteRoots)
+	c.Hosts = slices.Clone(c.Hosts)
+	c.Env = slices.Clone(c.Env)
+	c.Secrets = slices.Clone(c.Secrets)
+	return c
 }
 
 func resolveLimit[T int | int64](name string, v *T, def T) error {

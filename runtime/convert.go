@@ -13,10 +13,13 @@ import (
 // maxNested bounds how deep converted data may nest.
 const maxNested = 200
 
-// ToLua makes a Lua value of a Go one: nil, booleans, strings, numbers,
-// slices and arrays (as lists), maps with string or number keys (as tables),
-// errors (as error objects), and Go values whose type [VM.DefineType] knows. A
-// whole number that a float64 cannot hold is an error, never rounded.
+// ToLua makes a Lua value of a Go one: nil, booleans, numbers, strings and byte
+// slices (as strings), other slices and arrays (as lists), maps with string or
+// number keys and structs (as tables), functions, [Object]s, errors (as error
+// objects), and Go values whose type [VM.DefineType] knows. Data is copied. Of a
+// struct that is passed by value the exported fields are, with their names in
+// snake_case or what a tag luar:"name" says; luar:"-" hides one. A whole number
+// that a float64 cannot hold is an error, never rounded.
 func (vm *VM) ToLua(v any) (lua.LValue, error) { return vm.fromGo(v, 0) }
 
 func (vm *VM) fromGo(v any, depth int) (lua.LValue, error) {
@@ -47,6 +50,13 @@ func (vm *VM) fromGo(v any, depth int) (lua.LValue, error) {
 			return nil, fmt.Errorf("a function of another Runtime cannot be passed")
 		}
 		return v.fn, nil
+	case []byte:
+		if v == nil {
+			return lua.LNil, nil
+		}
+		return vm.fromGo(string(v), depth)
+	case Object:
+		return vm.object(v)
 	case *Error:
 		if v != nil && v.raw != nil && v.vm == vm {
 			return v.raw, nil
@@ -88,8 +98,48 @@ func (vm *VM) fromGo(v any, depth int) (lua.LValue, error) {
 		return t, nil
 	case reflect.Map:
 		return vm.fromMap(r, depth)
+	case reflect.Struct:
+		if fields := structFields(r.Type()); len(fields) > 0 {
+			return vm.fromStruct(r, fields, depth)
+		}
+	case reflect.Func:
+		if r.IsNil() {
+			return lua.LNil, nil
+		}
+		return vm.guestFunc(r, "function", false)
 	}
-	return nil, fmt.Errorf("a Go value of type %T cannot be passed to Lua: pass plain data, or use Set", v)
+	return nil, fmt.Errorf("a Go value of type %T cannot be passed to Lua: pass plain data, or name the methods that scripts may call (runtime.Object)", v)
+}
+
+// fromNamed is fromGo of what stands under a key, by which a function is called
+// in messages.
+func (vm *VM) fromNamed(key lua.LValue, v reflect.Value, depth int) (lua.LValue, error) {
+	if v.Kind() == reflect.Interface {
+		v = v.Elem()
+	}
+	if v.Kind() == reflect.Func && !v.IsNil() && vm.types[v.Type()] == nil {
+		return vm.guestFunc(v, key.String(), false)
+	}
+	if !v.IsValid() {
+		return lua.LNil, nil
+	}
+	return vm.fromGo(v.Interface(), depth)
+}
+
+func (vm *VM) fromStruct(r reflect.Value, fields []structField, depth int) (lua.LValue, error) {
+	t := vm.root.CreateTable(0, len(fields))
+	for _, f := range fields {
+		v, err := r.FieldByIndexErr(f.Index)
+		if err != nil {
+			continue // of an embedded pointer that is nil
+		}
+		e, err := vm.fromNamed(lua.LString(f.name), v, depth+1)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.name, err)
+		}
+		t.RawSetString(f.name, e)
+	}
+	return t, nil
 }
 
 func (vm *VM) fromMap(r reflect.Value, depth int) (lua.LValue, error) {
@@ -102,9 +152,9 @@ func (vm *VM) fromMap(r reflect.Value, depth int) (lua.LValue, error) {
 		if err != nil {
 			return nil, err
 		}
-		value, err := vm.fromGo(r.MapIndex(k).Interface(), depth+1)
+		value, err := vm.fromNamed(key, r.MapIndex(k), depth+1)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%v: %w", k, err)
 		}
 		if err := newKey(t, key); err != nil {
 			return nil, fmt.Errorf("map key %v %w", k, err)

@@ -16,6 +16,8 @@ var (
 	ErrBusy   = errors.New("runtime: the Runtime is running another call") // returned to a second entrant, and to a call from inside a host function
 )
 
+var errNoContext = errors.New("runtime: ctx: got nil, want a context")
+
 // Sentinels of a stop, found in an [Error] with errors.Is.
 var (
 	ErrSteps       = errors.New("step limit")      // Limits.Steps is used up
@@ -43,7 +45,7 @@ const (
 // the Go error behind it, also when that error passed through pcall and was
 // raised again.
 type Error struct {
-	Message   string // one line, without the position
+	Message   string // what was raised, without the position
 	Source    string // the chunk's name, "" when unknown
 	Line      int    // 0 when unknown
 	Text      string // the source line, "" when unknown
@@ -57,13 +59,36 @@ type Error struct {
 	vm  *VM        // of raw
 }
 
-// Error is one line: position and message.
-func (e *Error) Error() string {
+// Error is one line: position and message. Line breaks of the message are shown
+// as \n there.
+func (e *Error) Error() string { return oneLine.Replace(e.lines()) }
+
+func (e *Error) lines() string {
 	if e.Source == "" {
 		return e.Message
 	}
 	return fmt.Sprintf("%s:%d: %s", e.Source, e.Line, e.Message)
 }
+
+// Lines is an error that came out of a Runtime as a person reads it: what
+// err.Error puts on one line stands on as many as it has.
+func Lines(err error) string {
+	if many, ok := err.(taskErrors); ok {
+		lines := make([]string, len(many))
+		for i, err := range many {
+			lines[i] = Lines(err)
+		}
+		return strings.Join(lines, "\n")
+	}
+	text := err.Error()
+	var e *Error
+	if errors.As(err, &e) {
+		text = strings.Replace(text, e.Error(), e.lines(), 1)
+	}
+	return text
+}
+
+var oneLine = strings.NewReplacer("\r\n", `\n`, "\n", `\n`, "\r", `\n`)
 
 func (e *Error) Unwrap() error { return e.Err }
 
@@ -151,6 +176,43 @@ func Faultf(code, format string, args ...any) *Fault {
 	err := fmt.Errorf(format, args...)
 	return &Fault{Code: code, Message: err.Error(), Err: errors.Unwrap(err)}
 }
+
+// canceledError is the cause that ended the caller's context. It is also the
+// context's error, so that errors.Is finds context.Canceled where a cause was
+// given.
+type canceledError struct{ cause, err error }
+
+func (e *canceledError) Error() string   { return e.cause.Error() }
+func (e *canceledError) Unwrap() []error { return []error{e.cause, e.err} }
+
+// withContext adds what ended ctx to err, which it caused.
+func withContext(ctx context.Context, err error) error {
+	cause := causeOf(ctx)
+	if cause == nil || errors.Is(err, ctx.Err()) || !errors.Is(err, cause) {
+		return err
+	}
+	both := &canceledError{cause, ctx.Err()}
+	var e *Error
+	if err == cause {
+		return both
+	}
+	if errors.As(err, &e) && e.Err == cause {
+		e.Err = both
+	}
+	return err
+}
+
+// taskErrors are the error of a call and those of tasks that nobody waited for.
+type taskErrors []error
+
+func (t taskErrors) Error() string {
+	lines := make([]string, len(t))
+	for i, err := range t {
+		lines[i] = err.Error()
+	}
+	return strings.Join(lines, "; ")
+}
+func (t taskErrors) Unwrap() []error { return t }
 
 // hostBug is a panic of a host function.
 type hostBug struct {

@@ -1,143 +1,306 @@
 package runtime
 
 import (
+	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
+	"sync"
 	"unicode"
+	"weak"
+
+	goruntime "runtime"
 
 	lua "github.com/yuin/gopher-lua"
 	luar "layeh.com/gopher-luar"
 )
 
-// guest makes a Lua value of an embedder's own: plain data is copied, anything
-// with methods goes through gopher-luar with only the methods that the
-// embedder named. gopher-luar alone would show every exported method and
-// field, in two spellings.
-func (vm *VM) guest(L *lua.LState, value any, methods []string) (lua.LValue, error) {
-	if len(methods) == 0 {
-		if v, err := vm.ToLua(value); err == nil {
-			return v, nil
-		}
+// An Object is a Go value together with the methods of it that scripts may
+// call, by their Go names; they see them in snake_case, and nothing else of the
+// value. It may stand wherever a Go value goes into Lua: in [Runtime.Set], as an
+// argument of Run and Call, as a result of a Go function, inside lists and maps.
+// A script that hands it back gives Value.
+type Object struct {
+	Value   any
+	Methods []string
+}
+
+// A guestClass is what all objects of one Go type and list of methods share:
+// their metatable, and so their functions.
+type guestClass struct {
+	name  string
+	index map[string]*lua.LFunction
+	names []string
+	mt    *lua.LTable
+}
+
+type classKey struct {
+	t       reflect.Type
+	methods string // joined
+}
+
+// guests are the values of the embedder's own that a VM knows.
+type guests struct {
+	classes map[classKey]*guestClass
+	now     *guestCall // the call that gopher-luar is about to make
+
+	mu      sync.Mutex // cleanups run anywhere
+	objects map[objectKey]weak.Pointer[lua.LUserData]
+}
+
+// objectKey finds the userdata of a pointer again: one object is one value in
+// Lua, equal to itself and one key of a table.
+type objectKey struct {
+	pointer any
+	class   *guestClass
+}
+
+// guestCall is one call of a Go function by a script.
+type guestCall struct {
+	L   *lua.LState
+	out []reflect.Value
+}
+
+func newGuests() guests {
+	return guests{classes: map[classKey]*guestClass{}, objects: map[objectKey]weak.Pointer[lua.LUserData]{}}
+}
+
+// global is the value of a global that the host sets.
+func (vm *VM) global(name string, value any, methods []string) (lua.LValue, error) {
+	if len(methods) > 0 {
+		return vm.object(Object{value, methods})
 	}
 	r := reflect.ValueOf(value)
-	if r.Kind() == reflect.Func {
-		if len(methods) > 0 {
-			return nil, fmt.Errorf("a function has no methods: got %v", methods)
+	if r.Kind() == reflect.Func && !r.IsNil() && vm.types[r.Type()] == nil {
+		return vm.guestFunc(r, name, false) // knows its name
+	}
+	return vm.ToLua(value)
+}
+
+// object is the userdata of o.
+func (vm *VM) object(o Object) (lua.LValue, error) {
+	r := reflect.ValueOf(o.Value)
+	switch {
+	case !r.IsValid() || (r.Kind() == reflect.Pointer || r.Kind() == reflect.Map) && r.IsNil():
+		return nil, fmt.Errorf("got a nil %T", o.Value)
+	case r.Kind() == reflect.Func:
+		return nil, fmt.Errorf("a function has no methods: got %v", o.Methods)
+	case len(o.Methods) == 0:
+		return nil, fmt.Errorf("a %T shows nothing of itself: name the methods that scripts may call", o.Value)
+	}
+	class, err := vm.class(r.Type(), o.Methods)
+	if err != nil {
+		return nil, err
+	}
+	if r.Kind() != reflect.Pointer {
+		return &lua.LUserData{Value: o.Value, Env: vm.root.Env, Metatable: class.mt}, nil
+	}
+	g := &vm.guests
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	key := objectKey{o.Value, class}
+	if ud := g.objects[key].Value(); ud != nil {
+		return ud, nil
+	}
+	ud := &lua.LUserData{Value: o.Value, Env: vm.root.Env, Metatable: class.mt}
+	w := weak.Make(ud)
+	g.objects[key] = w
+	goruntime.AddCleanup(ud, func(key objectKey) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.objects[key] == w {
+			delete(g.objects, key)
 		}
-		if err := refuseCallbacks(r.Type(), 0); err != nil {
-			return nil, err
-		}
-		return vm.guestCall(luar.New(L, value).(*lua.LFunction), r.Type()), nil
+	}, key)
+	return ud, nil
+}
+
+// class makes what objects of type t with these methods share.
+func (vm *VM) class(t reflect.Type, methods []string) (*guestClass, error) {
+	key := classKey{t, strings.Join(methods, " ")}
+	if c := vm.guests.classes[key]; c != nil {
+		return c, nil
 	}
-	if r.Kind() == reflect.Pointer && r.IsNil() {
-		return nil, fmt.Errorf("got a nil %T", value)
-	}
-	if len(methods) == 0 {
-		return nil, fmt.Errorf("a %T shows nothing of itself: name the methods that scripts may call", value)
-	}
-	object := vm.root.CreateTable(0, len(methods))
-	names := make([]string, 0, len(methods))
-	ud := &lua.LUserData{Value: value, Env: vm.root.Env}
+	c := &guestClass{name: strings.TrimPrefix(t.String(), "*"), index: map[string]*lua.LFunction{}}
 	for _, name := range methods {
-		m := r.MethodByName(name)
-		if !m.IsValid() {
-			return nil, fmt.Errorf("%T has no exported method %q", value, name)
+		m, ok := t.MethodByName(name)
+		if !ok {
+			return nil, fmt.Errorf("%v has no exported method %q", t, name)
 		}
-		if err := refuseCallbacks(m.Type(), 0); err != nil {
+		fn, err := vm.guestFunc(m.Func, snakeCase(name), true)
+		if err != nil {
 			return nil, fmt.Errorf("method %s: %w", name, err)
 		}
-		bound := luar.New(L, m.Interface()).(*lua.LFunction)
-		object.RawSetString(snakeCase(name), vm.guestMethod(vm.guestCall(bound, m.Type()), ud, snakeCase(name)))
-		names = append(names, snakeCase(name))
+		c.index[snakeCase(name)] = fn
+		c.names = append(c.names, snakeCase(name))
 	}
-	mt := vm.root.NewTable()
-	typeName := strings.TrimPrefix(r.Type().String(), "*")
-	mt.RawSetString("__name", lua.LString(typeName))
-	mt.RawSetString("__metatable", lua.LString(typeName))
-	mt.RawSetString("__tostring", vm.NewFunction(func(L *lua.LState) int {
-		if s, ok := value.(fmt.Stringer); ok {
-			L.Push(vm.str(L, s.String()))
-		} else {
-			L.Push(lua.LString(typeName))
+	slices.Sort(c.names)
+	c.mt = vm.root.NewTable()
+	c.mt.RawSetString("__name", lua.LString(c.name))
+	c.mt.RawSetString("__metatable", lua.LString(c.name))
+	c.mt.RawSetString("__tostring", vm.NewFunction(func(L *lua.LState) int {
+		text := c.name
+		if ud, ok := L.Get(1).(*lua.LUserData); ok && ud.Metatable == lua.LValue(c.mt) {
+			if s, ok := ud.Value.(fmt.Stringer); ok {
+				text = s.String()
+			}
 		}
+		L.Push(vm.str(L, text))
 		return 1
 	}))
-	mt.RawSetString("__index", vm.NewFunction(func(L *lua.LState) int {
+	c.mt.RawSetString("__index", vm.NewFunction(func(L *lua.LState) int {
 		key := L.Get(2).String()
-		v := object.RawGetString(key)
-		if v == lua.LNil {
-			f := Faultf(CodeValidation, "%s: no such method %s", typeName, Quote(key))
-			if near := Nearest(key, names); near != "" {
+		fn := c.index[key]
+		if fn == nil {
+			f := Faultf(CodeValidation, "%s: no such method %s", c.name, Quote(key))
+			if near := Nearest(key, c.names); near != "" {
 				f.Hint = fmt.Sprintf("did you mean %q?", near)
 			}
 			vm.Raise(L, f)
 		}
-		L.Push(v)
+		L.Push(fn)
 		return 1
 	}))
-	ud.Metatable = mt
-	return ud, nil
+	vm.guests.classes[key] = c
+	return c, nil
 }
 
-// refuseCallbacks rejects functions that take functions: gopher-luar would
-// call them on a thread that no budget watches.
-func refuseCallbacks(t reflect.Type, from int) error {
-	for i := from; i < t.NumIn(); i++ {
-		if in := t.In(i); in.Kind() == reflect.Func || in.Kind() == reflect.Chan {
-			return fmt.Errorf("parameter %d is a %s, which a script cannot give: use a module with a hand-written function", i+1, in.Kind())
+var (
+	errorType   = reflect.TypeFor[error]()
+	contextType = reflect.TypeFor[context.Context]()
+	funcType    = reflect.TypeFor[*Func]()
+	lvalueType  = reflect.TypeFor[lua.LValue]()
+	anyType     = reflect.TypeFor[any]()
+)
+
+// guestFunc is fn, a function or with self a method expression, as a Lua
+// function. gopher-luar converts what has been found to fit, and calls; results
+// become plain Lua values, and a last one that is an error is raised. Where the
+// first parameter (after self) is a context, fn gets the call's, and other tasks
+// run meanwhile.
+func (vm *VM) guestFunc(fn reflect.Value, name string, self bool) (*lua.LFunction, error) {
+	t := fn.Type()
+	first := 0
+	if self {
+		first = 1
+	}
+	waits := t.NumIn() > first && t.In(first) == contextType
+	in := make([]reflect.Type, 0, t.NumIn())
+	for i := range t.NumIn() {
+		if waits && i == first {
+			continue
 		}
+		if err := checkParameter(t.In(i), waits); err != nil {
+			return nil, fmt.Errorf("parameter %d %w", i+1-first, err)
+		}
+		in = append(in, t.In(i))
+	}
+	fails := t.NumOut() > 0 && t.Out(t.NumOut()-1) == errorType
+
+	shim := reflect.MakeFunc(reflect.FuncOf(in, nil, t.IsVariadic()), func(args []reflect.Value) []reflect.Value {
+		c := vm.guests.now
+		call := fn.Call
+		if t.IsVariadic() {
+			call = fn.CallSlice
+		}
+		if !waits {
+			c.out = call(args)
+			return nil
+		}
+		args = slices.Insert(args, first, reflect.ValueOf(vm.Context(c.L)))
+		if err := vm.Wait(c.L, func() { c.out = call(args) }); err != nil {
+			vm.Raise(c.L, err)
+		}
+		return nil
+	})
+	bound := luar.New(vm.root, shim.Interface()).(*lua.LFunction)
+	return vm.NewFunction(func(L *lua.LState) int {
+		vm.guestArgs(L, name, in, t.IsVariadic(), self)
+		c := &guestCall{L: L}
+		vm.guests.now = c
+		args := stackArgs(L, 1)
+		L.Push(bound)
+		pushAll(L, args)
+		L.Call(len(args), 0)
+
+		out := c.out
+		if fails {
+			if err, ok := out[len(out)-1].Interface().(error); ok {
+				vm.Raise(L, err)
+			}
+			out = out[:len(out)-1]
+		}
+		for i, r := range out {
+			v, err := vm.ToLua(r.Interface())
+			if err != nil {
+				vm.Raise(L, Faultf(CodeValidation, "%s: result %d: %w", name, i+1, err))
+			}
+			L.Push(v)
+		}
+		return len(out)
+	}), nil
+}
+
+// checkParameter refuses what a script cannot give. gopher-luar would call a
+// Lua function on a thread that no budget watches.
+func checkParameter(t reflect.Type, waits bool) error {
+	switch {
+	case t.Kind() == reflect.Func:
+		return fmt.Errorf("is a func, which a script cannot give: take a *runtime.Func, for Runtime.Call")
+	case t.Kind() == reflect.Chan:
+		return fmt.Errorf("is a chan, which a script cannot give: take plain data")
+	case waits && t.Implements(lvalueType):
+		return fmt.Errorf("is a Lua value, which must not be touched while other tasks run: take plain data")
 	}
 	return nil
 }
 
-// guestMethod drops self from the arguments of a bound method.
-func (vm *VM) guestMethod(call *lua.LFunction, self *lua.LUserData, name string) *lua.LFunction {
-	return vm.NewFunction(func(L *lua.LState) int {
-		if L.Get(1) != lua.LValue(self) {
+// guestArgs fits the arguments on L's stack to the parameters of a Go function.
+func (vm *VM) guestArgs(L *lua.LState, name string, in []reflect.Type, variadic, self bool) {
+	from, most := 1, len(in)
+	if self {
+		from = 2
+		ud, ok := L.Get(1).(*lua.LUserData)
+		if !ok || reflect.TypeOf(ud.Value) != in[0] {
 			vm.badArg(L, name, "self", L.Get(1), "the object itself (call it with a colon)")
 		}
-		L.Remove(1)
-		return call.GFunction(L)
-	})
+	}
+	fixed := len(in)
+	if variadic {
+		fixed--
+	}
+	if n := L.GetTop(); n > most && !variadic {
+		vm.Raise(L, Faultf(CodeValidation, "%s: got %d arguments, want %d", name, n-from+1, most-from+1))
+	}
+	for L.GetTop() < fixed { // what may be nil may be left out
+		L.Push(lua.LNil)
+	}
+	g := guestArg{vm: vm, w: vm.newWork(L)}
+	for i := from; i <= L.GetTop(); i++ {
+		t := in[min(i, len(in))-1]
+		if variadic && i >= len(in) {
+			t = t.Elem()
+		}
+		v, err := g.fit(L.Get(i), t)
+		if err != nil {
+			vm.Raise(L, &Fault{Code: CodeValidation, Message: fmt.Sprintf("%s: argument %d: %v", name, i-from+1, err), Hint: errorHint(err), Err: err})
+		}
+		L.Replace(i, v)
+	}
 }
 
-var errorType = reflect.TypeFor[error]()
+// keywords are the names that Lua keeps for itself.
+const keywords = " and break do else elseif end false for function goto if in local nil not or repeat return then true until while "
 
-// guestCall calls a Go function of type t through gopher-luar, turns its
-// results into plain Lua values, and raises its last result when that is an
-// error.
-func (vm *VM) guestCall(fn *lua.LFunction, t reflect.Type) *lua.LFunction {
-	fails := t.NumOut() > 0 && t.Out(t.NumOut()-1) == errorType
-	return vm.NewFunction(func(L *lua.LState) int {
-		args := stackArgs(L, 1)
-		top := L.GetTop()
-		L.Push(fn)
-		pushAll(L, args)
-		L.Call(len(args), lua.MultRet)
-		n := L.GetTop() - top
-		if fails && n == t.NumOut() {
-			switch v := L.Get(-1).(type) {
-			case *lua.LNilType:
-			case *lua.LUserData:
-				if err, ok := v.Value.(error); ok {
-					vm.Raise(L, err)
-				}
-			default: // an error type of a plain kind, such as a string
-				vm.Raise(L, Faultf(CodeError, "%s", v.String()))
-			}
-			L.Pop(1)
-			n--
+// isName reports whether a script can write name as a global.
+func isName(name string) bool {
+	for i, c := range []byte(name) {
+		if !isWordByte(c) || i == 0 && c <= '9' {
+			return false
 		}
-		for i := top + 1; i <= top+n; i++ {
-			if ud, ok := L.Get(i).(*lua.LUserData); ok {
-				if v, err := vm.ToLua(ud.Value); err == nil {
-					L.Replace(i, v)
-				}
-			}
-		}
-		return n
-	})
+	}
+	return name != "" && !strings.Contains(keywords, " "+name+" ")
 }
 
 // snakeCase turns a Go name into a Lua one: NextState is next_state.

@@ -32,7 +32,7 @@ func TestValuesBothWays(t *testing.T) {
 	if fmt.Sprint(out) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", out, want)
 	}
-	for _, bad := range []any{int64(1)<<53 + 1, uint64(math.MaxUint64), make(chan int), struct{}{}, func() {}, &struct{}{}} {
+	for _, bad := range []any{int64(1)<<53 + 1, uint64(math.MaxUint64), make(chan int), struct{}{}, func(chan int) {}, &struct{}{}} {
 		if _, err := rt.Run(context.Background(), chunk, bad); err == nil || !strings.Contains(err.Error(), "argument 1: ") {
 			t.Errorf("%T: got %v, want an error that names the argument", bad, err)
 		}

@@ -22,11 +22,18 @@ type given struct {
 // other, never parts of both. Globals and modules begin anew: what is to outlive
 // a version belongs to the host, or to what hud.state saves.
 //
-// The script finds its version in arg.version, from 1. The functions that
+// The script finds its version in arg.version, from 1, and the Logger carries it
+// as an attribute from 2 on. The functions that
 // [Runtime.Func] found are the new ones from then on. Reload waits until ctx
 // ends or rt is closed for a call to finish; it must not be called from inside
 // one.
 func (rt *Runtime) Reload(ctx context.Context, chunk *Chunk, args ...any) error {
+	if err := checkChunk("Reload", chunk); err != nil {
+		return err
+	}
+	if ctx == nil {
+		return errNoContext
+	}
 	rt.mu.Lock()
 	closed, version, values, sets := rt.closed, rt.version+1, slices.Clone(rt.given), rt.sets
 	rt.mu.Unlock()
@@ -37,6 +44,7 @@ func (rt *Runtime) Reload(ctx context.Context, chunk *Chunk, args ...any) error 
 	if err != nil {
 		return err
 	}
+	caller := ctx
 	ctx, done := rt.load(ctx)
 	defer done()
 	if err = next.setAll(values); err == nil {
@@ -67,7 +75,7 @@ func (rt *Runtime) Reload(ctx context.Context, chunk *Chunk, args ...any) error 
 			next.vm.owner = rt
 			rt.mu.Unlock()
 			old.close()
-			next.vm.cfg.Logger.Info("reloaded", "script", chunk.name, "version", version)
+			rt.cfg.Logger.Info("reloaded", "script", chunk.name, "version", version)
 			return nil
 		}
 		idle := rt.idle
@@ -78,7 +86,7 @@ func (rt *Runtime) Reload(ctx context.Context, chunk *Chunk, args ...any) error 
 		select {
 		case <-idle:
 		case <-ctx.Done():
-			return errors.Join(causeOf(ctx), next.Close())
+			return errors.Join(withContext(caller, causeOf(ctx)), next.Close())
 		}
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"reflect"
 	"slices"
@@ -36,7 +37,7 @@ import (
 // A Runtime runs scripts, one call at a time. Its methods may be called from
 // any goroutine: a second entrant gets ErrBusy.
 type Runtime struct {
-	cfg Config // as given to New
+	cfg Config // a copy, with the defaults filled in
 
 	mu      sync.Mutex
 	vm      *VM // what the next call runs in: Reload changes it
@@ -59,10 +60,15 @@ func newRuntime(original Config, version int) (*Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
+	resolved := cfg
+	if version > 1 {
+		cfg.Logger = cfg.Logger.With("version", version)
+	}
 	vm := &VM{
 		cfg:     cfg,
 		birth:   time.Now(),
 		types:   map[reflect.Type]*lua.LTable{},
+		guests:  newGuests(),
 		values:  map[any]any{},
 		sources: map[string]*string{},
 		budget:  &budget{max: math.MaxInt64},
@@ -86,7 +92,7 @@ func newRuntime(original Config, version int) (*Runtime, error) {
 
 	vm.setVersion(version)
 
-	rt := &Runtime{cfg: original, vm: vm, version: version}
+	rt := &Runtime{cfg: resolved, vm: vm, version: version}
 	rt.life, rt.die = context.WithCancelCause(context.Background())
 	vm.owner = rt
 	_, err = rt.enter(context.Background(), func(vm *VM, L *lua.LState) ([]lua.LValue, error) {
@@ -106,10 +112,33 @@ const registryMax = 256 << 10
 // Tasks that are unfinished then are cancelled and joined. The error is an
 // [*Error], or an [*ExitError] after os.exit; an error of a task that nobody
 // waited for is joined to it.
+//
+// Arguments become Lua values as [VM.ToLua] says, results Go values as [ToGo]
+// does: nil, bool, float64, string, []any, map[string]any, and as they are the
+// Go values that Lua holds, such as a *tensor.Tensor, the Value of an [Object]
+// or an error. A Lua function is a [*Func].
 func (rt *Runtime) Run(ctx context.Context, chunk *Chunk, args ...any) ([]any, error) {
+	if err := checkChunk("Run", chunk); err != nil {
+		return nil, err
+	}
 	return rt.enterAny(ctx, args, func(vm *VM, L *lua.LState) (lua.LValue, error) {
 		return vm.load(chunk), nil
 	})
+}
+
+type stdoutKey struct{}
+
+// WithStdout has print write to w, in place of Config.Stdout, in the calls that
+// get the context: what one request printed, say, where a Pool serves many.
+func WithStdout(ctx context.Context, w io.Writer) context.Context {
+	return context.WithValue(ctx, stdoutKey{}, w)
+}
+
+func checkChunk(verb string, c *Chunk) error {
+	if c == nil || c.proto == nil {
+		return fmt.Errorf("runtime: %s: chunk: got nil, want what Compile returned", verb)
+	}
+	return nil
 }
 
 // Func is a Lua function that came out of a Runtime. It belongs to it.
@@ -123,7 +152,10 @@ type Func struct {
 // by its name is the newest of that name; any other ends with the code that it
 // is part of.
 func (rt *Runtime) Call(ctx context.Context, fn *Func, args ...any) ([]any, error) {
-	if fn == nil || fn.vm.owner != rt {
+	if fn == nil || fn.vm == nil {
+		return nil, errors.New("runtime: Call: fn: got nil, want a function that came out of the Runtime")
+	}
+	if fn.vm.owner != rt {
 		return nil, errors.New("runtime: Call: the function belongs to another Runtime")
 	}
 	return rt.enterAny(ctx, args, func(vm *VM, L *lua.LState) (lua.LValue, error) {
@@ -195,11 +227,18 @@ func (rt *Runtime) Display(ctx context.Context, src string) ([]string, error) {
 }
 
 // Set gives the script a Go value as a global. Plain data (numbers, strings,
-// slices, maps) is copied; a pointer to a struct becomes an object with the
-// exported methods named in methods, in snake_case, and no others.
+// slices, maps, structs) is copied; with methods the value becomes an [Object]
+// that shows those and no others. A Go function becomes a Lua one: its arguments
+// must fit its parameters, a last result that is an error is raised, and where
+// its first parameter is a context.Context it gets that of the call, and the
+// script's other tasks run meanwhile. A function that a script passes arrives as
+// a *Func, for Call.
 func (rt *Runtime) Set(name string, value any, methods ...string) error {
+	if !isName(name) {
+		return fmt.Errorf("runtime: Set: name: got %q, want a Lua name", name)
+	}
 	_, err := rt.enter(context.Background(), func(vm *VM, L *lua.LState) ([]lua.LValue, error) {
-		v, err := vm.guest(L, value, methods)
+		v, err := vm.global(name, value, methods)
 		if err != nil {
 			return nil, fmt.Errorf("runtime: Set: %s: %w", name, err)
 		}
@@ -263,6 +302,9 @@ func (vm *VM) close() {
 
 // begin claims the Runtime, and the VM it has now, for one call.
 func (rt *Runtime) begin(ctx context.Context) (*callState, *VM, error) {
+	if ctx == nil {
+		return nil, nil, errNoContext
+	}
 	rt.mu.Lock()
 	defer rt.mu.Unlock()
 	if rt.closed {
@@ -272,6 +314,7 @@ func (rt *Runtime) begin(ctx context.Context) (*callState, *VM, error) {
 		return nil, nil, ErrBusy
 	}
 	c := &callState{}
+	c.stdout, _ = ctx.Value(stdoutKey{}).(io.Writer)
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	rt.running = c
 	rt.idle = make(chan struct{})
@@ -337,7 +380,7 @@ func (rt *Runtime) enter(ctx context.Context, f func(vm *VM, L *lua.LState) ([]l
 		if errors.As(err, &exit) {
 			return out, exit
 		}
-		return nil, err
+		return nil, withContext(ctx, err)
 	}
 	return out, nil
 }
@@ -347,26 +390,30 @@ const maxFailures = 8
 
 // joinTasks adds the errors of tasks that nobody waited for.
 func joinTasks(err error, failures []*Task) error {
-	errs := []error{err}
-	more := 0
+	var errs taskErrors
+	if err != nil {
+		errs = append(errs, err)
+	}
+	listed, more := 0, 0
 	for _, t := range failures {
 		cause := errors.Unwrap(t.err)
 		switch {
 		case t.observed || errors.Is(t.err, errFinished) || errors.Is(t.err, errTaskCanceled):
 		case err != nil && cause != nil && errors.Is(err, cause): // the same stop reached both
-		case len(errs) > maxFailures:
+		case listed == maxFailures:
 			more++
 		default:
+			listed++
 			errs = append(errs, fmt.Errorf("task %s failed, and nobody waited for it: %w", t.name, t.err))
 		}
 	}
 	if more > 0 {
 		errs = append(errs, fmt.Errorf("%d more tasks failed, and nobody waited for them", more))
 	}
-	if len(errs) == 1 {
+	if listed == 0 {
 		return err
 	}
-	return errors.Join(errs...)
+	return errs
 }
 
 // enterAny is enter with Go values in and out.

@@ -67,7 +67,7 @@ func TestManyFailuresAreCounted(t *testing.T) {
 		local hud = require "tasks"
 		for i = 1, 5000 do hud.spawn(function() error("no " .. i) end) end
 		hud.sleep(0.2)`)
-	lines := strings.Split(err.Error(), "\n")
+	lines := strings.Split(runtime.Lines(err), "\n")
 	if len(lines) != 9 || !strings.HasSuffix(lines[0], "test.lua:3: no 1") || lines[8] != "4992 more tasks failed, and nobody waited for them" {
 		t.Errorf("got %d lines: %s … %s", len(lines), lines[0], lines[len(lines)-1])
 	}

@@ -37,6 +37,7 @@ type VM struct {
 	traced     *lua.LFunction // callTraced
 	free       []*lua.LState  // threads of protected calls that have ended
 	types      map[reflect.Type]*lua.LTable
+	guests     guests
 	values     map[any]any
 	loader     *loader
 	sources    map[string]*string // source texts, by chunk name
@@ -55,6 +56,7 @@ type VM struct {
 // callState is one Run, Call or Eval.
 type callState struct {
 	ctx      context.Context
+	stdout   io.Writer // of WithStdout, or nil
 	cancel   context.CancelCauseFunc
 	main     *Task
 	group    sync.WaitGroup // the goroutines of its tasks
@@ -133,7 +135,12 @@ func (vm *VM) Call(L *lua.LState, fn lua.LValue, args ...lua.LValue) ([]lua.LVal
 }
 
 // Stdout is where print writes.
-func (vm *VM) Stdout() io.Writer { return vm.cfg.Stdout }
+func (vm *VM) Stdout() io.Writer {
+	if vm.call != nil && vm.call.stdout != nil {
+		return vm.call.stdout
+	}
+	return vm.cfg.Stdout
+}
 
 // Stderr is where warnings and progress go.
 func (vm *VM) Stderr() io.Writer { return vm.cfg.Stderr }
@@ -151,7 +158,7 @@ func (vm *VM) Seed() int64 { return vm.cfg.Seed }
 func (vm *VM) Limits() Limits { return vm.cfg.Limits }
 
 // Capabilities are what the script may touch.
-func (vm *VM) Capabilities() Capabilities { return vm.cfg.Capabilities }
+func (vm *VM) Capabilities() Capabilities { return vm.cfg.Capabilities.clone() }
 
 // Now is the monotonic time since the VM was made, as hud.now shows it.
 func (vm *VM) Now() time.Duration { return time.Since(vm.birth) }

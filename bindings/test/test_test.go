@@ -78,7 +78,7 @@ func TestAssertions(t *testing.T) {
 			switch err := results[0].Err; {
 			case err == nil && c.want != "":
 				t.Errorf("passed, want %q", c.want)
-			case err != nil && (c.want == "" || !strings.Contains(err.Error(), c.want)):
+			case err != nil && (c.want == "" || !strings.Contains(runtime.Lines(err), c.want)):
 				t.Errorf("got %q, want %q", err, c.want)
 			}
 		})

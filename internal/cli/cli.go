@@ -60,7 +60,7 @@ func Run(ctx context.Context, s State) int {
 	case !a.started && !errors.As(err, new(*usageError)):
 		err = &usageError{message: err.Error(), hint: "see hudrl --help"}
 	}
-	if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.Canceled) {
+	if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.Canceled) && !errors.Is(err, cause) {
 		// A service says "context canceled"; a person pressed Ctrl-C.
 		err = cause
 	}

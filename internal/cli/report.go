@@ -26,7 +26,7 @@ func report(w io.Writer, style plot.Style, err error) {
 		return
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s\n", style.Red("error:"), err)
+	fmt.Fprintf(&b, "%s %s\n", style.Red("error:"), runtime.Lines(err))
 	var script *runtime.Error
 	if errors.As(err, &script) {
 		if script.Text != "" {

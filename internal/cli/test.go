@@ -139,7 +139,7 @@ func (s *testRun) ended(file string, r test.Result) {
 		}
 	} else {
 		s.failed++
-		out.Error, out.Output = r.Err.Error(), r.Output
+		out.Error, out.Output = runtime.Lines(r.Err), r.Output
 		var e *runtime.Error
 		if errors.As(r.Err, &e) {
 			out.Line = e.Line

@@ -308,7 +308,7 @@ func Report(w io.Writer, err error) {
 		fmt.Fprintf(w, "error: %v\n", err)
 		return
 	}
-	fmt.Fprintf(w, "error: %v\n", err)
+	fmt.Fprintf(w, "error: %s\n", runtime.Lines(err))
 	if e.Text != "" && e.Source != "stdin" {
 		fmt.Fprintf(w, "  %s\n", strings.TrimSpace(e.Text))
 	}

@@ -1,0 +1,316 @@
+package runtime
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"sync"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// guestArg makes the arguments of a Go function. gopher-luar would make 3 of
+// 3.9, 255 of -1, a map[any]any of a list, and something callable of a function
+// anywhere in a table: it gets only what fits.
+type guestArg struct {
+	vm   *VM
+	w    *work
+	open map[*lua.LTable]bool // around the value
+}
+
+// fit returns what to give gopher-luar for v, where a t is wanted.
+func (g *guestArg) fit(v lua.LValue, t reflect.Type) (lua.LValue, error) {
+	r, err := g.value(v, t)
+	if err != nil {
+		return nil, err
+	}
+	switch v.(type) {
+	case *lua.LTable, *lua.LUserData, *lua.LFunction:
+		if !t.Implements(lvalueType) {
+			return &lua.LUserData{Value: r.Interface()}, nil
+		}
+	}
+	return v, nil
+}
+
+// value is v as a t.
+func (g *guestArg) value(v lua.LValue, t reflect.Type) (reflect.Value, error) {
+	g.w.spend(8)
+	none := reflect.Value{}
+	if r := reflect.ValueOf(v); t.Implements(lvalueType) {
+		if !r.Type().AssignableTo(t) {
+			return none, mismatch(v, t)
+		}
+		return r, nil
+	}
+	if t == anyType {
+		data, err := g.plain(v)
+		if err != nil || data == nil {
+			return reflect.Zero(t), err
+		}
+		return reflect.ValueOf(data), nil
+	}
+	switch v := v.(type) {
+	case *lua.LNilType:
+		switch t.Kind() {
+		case reflect.Interface, reflect.Map, reflect.Pointer, reflect.Slice:
+			return reflect.Zero(t), nil
+		}
+	case lua.LBool:
+		if t.Kind() == reflect.Bool {
+			return reflect.ValueOf(bool(v)).Convert(t), nil
+		}
+	case lua.LString:
+		if t.Kind() == reflect.String || t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 {
+			return reflect.ValueOf(string(v)).Convert(t), nil
+		}
+	case lua.LNumber:
+		return number(float64(v), t)
+	case *lua.LUserData:
+		value := v.Value
+		if o, ok := value.(*errorObject); ok {
+			value = o.err
+		}
+		if r := reflect.ValueOf(value); r.IsValid() && r.Type().AssignableTo(t) {
+			return r, nil
+		}
+	case *lua.LFunction:
+		if t == funcType {
+			return reflect.ValueOf(&Func{vm: g.vm, fn: v}), nil
+		}
+	case *lua.LTable:
+		return g.table(v, t)
+	}
+	return none, mismatch(v, t)
+}
+
+func mismatch(v lua.LValue, t reflect.Type) error {
+	return fmt.Errorf("got %s, want %s", typeName(v), luaType(t))
+}
+
+// number is f as a t, if it is one.
+func number(f float64, t reflect.Type) (reflect.Value, error) {
+	var lo, hi float64
+	switch t.Kind() {
+	case reflect.Float32, reflect.Float64:
+		return reflect.ValueOf(f).Convert(t), nil
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		hi = math.Ldexp(1, t.Bits()-1)
+		lo = -hi
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		hi = math.Ldexp(1, t.Bits())
+	default:
+		return reflect.Value{}, mismatch(lua.LNumber(f), t)
+	}
+	if f != math.Trunc(f) { // NaN, too
+		return reflect.Value{}, fmt.Errorf("got %s, want a whole number", formatNumber(f))
+	}
+	if f < lo || f >= hi {
+		return reflect.Value{}, fmt.Errorf("got %s, want a number from %s to %s", formatNumber(f), formatNumber(lo), formatNumber(hi-1))
+	}
+	return reflect.ValueOf(f).Convert(t), nil
+}
+
+// plain makes the same Go data of v as the results of Run are made of.
+func (g *guestArg) plain(v lua.LValue) (any, error) {
+	c := &converter{open: map[*lua.LTable]bool{}, poll: func(n int) error {
+		g.w.spend(8 * n)
+		return nil
+	}}
+	return c.value(v)
+}
+
+// table makes a slice, an array, a map or a struct.
+func (g *guestArg) table(v *lua.LTable, t reflect.Type) (reflect.Value, error) {
+	none := reflect.Value{}
+	if g.open[v] {
+		return none, fmt.Errorf("a table contains itself")
+	}
+	if len(g.open) >= maxNested {
+		return none, fmt.Errorf("tables nest deeper than %d", maxNested)
+	}
+	if g.open == nil {
+		g.open = map[*lua.LTable]bool{}
+	}
+	g.open[v] = true
+	defer delete(g.open, v)
+
+	switch k := t.Kind(); {
+	case k == reflect.Slice:
+		return g.list(v, reflect.MakeSlice(t, v.Len(), v.Len()))
+	case k == reflect.Array:
+		if v.Len() != t.Len() {
+			return none, fmt.Errorf("got a list of %d, want %d", v.Len(), t.Len())
+		}
+		return g.list(v, reflect.New(t).Elem())
+	case k == reflect.Map:
+		return g.keyed(v, t)
+	case k == reflect.Struct:
+		s := reflect.New(t)
+		return s.Elem(), g.fields(v, s.Elem())
+	case k == reflect.Pointer && t.Elem().Kind() == reflect.Struct:
+		s := reflect.New(t.Elem())
+		return s, g.fields(v, s.Elem())
+	}
+	return none, mismatch(v, t)
+}
+
+// list fills a slice or an array.
+func (g *guestArg) list(v *lua.LTable, out reflect.Value) (reflect.Value, error) {
+	met := 0
+	for k, e := v.Next(lua.LNil); k != lua.LNil; k, e = v.Next(k) {
+		n, ok := k.(lua.LNumber)
+		if i := int(n); !ok || lua.LNumber(i) != n || i < 1 || i > out.Len() {
+			return out, fmt.Errorf("key %s: want a list", keyText(k))
+		}
+		r, err := g.value(e, out.Type().Elem())
+		if err != nil {
+			return out, fmt.Errorf("%s: %w", keyText(k), err)
+		}
+		out.Index(int(n) - 1).Set(r)
+		met++
+	}
+	if met < out.Len() {
+		return out, fmt.Errorf("got a list with holes")
+	}
+	return out, nil
+}
+
+func (g *guestArg) keyed(v *lua.LTable, t reflect.Type) (reflect.Value, error) {
+	out := reflect.MakeMap(t)
+	for k, e := v.Next(lua.LNil); k != lua.LNil; k, e = v.Next(k) {
+		key, err := g.value(k, t.Key())
+		if err != nil {
+			return out, fmt.Errorf("key %s: %w", keyText(k), err)
+		}
+		r, err := g.value(e, t.Elem())
+		if err != nil {
+			return out, fmt.Errorf("%s: %w", keyText(k), err)
+		}
+		out.SetMapIndex(key, r)
+	}
+	return out, nil
+}
+
+// fields fills a struct.
+func (g *guestArg) fields(v *lua.LTable, out reflect.Value) error {
+	fields := structFields(out.Type())
+	for k, e := v.Next(lua.LNil); k != lua.LNil; k, e = v.Next(k) {
+		name, ok := k.(lua.LString)
+		if !ok {
+			return fmt.Errorf("key %s: want a name", keyText(k))
+		}
+		f, err := fieldNamed(fields, string(name))
+		if err != nil {
+			return err
+		}
+		to, err := field(out, f.Index)
+		if err != nil {
+			return fmt.Errorf("%s: %w", string(name), err)
+		}
+		r, err := g.value(e, f.Type)
+		if err != nil {
+			return fmt.Errorf("%s: %w", string(name), err)
+		}
+		to.Set(r)
+	}
+	return nil
+}
+
+// keyText shows a table key in a message.
+func keyText(k lua.LValue) string {
+	switch k := k.(type) {
+	case lua.LNumber:
+		return "[" + formatNumber(float64(k)) + "]"
+	case lua.LString:
+		if len(k) > maxQuoted {
+			return Quote(string(k))
+		}
+		return string(k)
+	}
+	return typeName(k)
+}
+
+// luaType says what a script should pass for a Go type.
+func luaType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "boolean"
+	case reflect.String:
+		return "string"
+	case reflect.Float32, reflect.Float64, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return "number"
+	case reflect.Slice, reflect.Array, reflect.Map, reflect.Struct:
+		return "table"
+	}
+	if t == funcType {
+		return "function"
+	}
+	return t.String()
+}
+
+// A structField is an exported field and its name in Lua.
+type structField struct {
+	reflect.StructField
+	name string
+}
+
+var structCache sync.Map // from reflect.Type to []structField
+
+// structFields are the exported fields of a struct, those of embedded structs
+// among them. The tag luar:"name" renames one, luar:"-" hides it.
+func structFields(t reflect.Type) []structField {
+	if known, ok := structCache.Load(t); ok {
+		return known.([]structField)
+	}
+	var out []structField
+	for _, f := range reflect.VisibleFields(t) {
+		inner := f.Type
+		if inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
+		name := f.Tag.Get("luar")
+		switch {
+		case !f.IsExported(), name == "-", f.Anonymous && inner.Kind() == reflect.Struct:
+			continue // what an embedded struct holds follows
+		case name == "":
+			name = snakeCase(f.Name)
+		}
+		out = append(out, structField{f, name})
+	}
+	structCache.Store(t, out)
+	return out
+}
+
+// field is a field to set; embedded structs on the way are made.
+func field(out reflect.Value, index []int) (reflect.Value, error) {
+	for i, at := range index {
+		if i > 0 && out.Kind() == reflect.Pointer {
+			if out.IsNil() {
+				if !out.CanSet() {
+					return out, fmt.Errorf("cannot be set in an unexported embedded pointer")
+				}
+				out.Set(reflect.New(out.Type().Elem()))
+			}
+			out = out.Elem()
+		}
+		out = out.Field(at)
+	}
+	return out, nil
+}
+
+func fieldNamed(fields []structField, name string) (structField, error) {
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		if f.name == name {
+			return f, nil
+		}
+		names[i] = f.name
+	}
+	f := Faultf(CodeValidation, "unknown name %s", Quote(name))
+	if near := Nearest(name, names); near != "" {
+		f.Hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	return structField{}, f
+}

@@ -62,10 +62,6 @@ type guestCall struct {
 	out []reflect.Value
 }
 
-func newGuests() guests {
-	return guests{classes: map[classKey]*guestClass{}, objects: map[objectKey]weak.Pointer[lua.LUserData]{}}
-}
-
 // global is the value of a global that the host sets.
 func (vm *VM) global(name string, value any, methods []string) (lua.LValue, error) {
 	if len(methods) > 0 {
@@ -105,6 +101,9 @@ func (vm *VM) object(o Object) (lua.LValue, error) {
 	}
 	ud := &lua.LUserData{Value: o.Value, Env: vm.root.Env, Metatable: class.mt}
 	w := weak.Make(ud)
+	if g.objects == nil {
+		g.objects = map[objectKey]weak.Pointer[lua.LUserData]{}
+	}
 	g.objects[key] = w
 	goruntime.AddCleanup(ud, func(key objectKey) {
 		g.mu.Lock()
@@ -162,6 +161,9 @@ func (vm *VM) class(t reflect.Type, methods []string) (*guestClass, error) {
 		L.Push(fn)
 		return 1
 	}))
+	if vm.guests.classes == nil {
+		vm.guests.classes = map[classKey]*guestClass{}
+	}
 	vm.guests.classes[key] = c
 	return c, nil
 }

@@ -68,7 +68,6 @@ func newRuntime(original Config, version int) (*Runtime, error) {
 		cfg:     cfg,
 		birth:   time.Now(),
 		types:   map[reflect.Type]*lua.LTable{},
-		guests:  newGuests(),
 		values:  map[any]any{},
 		sources: map[string]*string{},
 		budget:  &budget{max: math.MaxInt64},

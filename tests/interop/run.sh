@@ -13,7 +13,8 @@ cd "$(dirname "$0")"
 root=$(cd ../.. && pwd)
 python=/usr/bin/python3
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+# A client that crashed has not stopped the service that it started.
+trap 'pkill -f "^$scratch/hudrl " || true; rm -rf "$scratch"' EXIT
 
 # Runs a command that fetches. Ends with 69 if it failed for want of a network:
 # pip used up its retries on connections, or apt-get reached nobody. A package

@@ -17,10 +17,12 @@ func (a *app) checkCommand() *cobra.Command {
 		Use:   "check FILE…",
 		Short: "find mistakes in scripts without running them",
 		Long: `Reads Lua scripts, all of a directory's where one is named, and says what
-cannot be right: syntax errors, undefined globals, names and options that hud
-does not have, locals nobody reads, tensors compared with < or taken for true,
-a step without group_size on grouped runs. The exit code is 5 when something was
-found. A comment with the word nocheck excuses its line.`,
+cannot be right: syntax errors, undefined globals, names, options and losses that
+hud does not have, arguments of the wrong type, locals nobody reads, statements
+that are never reached, tensors compared with < or handed to math, a step without
+group_size on grouped runs, gradients that no step applies. The exit code is 5
+when something was found. A comment with the word nocheck excuses its line, and a
+name that begins with _ is one that nobody need read.`,
 		Example: `  hudrl check train.lua
   hudrl check scripts --json`,
 	}

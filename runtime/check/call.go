@@ -1,6 +1,7 @@
 package check
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/yuin/gopher-lua/ast"
@@ -12,17 +13,27 @@ func (c *checker) call(e *ast.FuncCallExpr) []*typ {
 	var fn, receiver *typ
 	if e.Func != nil {
 		fn = c.expr(e.Func, nil)
-		if id, ok := e.Func.(*ast.IdentExpr); ok && c.find(id.Value) == nil {
-			if known := c.builtin(id.Value, e.Args); known != nil {
+		if id, ok := e.Func.(*ast.IdentExpr); ok {
+			if v := c.find(id.Value); v != nil {
+				v.calls++
+			} else if known := c.builtin(line, id.Value, e.Args); known != nil {
 				return known
 			}
+			c.surplus(line, id, e.Args)
 		}
 	} else {
 		receiver = c.expr(e.Receiver, nil)
 		fn = c.member(line, receiver, e.Method, ":")
+		c.own(e.Receiver)
+		if receiver.leaf && strings.HasSuffix(e.Method, "_") && fn.kind == function && e.Method != "requires_grad_" {
+			c.report(line, Tensor, "write "+strings.TrimSuffix(e.Method, "_")+", which makes a new tensor", "%s cannot change logprobs: the gradient is of them", e.Method)
+		}
 	}
-	if fn.kind != function {
-		c.arguments(e.Args, nil)
+	if fn.kind != function || fn.name == "" && fn.returns != nil && c.ofStandard(e) {
+		c.withStandard(e, c.arguments(e.Args, nil))
+		if fn.kind == function {
+			return fn.returns
+		}
 		if fn.kind == space && fn.name == theTensor.name {
 			return []*typ{aTensor}
 		}
@@ -60,9 +71,57 @@ func (c *checker) peek(e ast.Expr) string {
 	return ""
 }
 
+// own notes that a name is used for what it is, and handed to nobody.
+func (c *checker) own(e ast.Expr) {
+	if id, ok := e.(*ast.IdentExpr); ok {
+		if v := c.find(id.Value); v != nil {
+			v.owned++
+		}
+	}
+}
+
+// surplus reports arguments that a function of the script drops.
+func (c *checker) surplus(line int, id *ast.IdentExpr, args []ast.Expr) {
+	var fn *ast.FunctionExpr
+	if v := c.find(id.Value); v != nil {
+		fn = v.fn
+	} else if g := c.globals[id.Value]; g != nil && g.writes == 1 && !g.standard {
+		fn = g.fn
+	}
+	if fn == nil || fn.ParList.HasVargs {
+		return
+	}
+	if n := len(fn.ParList.Names); len(args) > n {
+		c.report(line, Argument, "", "%s takes %s, got %d", id.Value, counted(n), len(args))
+	}
+}
+
+func counted(n int) string {
+	if n == 1 {
+		return "1 argument"
+	}
+	return strconv.Itoa(n) + " arguments"
+}
+
 // builtin is a call of a global function that says something of its results.
-func (c *checker) builtin(name string, args []ast.Expr) []*typ {
+func (c *checker) builtin(line int, name string, args []ast.Expr) []*typ {
+	if g := c.globals[name]; g == nil || !g.standard || g.writes > 0 {
+		return nil
+	}
 	switch name {
+	case "print", "assert", "pcall", "select", "setmetatable", "getmetatable", "rawequal", "rawget":
+		c.arguments(args, nil)
+		if name == "print" {
+			for _, a := range args {
+				c.own(a)
+			}
+		}
+		return []*typ{anything}
+	case "pairs", "ipairs", "next", "unpack":
+		if t := at(c.arguments(args, nil), 0); t.is("tensor") {
+			c.wantsTable(line, name)
+		}
+		return []*typ{anything}
 	case "require":
 		if len(args) != 1 {
 			return nil
@@ -81,31 +140,47 @@ func (c *checker) builtin(name string, args []ast.Expr) []*typ {
 		}
 		return []*typ{anything}
 	case "tonumber":
-		c.arguments(args, nil)
+		if t := at(c.arguments(args, nil), 0); t.is("tensor") {
+			c.report(line, Tensor, "t:item() is the number of a tensor of one element", "tonumber of a tensor is nil")
+		}
 		return []*typ{anything} // or nil
 	case "tostring", "type":
 		c.arguments(args, nil)
+		for _, a := range args {
+			c.own(a)
+		}
 		return []*typ{aString}
 	}
 	return nil
 }
 
 // arguments walks the arguments of a call of fn, which may be nil.
-func (c *checker) arguments(args []ast.Expr, fn *typ) {
+func (c *checker) arguments(args []ast.Expr, fn *typ) []*typ {
+	types := make([]*typ, len(args))
 	for i, a := range args {
-		var want *typ
-		if fn != nil && i < len(fn.params) && fn.params[i].name != "..." {
-			want = fn.params[i].typ
-			if given, ok := a.(*ast.TableExpr); ok {
+		if fn == nil || i >= len(fn.params) || fn.params[i].name == "..." {
+			types[i] = c.expr(a, nil)
+			continue
+		}
+		p := fn.params[i]
+		want := p.typ.asTable()
+		if given, ok := a.(*ast.TableExpr); ok {
+			if fn.name != "" {
 				where := fn.name
 				if want.kind == class && !strings.HasSuffix(want.name, "Options") {
 					where = ""
 				}
 				c.given(given, want, where)
 			}
+		} else if f := p.typ.asFunction(); f != nil {
+			want = f
 		}
-		c.expr(a, want)
+		types[i] = c.expr(a, want)
+		if fn.name != "" { // nobody promised a function value's parameters
+			c.fit(fn.name+": "+p.name, a, types[i], p.typ, p.optional)
+		}
 	}
+	return types
 }
 
 // count reports missing and superfluous arguments.
@@ -139,7 +214,16 @@ func (c *checker) count(line int, args []ast.Expr, fn *typ) {
 // discarded reports a call whose only effect is its result.
 func (c *checker) discarded(e ast.Expr, result *typ) {
 	call, ok := e.(*ast.FuncCallExpr)
-	if !ok || call.Method == "" || !result.is("tensor") {
+	if !ok || !result.is("tensor") {
+		return
+	}
+	if call.Method == "" {
+		if get, ok := call.Func.(*ast.AttrGetExpr); ok {
+			name, _ := get.Key.(*ast.StringExpr)
+			if object := c.quiet(get.Object); name != nil && object.kind == space && (object.name == "hud.tensor" || strings.HasPrefix(object.name, "hud.loss")) {
+				c.report(e.Line(), Tensor, "assign it", "the result of %s.%s is not used", object.name, name.Value)
+			}
+		}
 		return
 	}
 	entry, ok := c.lib.entries["tensor."+call.Method]
@@ -151,4 +235,23 @@ func (c *checker) discarded(e ast.Expr, result *typ) {
 		hint += ", or write " + call.Method + "_ to change the tensor itself"
 	}
 	c.report(e.Line(), Tensor, hint, "the result of tensor:%s is not used", call.Method)
+}
+
+// quiet is what is known of an expression that was walked before.
+func (c *checker) quiet(e ast.Expr) *typ {
+	switch e := e.(type) {
+	case *ast.IdentExpr:
+		if v := c.find(e.Value); v != nil {
+			return v.typ
+		}
+		if g := c.globals[e.Value]; g != nil && g.writes == 1 && !g.standard {
+			return g.typ
+		}
+	case *ast.AttrGetExpr:
+		if name, ok := e.Key.(*ast.StringExpr); ok {
+			t, _ := c.lib.member(c.quiet(e.Object), name.Value)
+			return t
+		}
+	}
+	return anything
 }

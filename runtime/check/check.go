@@ -5,9 +5,11 @@
 //	// train.lua:3: hud.TrainingClient: missing argument model
 //
 // It reports what cannot be right, or is seldom meant: syntax errors, globals
-// that nothing defines, names and options that hud does not have, locals that
-// nobody reads, comparisons of tensors with < or ==, and loops that train in a
-// way that teaches nothing, such as a step without group_size on grouped runs.
+// that nothing defines, names, options and losses that hud does not have,
+// arguments of the wrong type, locals that nobody reads or that hide others,
+// statements that are never reached, tensors that are compared with < or ==,
+// handed to math or dropped, and training that teaches nothing: a step without
+// group_size on grouped runs, gradients that no step applies.
 //
 // What it knows of hud comes from the editor stubs of package stdlib: it
 // follows values from require through locals, calls and loops, and says
@@ -37,7 +39,10 @@ const (
 	Global   Rule = "global"   // a global that nothing defines, or by accident
 	Name     Rule = "name"     // a name that its module or class does not have
 	Argument Rule = "argument" // a call that lacks an argument, or an unknown option
-	Unused   Rule = "unused"   // a local that nobody reads
+	Type     Rule = "type"     // an argument or option of the wrong type, or none of the values it may have
+	Unused   Rule = "unused"   // a local or parameter that nobody reads
+	Shadow   Rule = "shadow"   // a local that hides another of its function
+	Flow     Rule = "flow"     // a statement that is never reached
 	Tensor   Rule = "tensor"   // a tensor where only its values could be meant
 	Training Rule = "training" // a loop that cannot learn what it seems to
 )
@@ -83,8 +88,9 @@ func Source(name, src string, opts Options) []Problem {
 		return []Problem{{Source: name, Line: 1, Rule: Syntax, Message: err.Error()}}
 	}
 	c := &checker{
-		lib: stubs(), source: name, lines: strings.Split(src, "\n"),
-		written: map[decl]int{}, expects: map[*ast.FunctionExpr]*typ{}, globals: map[string]*global{}, registered: map[string]bool{}, excused: map[int]bool{},
+		lib: stubs().forScript(), source: name, lines: strings.Split(src, "\n"),
+		written: map[decl]int{}, expects: map[*ast.FunctionExpr]*typ{}, globals: map[string]*global{}, registered: map[string]bool{}, excused: map[int]bool{}, places: map[*ast.TableExpr]string{},
+		idle: map[*ast.FunctionExpr][]*variable{}, escaped: map[decl]bool{},
 	}
 	c.standard(opts.Globals)
 	c.script(stmts) // learns what later lines assign and expect

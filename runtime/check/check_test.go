@@ -40,7 +40,28 @@ func TestSource(t *testing.T) {
 		{"unused last of several", "local ok, e = pcall(print)\nprint(ok)", []string{"2: local e is never used"}},
 		{"loop variables and parameters", "for i, v in ipairs{} do end\nprint(function(a, b) end)", nil},
 		{"until sees the block", "repeat local done = true until done", nil},
-		{"shadowing", "local x = 1\ndo local x = 2 print(x) end\nprint(x)", nil},
+
+		{"shadowing", "local x = 1\ndo local x = 2 print(x) end\nprint(x)", []string{
+			"3: local x hides the one of line 2, which is read again later [give it another name, or assign the outer one without local]"}},
+		{"shadowing loop variable", "for i = 1, 3 do\n  for i = 1, 2 do print(i) end\n  print(i)\nend", []string{
+			"3: local i hides the one of line 2, which is read again later [give it another name, or assign the outer one without local]"}},
+		{"harmless shadowing", "local x = 1\nprint(x)\nfor x = 1, 3 do print(x) end\nlocal ok, e = pcall(print)\nprint(ok, e)\nlocal ok, e = pcall(print)\nprint(ok, e)", nil},
+		{"own copy", "local n = 0\nfor _ = 1, 3 do local n = n print(n) end\nprint(n)", nil},
+		{"another function's", "local i = 1\nprint(function() local i = 2 return i end)\nprint(i)", nil},
+
+		{"unused parameter", "local function f(a, b, _c) return a end\nprint(f(1, 2, 3))", []string{"2: parameter b of f is never used [leave it out, or call it _b]"}},
+		{"parameter of a callback", "local function f(a, b) return a end\nprint(f(1, 2), pcall(f))", nil},
+		{"surplus argument", "local function f(a) return a end\nlocal function g(...) return ... end\nprint(f(1, 2), g(1, 2))", []string{"4: f takes 1 argument, got 2"}},
+		{"function assigned twice", "local function f(a) return a end\nf = print\nf(1, 2)", nil},
+
+		{"after a return", "local function f()\n  do return 1 end\n  print(2)\nend\nf()", []string{"4: this is never reached: return on line 3"}},
+		{"after an error", "local function f(x)\n  if x then error('a') else return 1 end\n  print(2)\nend\nf(1)", []string{"4: this is never reached: both ways end on line 3"}},
+		{"after a loop without an end", "while true do print(1) end\nprint(2)", []string{"3: this is never reached: a loop without an end on line 2"}},
+		{"after a loop with an end", "while true do for _ = 1, 2 do break end if print() then break end end\nprint(2)", nil},
+		{"a loop that is left by goto", "while true do repeat goto done until true end\n::done::\nprint(2)", nil},
+		{"a label", "goto on\nprint(1)\n::on::\nprint(2)", nil},
+		{"os.exit", "os.exit(1)\nprint(2)", []string{"3: this is never reached: os.exit on line 2"}},
+		{"an error of one's own", "local function error(...) print(...) end\nerror('x')\nprint(2)", nil},
 
 		{"module", `require "hud.los"`, []string{"2: there is no module hud.los [did you mean hud.log?]"}},
 		{"own module", `local mine = require "mine"` + "\nmine.anything()", nil},
@@ -66,6 +87,52 @@ func TestSource(t *testing.T) {
 		{"dot for a method", "tr.head()\nprint(tr.head(tr))", []string{"2: hud.Trainer:head is a method [write it with a colon, so that it gets the object]"}},
 		{"colon for a function", "hud:now()", []string{"2: hud.now is a function, not a method [write hud.now(…), with a dot]"}},
 
+		{"type of an option", "print(hud.Agent('m', { max_tokens = '64', temperature = true, seed = 1.5, stop = { 'a' } }))", []string{
+			"2: hud.Agent: max_tokens: got string, want number", "2: hud.Agent: seed: got 1.5, want a whole number", "2: hud.Agent: temperature: got boolean, want number"}},
+		{"type of an argument", "print(hud.Agent(1), hud.Taskset('t', 'x'), hud.sft('hi'))", []string{
+			"2: hud.Agent: model: got number, want string [tostring(n) writes a number]", "2: hud.Taskset: tasks: got string, want table",
+			"2: hud.sft: messages: got string, want table"}},
+		{"a function for a number", "print(hud.sleep(function() end), hud.spawn(3))", []string{
+			"2: hud.sleep: seconds: got function, want number", "2: hud.spawn: fn: got number, want function"}},
+		{"nil for a number", "hud.sleep(nil)\nprint(hud.plot.bar(1, 10, nil))", []string{"2: hud.sleep: seconds: got nil, want number"}},
+		{"a tensor for a number", "local t = tensor{ 1 }\nhud.sleep(t)\nprint(hud.plot.line(t), t:add({ 1 }))", []string{
+			"3: hud.sleep: seconds: got tensor, want number [t:item() is the number of a tensor of one element]",
+			"4: hud.plot.line: series: got tensor, want table [t:tolist() is a table of its values]",
+			"4: tensor:add: other: got table, want tensor or number"}},
+		{"one of several types", "print(hud.chat{ model = 'm', messages = {}, stop = 1 }, hud.steps('x'))", []string{
+			"2: hud.chat: stop: got number, want string or table", "2: hud.steps: n: got string, want number or hud.Batches"}},
+		{"words", "local d = {}\nprint(loss.ppo(d, { aggregate = 'token_men' }), loss.ppo(d, { aggregate = 'token_mean' }), hud.chat{ model = 'm', messages = {}, tool_choice = 'any' })", []string{
+			`3: hud.loss.ppo: aggregate: got "token_men", want one of sum, token_mean, seq_mean_token_mean, seq_mean_token_sum, seq_mean_token_sum_norm, prompt_mean, token_mean_legacy, none [did you mean "token_mean"?]`}},
+		{"types nobody knows", "local n, t = ..., {}\nhud.sleep(n)\nhud.sleep(t.x)\nhud.sleep(tonumber('1'))\nprint(hud.Agent(n or 'm', { seed = t.y and 1 or 2 }))", nil},
+		{"loss_fn", "tr:step({}, { learning_rate = 1e-4, loss_fn = 'pppo' })\ntr:step({}, { learning_rate = 1e-4, loss_fn = 'gspo' })\ntr:step({}, { learning_rate = 1e-4, loss_fn = 'dro' })", []string{
+			`2: loss_fn: no service has a loss "pppo" [did you mean "ppo"?]`,
+			`3: loss_fn: no service has a loss "gspo" [it is one of hud.loss: trainer:forward_backward_custom(batch, loss.as_custom("gspo"))]`}},
+		{"as_custom", "loss.register('mine', print)\nprint(loss.as_custom('gspo'), loss.as_custom('mine'), loss.as_custom('gsppo'))", []string{
+			`3: hud.loss.as_custom: there is no loss "gsppo" [did you mean gspo?]`}},
+		{"flags", "local args = hud.args{ steps = 10, name = { 'x', 'whose' }, on = false }\nprint(args.steps, args[1], args.stpes)\nhud.sleep(args.name)", []string{
+			"3: hud.args has no stpes [did you mean steps?]", "4: hud.sleep: seconds: got string, want number"}},
+		{"flags and more", "local args = hud.args{ steps = 10 }\nargs.more = 1\nprint(args.more)", nil},
+
+		{"math of a tensor", "local t = tensor{ 1 }\nprint(math.exp(t), math.max(t, 0), math.random(t:item()), math.modf(t))", []string{
+			"3: math.exp takes numbers, got a tensor [write t:exp(…), or math.exp of t:item()]",
+			"3: math.max takes numbers, got a tensor [write t:maximum(…), or math.max of t:item()]",
+			"3: math.modf takes numbers, got a tensor [t:item() is the number of a tensor of one element]"}},
+		{"own math", "local math = { exp = print }\nmath.exp(tensor{ 1 })", nil},
+		{"text of a tensor", "local t = tensor{ 1 }\nprint('x' .. t, tostring(t) .. 'x', ('%d %.2f'):format(1, t), string.format('%s %%', t), tonumber(t), 'x' .. (t == t))", []string{
+			"3: %f takes a number, got a tensor [write t:item() for the number, or %s for the whole tensor]",
+			"3: .. with a tensor writes all of it, its shape included [t:item() is the number of a tensor of one element; tostring(t) is the whole]",
+			"3: ..: got boolean, want string or number [write tostring(…)]",
+			"3: tonumber of a tensor is nil [t:item() is the number of a tensor of one element]"}},
+		{"a tensor as a table", "local t = tensor{ 1 }\nfor _, v in ipairs(t) do print(v) end\nprint(table.concat(t, ' '), unpack(t))", []string{
+			"3: ipairs takes a table, got a tensor [t:tolist() is a table of its values]",
+			"4: table.concat takes a table, got a tensor [t:tolist() is a table of its values]",
+			"4: unpack takes a table, got a tensor [t:tolist() is a table of its values]"}},
+		{"in place of what the gradient is of", "local function mine(data, logprobs)\n  logprobs[1]:mul_(2)\n  logprobs[1][1] = 0\n  logprobs[1] = logprobs[1] * 2\n  return logprobs[1]:sum() * #data\nend\ntr:forward_backward_custom({}, mine)\ntr:optim_step{ learning_rate = 1e-4 }", []string{
+			"3: mul_ cannot change logprobs: the gradient is of them [write mul, which makes a new tensor]",
+			"4: logprobs cannot be assigned to: the gradient is of them [use tensor.where, or multiply by a mask]"}},
+		{"unused result of a function", "tensor.zeros(2)\nloss.ppo({})\nlocal x = tensor.zeros(2)\nprint(x)", []string{
+			"2: the result of hud.tensor.zeros is not used [assign it]", "3: the result of hud.loss.ppo is not used [assign it]"}},
+
 		{"order", "local t = tensor{ 1, 2 }\nprint(t > 1, 1 <= t)", []string{
 			"3: <= does not compare tensors [write a:le(b) for a mask, or compare t:item()]",
 			"3: > does not compare tensors [write a:gt(b) for a mask, or compare t:item()]"}},
@@ -88,6 +155,19 @@ func TestSource(t *testing.T) {
 			"2: hud.Trainer:forward_backward accumulates gradients, but nothing here takes a step [call trainer:optim_step{ learning_rate = … } after it]"}},
 		{"no gradient", "tr:optim_step{ learning_rate = 1e-4 }", []string{
 			"2: hud.Trainer:optim_step: nothing here accumulates a gradient [call forward_backward before it]"}},
+		{"step before the pass", "for _ = 1, 3 do\n  tr:optim_step{ learning_rate = 1e-4 }\n  tr:forward_backward({})\nend", []string{
+			"3: hud.Trainer:optim_step comes before the first pass: nothing is accumulated yet [call forward_backward before it]"}},
+		{"step of the round before", "for i = 1, 3 do\n  if i > 1 then tr:optim_step{ learning_rate = 1e-4 } end\n  tr:forward_backward({})\nend", nil},
+		{"pass after the step", "tr:forward_backward({})\ntr:optim_step{ learning_rate = 1e-4 }\ntr:backward('f', {})", []string{
+			"4: hud.Trainer:backward accumulates gradients that no step after it applies [call trainer:optim_step{ learning_rate = … } after it]"}},
+		{"two trainers", "local other = hud.TrainingClient('o')\ntr:forward_backward({})\nother:optim_step{ learning_rate = 1e-4 }", []string{
+			"3: hud.Trainer:forward_backward accumulates gradients that no step after it applies [call trainer:optim_step{ learning_rate = … } after it]",
+			"4: hud.Trainer:optim_step comes before the first pass: nothing is accumulated yet [call forward_backward before it]"}},
+		{"a trainer that is handed on", "local function train(t) t:optim_step{ learning_rate = 1e-4 } end\ntr:forward_backward({})\ntrain(tr)", nil},
+		{"steps in functions", "local function pass() tr:forward_backward({}) end\nlocal function step() tr:optim_step{ learning_rate = 1e-4 } end\nstep() pass() step()", nil},
+		{"group sizes differ", "local job = hud.Job.start('j', { group = 8 })\ntr:step(job.runs, { learning_rate = 1e-4, group_size = 4 })\ntr:step(job.runs, { learning_rate = 1e-4, group_size = 8 })", []string{
+			"3: group_size 4: line 2 makes groups of 8 [a group is what one task's runs are compared with: both are the same number]"}},
+		{"group sizes nobody knows", "local n = ...\nlocal job = hud.Job.start('j', { group = n })\ntr:step(job.runs, { learning_rate = 1e-4, group_size = 4 })", nil},
 		{"another file trains", "local mine = require 'mine'\nmine.train(tr)\ntr:optim_step{ learning_rate = 1e-4 }", nil},
 		{"learning rate", "tr:step({}, { learning_rate = 1, group_size = 8 })", []string{
 			"2: learning_rate 1 is very large [adapters train around 1e-4, whole models around 1e-5]"}},

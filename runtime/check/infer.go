@@ -38,19 +38,19 @@ func (c *checker) expr(e ast.Expr, want *typ) *typ {
 		c.compare(e)
 		return aBoolean
 	case *ast.StringConcatOpExpr:
-		c.expr(e.Lhs, nil)
-		c.expr(e.Rhs, nil)
+		c.joined(e.Lhs)
+		c.joined(e.Rhs)
 		return aString
 	case *ast.ArithmeticOpExpr:
 		a, b := c.expr(e.Lhs, nil), c.expr(e.Rhs, nil)
 		switch {
 		case a.is("tensor") || b.is("tensor"):
 			return aTensor
-		case a == aNumber && b == aNumber:
+		case a.is1("number") && b.is1("number"):
 			return aNumber
 		}
 	case *ast.UnaryMinusOpExpr:
-		if t := c.expr(e.Expr, nil); t.is("tensor") || t == aNumber {
+		if t := c.expr(e.Expr, nil); t.is("tensor") || t.is1("number") {
 			return t
 		}
 	case *ast.UnaryNotOpExpr:
@@ -82,14 +82,14 @@ func (c *checker) get(e *ast.AttrGetExpr) *typ {
 
 // member is object.name, reported where there is no such name.
 func (c *checker) member(line int, object *typ, name, mark string) *typ {
-	if object == aString {
+	if object != nil && object.is1("string") {
 		object = c.library["string"]
 	}
 	if object == nil {
 		return anything
 	}
 	t, ok := c.lib.member(object, name)
-	if ok || object.kind == space && object.name == "hud.loss" && c.registered[name] {
+	if ok || object.kind == space && object.name == "hud.loss" && (c.registered[name] || c.facts.required) {
 		return t
 	}
 	owner := object.name
@@ -133,6 +133,16 @@ func (c *checker) logical(e *ast.LogicalOpExpr, want *typ) *typ {
 	return anything
 }
 
+// joined is a side of "..".
+func (c *checker) joined(e ast.Expr) {
+	switch t := c.expr(e, nil); {
+	case t.is("tensor") && !t.maybe:
+		c.report(e.Line(), Tensor, "t:item() is the number of a tensor of one element; tostring(t) is the whole", ".. with a tensor writes all of it, its shape included")
+	case t.is1("boolean"):
+		c.report(e.Line(), Type, "write tostring(…)", "..: got boolean, want string or number")
+	}
+}
+
 var relations = map[string]string{"<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 
 func (c *checker) compare(e *ast.RelationalOpExpr) {
@@ -142,7 +152,7 @@ func (c *checker) compare(e *ast.RelationalOpExpr) {
 	}
 	if method, ok := relations[e.Operator]; ok {
 		c.report(e.Line(), Tensor, "write a:"+method+"(b) for a mask, or compare t:item()", "%s does not compare tensors", e.Operator)
-	} else if a == aNumber || b == aNumber {
+	} else if a.is1("number") || b.is1("number") {
 		c.report(e.Line(), Tensor, "write a:eq(b) for a mask, or compare t:item()", "%s with a number is never true of a tensor: it asks whether both are the same object", e.Operator)
 	}
 }
@@ -155,22 +165,32 @@ func (c *checker) table(e *ast.TableExpr, want *typ) {
 			fields[f.name] = f.typ
 		}
 	}
+	where := c.places[e]
 	for _, f := range e.Fields {
 		var as *typ
+		place := ""
 		switch key := f.Key.(type) {
 		case nil:
 			if want != nil && want.kind == list {
 				as = want.elem
 			}
 		case *ast.StringExpr:
-			as = fields[key.Value]
+			as, place = fields[key.Value], key.Value
 		default:
 			c.expr(key, nil)
 		}
-		if given, ok := f.Value.(*ast.TableExpr); ok && as != nil {
-			c.given(given, as, "")
+		if as == nil {
+			c.expr(f.Value, nil)
+			continue
 		}
-		c.expr(f.Value, as)
+		shape := as.asTable()
+		if given, ok := f.Value.(*ast.TableExpr); ok {
+			c.given(given, shape, "")
+		}
+		t := c.expr(f.Value, shape)
+		if where != "" && place != "" {
+			c.fit(where+": "+place, f.Value, t, as, true)
+		}
 	}
 }
 
@@ -187,6 +207,7 @@ func (c *checker) given(e *ast.TableExpr, want *typ, where string) {
 			where = "the table"
 		}
 	}
+	c.places[e] = where
 	var names []string
 	missing := map[string]bool{}
 	for _, f := range known {

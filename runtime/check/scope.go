@@ -21,12 +21,17 @@ type checker struct {
 
 	scopes  [][]*variable
 	depth   int // functions around the statement
-	loops   int // loops around it, in its function
 	written map[decl]int
 	expects map[*ast.FunctionExpr]*typ // what a function is passed as
 	globals map[string]*global
 	library map[string]*typ // string, math, …
 	facts   facts
+	places  map[*ast.TableExpr]string // what messages call a table that is given
+	idle    map[*ast.FunctionExpr][]*variable
+	escaped map[decl]bool // trainers that something else is handed
+	within  []int         // the loops around the statement, in its function
+	began   int           // loops so far
+	ifs     int           // conditions around the statement, in its function
 
 	registered map[string]bool // by loss.register
 }
@@ -44,7 +49,13 @@ type variable struct {
 	typ   *typ
 	fn    *ast.FunctionExpr
 	role  string // "local", "function"; "" for parameters and loop variables
+	depth int    // functions around it
 	reads int
+	calls int // of the reads, those that call it
+	owned int // of the reads, those that call a method of it or only show it
+
+	hides    *variable // of the same function
+	hiddenBy []hiding
 }
 
 type global struct {
@@ -68,7 +79,7 @@ func (c *checker) standard(extra []string) {
 		}
 		t := &typ{kind: record, name: lib}
 		for _, name := range names {
-			t.fields = append(t.fields, field{name, anything})
+			t.fields = append(t.fields, field{name, standardMember(lib, name)})
 		}
 		c.library[lib] = t
 		c.globals[lib] = &global{typ: t, standard: true}
@@ -85,6 +96,18 @@ func (c *checker) pop() {
 	scope := c.scopes[len(c.scopes)-1]
 	c.scopes = c.scopes[:len(c.scopes)-1]
 	for i, v := range scope {
+		if v.hides != nil {
+			v.hides.hiddenBy = append(v.hides.hiddenBy, hiding{v.line, v.hides.reads})
+		}
+		c.uncovered(v)
+		if v.typ.is("hud.Trainer") && v.reads > v.owned {
+			c.escaped[v.decl] = true
+		}
+		if v.role == "function" && v.fn != nil && v.reads > 0 && v.reads == v.calls {
+			for _, p := range c.idle[v.fn] { // whoever is handed a function decides on its parameters
+				c.report(p.line, Unused, "leave it out, or call it _"+p.name, "parameter %s of %s is never used", p.name, v.name)
+			}
+		}
 		if v.role == "" || v.reads > 0 || strings.HasPrefix(v.name, "_") {
 			continue
 		}
@@ -107,6 +130,7 @@ func (c *checker) declare(v *variable) *variable {
 	if c.written[v.decl] > 0 {
 		v.fn = nil
 	}
+	v.depth = c.depth
 	top := len(c.scopes) - 1
 	c.scopes[top] = append(c.scopes[top], v)
 	return v

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/hudrl/hudrl/stdlib"
@@ -10,13 +11,13 @@ import (
 type kind int
 
 const (
-	unknown  kind = iota
-	basic         // name: number, string, boolean, nil, …
-	space         // name: a module, or a table of functions in one
-	class         // name
-	list          // elem
-	record        // fields, in order
-	function      // params, returns
+	unknown  kind = iota // alts, where one of them
+	basic                // name: number, string, boolean, table, nil; enum, whole
+	space                // name: a module, or a table of functions in one
+	class                // name
+	list                 // elem
+	record               // fields, in order
+	function             // params, returns
 )
 
 // A typ is what is known of a value.
@@ -28,7 +29,11 @@ type typ struct {
 	fields  []field
 	params  []param
 	returns []*typ
-	greedy  bool // an agent at temperature 0
+	alts    []*typ
+	enum    []string // the strings it may be, nil for any
+	whole   bool     // a whole number
+	greedy  bool     // an agent at temperature 0
+	leaf    bool     // a tensor that the gradient is of
 }
 
 type field struct {
@@ -47,6 +52,9 @@ var (
 	aNumber   = &typ{kind: basic, name: "number"}
 	aString   = &typ{kind: basic, name: "string"}
 	aBoolean  = &typ{kind: basic, name: "boolean"}
+	aTable    = &typ{kind: basic, name: "table"}
+	aNil      = &typ{kind: basic, name: "nil"}
+	anInteger = &typ{kind: basic, name: "number", whole: true}
 	aTensor   = &typ{kind: class, name: "tensor"}
 	theTensor = &typ{kind: space, name: "hud.tensor"}
 )
@@ -58,11 +66,18 @@ type library struct {
 	entries map[string]stdlib.Entry // by name, a colon as a dot
 	aliases map[string]string
 	classes map[string]bool
-	parsed  map[string]*typ
+	parsed  map[string]*typ // of one script
+}
+
+// forScript is the library for one script: what it parses is its own.
+func (l *library) forScript() *library {
+	own := *l
+	own.parsed = map[string]*typ{}
+	return &own
 }
 
 func newLibrary() *library {
-	l := &library{entries: map[string]stdlib.Entry{}, aliases: map[string]string{}, classes: map[string]bool{}, parsed: map[string]*typ{}}
+	l := &library{entries: map[string]stdlib.Entry{}, aliases: map[string]string{}, classes: map[string]bool{}}
 	for _, e := range stdlib.Entries() {
 		name := strings.ReplaceAll(e.Name, ":", ".")
 		if old, ok := l.entries[name]; ok && (old.Function || !e.Function) && old.Parent == "" {
@@ -78,6 +93,19 @@ func newLibrary() *library {
 		}
 	}
 	return l
+}
+
+// losses are the names that loss.as_custom may take: those of functions of
+// hud.loss.
+func (l *library) losses() []string {
+	var names []string
+	for name, e := range l.entries {
+		if rest, ok := strings.CutPrefix(name, "hud.loss."); ok && e.Function && !strings.Contains(rest, ".") {
+			names = append(names, rest)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // module is the table that require gives, or nil.
@@ -236,36 +264,62 @@ func (p *parser) name() string {
 	return name
 }
 
-// union reads types between bars. Only one of them may say something of
-// members; else nothing is known.
+// union reads types between bars.
 func (p *parser) union() *typ {
-	var out *typ
+	var all []*typ
 	maybe := false
-	for {
+	for more := true; more; {
 		t := p.suffixed()
 		maybe = maybe || t.maybe
 		switch {
-		case t.kind == basic && t.name == "nil":
+		case t.is1("nil"):
 			maybe = true
-		case out == nil || out.kind == t.kind && out.name == t.name && t.kind != record && t.kind != list && t.kind != function:
-			out = t
+		case t.kind == unknown && t.alts != nil:
+			for _, a := range t.alts {
+				all = alternative(all, a)
+			}
 		default:
-			out = anything
+			all = alternative(all, t)
 		}
-		if strings.HasPrefix(p.text, "|") {
-			p.text = p.text[1:]
+		rest, bar := strings.CutPrefix(p.text, "|") // prose may follow a blank
+		p.text, more = rest, bar
+	}
+	var out *typ
+	switch {
+	case len(all) == 0:
+		return aNil
+	case len(all) == 1:
+		out = all[0]
+	case slices.ContainsFunc(all, func(t *typ) bool { return t.kind == unknown }):
+		out = anything
+	default:
+		out = &typ{alts: all}
+	}
+	if maybe && !out.maybe {
+		c := *out
+		c.maybe = true
+		out = &c
+	}
+	return out
+}
+
+// alternative adds a type to those of a union. Strings and numbers are one
+// each.
+func alternative(all []*typ, t *typ) []*typ {
+	for i, other := range all {
+		if other.kind != t.kind || other.name != t.name || t.kind != basic && t.kind != class {
 			continue
 		}
-		if out == nil {
-			out = &typ{kind: basic, name: "nil"}
+		both := *other
+		both.whole = other.whole && t.whole
+		both.enum = nil
+		if other.enum != nil && t.enum != nil {
+			both.enum = append(slices.Clone(other.enum), t.enum...)
 		}
-		if maybe && !out.maybe {
-			c := *out
-			c.maybe = true
-			out = &c
-		}
-		return out
+		all[i] = &both
+		return all
 	}
+	return append(all, t)
 }
 
 func (p *parser) suffixed() *typ {
@@ -311,8 +365,9 @@ func (p *parser) primary() *typ {
 		}
 		return t
 	case p.take(`"`):
-		_, p.text, _ = strings.Cut(p.text, `"`)
-		return aString
+		value, rest, _ := strings.Cut(p.text, `"`)
+		p.text = rest
+		return &typ{kind: basic, name: "string", enum: []string{value}}
 	}
 	switch name := p.name(); name {
 	case "fun":
@@ -324,15 +379,19 @@ func (p *parser) primary() *typ {
 			p.union()
 			p.take(">")
 		}
-		return anything
-	case "number", "integer":
+		return aTable
+	case "function":
+		return &typ{kind: function}
+	case "number":
 		return aNumber
+	case "integer":
+		return anInteger
 	case "string":
 		return aString
 	case "boolean", "true", "false":
 		return aBoolean
 	case "nil":
-		return &typ{kind: basic, name: "nil"}
+		return aNil
 	default:
 		if alias, ok := p.l.aliases[name]; ok {
 			return p.l.parse(alias)

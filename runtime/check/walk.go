@@ -15,16 +15,19 @@ func (c *checker) block(stmts []ast.Stmt) {
 }
 
 func (c *checker) loop(body func()) {
-	c.loops++
+	c.began++
+	c.within = append(c.within, c.began)
 	c.push()
 	body()
 	c.pop()
-	c.loops--
+	c.within = c.within[:len(c.within)-1]
 }
 
 func (c *checker) stmts(stmts []ast.Stmt) {
-	for _, s := range stmts {
+	told := false
+	for i, s := range stmts {
 		c.stmt(s)
+		told = told || c.unreachable(stmts, i)
 	}
 }
 
@@ -49,8 +52,10 @@ func (c *checker) stmt(s ast.Stmt) {
 		})
 	case *ast.IfStmt:
 		c.condition(s.Condition)
+		c.ifs++
 		c.block(s.Then)
 		c.block(s.Else)
+		c.ifs--
 	case *ast.NumberForStmt:
 		c.expr(s.Init, nil)
 		c.expr(s.Limit, nil)
@@ -58,14 +63,18 @@ func (c *checker) stmt(s ast.Stmt) {
 			c.expr(s.Step, nil)
 		}
 		c.loop(func() {
-			c.declare(&variable{name: s.Name, line: s.Line(), decl: decl{s, 0}, typ: aNumber})
+			v := &variable{name: s.Name, line: s.Line(), decl: decl{s, 0}, typ: aNumber}
+			c.shadows(v, nil)
+			c.declare(v)
 			c.stmts(s.Stmts)
 		})
 	case *ast.GenericForStmt:
 		types := c.iterated(s)
 		c.loop(func() {
 			for i, name := range s.Names {
-				c.declare(&variable{name: name, line: s.Line(), decl: decl{s, i}, typ: at(types, i)})
+				v := &variable{name: name, line: s.Line(), decl: decl{s, i}, typ: at(types, i)}
+				c.shadows(v, nil)
+				c.declare(v)
 			}
 			c.stmts(s.Stmts)
 		})
@@ -89,9 +98,10 @@ func (c *checker) local(s *ast.LocalAssignStmt) {
 	if len(s.Names) == 1 && len(s.Exprs) == 1 {
 		if fn, ok := s.Exprs[0].(*ast.FunctionExpr); ok { // it sees itself
 			v := c.declare(&variable{name: s.Names[0], line: s.Line(), decl: decl{s, 0}, fn: fn, role: "function"})
-			before := v.reads
+			reads, calls := v.reads, v.calls
+			c.shadows(v, nil)
 			c.function(fn, nil, false)
-			v.reads = before // calling itself is no use
+			v.reads, v.calls = reads, calls // calling itself is no use
 			return
 		}
 	}
@@ -100,6 +110,9 @@ func (c *checker) local(s *ast.LocalAssignStmt) {
 		v := &variable{name: name, line: s.Line(), decl: decl{s, i}, typ: at(types, i), role: "local"}
 		if i < len(s.Exprs) {
 			v.fn, _ = s.Exprs[i].(*ast.FunctionExpr)
+			c.shadows(v, s.Exprs[i])
+		} else {
+			c.shadows(v, nil)
 		}
 		c.declare(v)
 	}
@@ -121,9 +134,24 @@ func (c *checker) assignment(s *ast.AssignStmt) {
 				c.globals[id.Value].top = true // no accident, wherever it stands
 				continue
 			}
-			c.expr(target.Object, nil)
+			object := c.expr(target.Object, nil)
 			c.expr(target.Key, nil)
+			c.stored(target, object)
 		}
+	}
+}
+
+// stored is object.key = value.
+func (c *checker) stored(target *ast.AttrGetExpr, object *typ) {
+	if object.leaf {
+		c.report(target.Line(), Tensor, "use tensor.where, or multiply by a mask", "logprobs cannot be assigned to: the gradient is of them")
+	}
+	id, ok := target.Object.(*ast.IdentExpr)
+	if !ok || object.kind != record || c.reporting {
+		return
+	}
+	if v := c.find(id.Value); v != nil {
+		c.written[v.decl]++ // has more fields than its constructor
 	}
 }
 
@@ -162,22 +190,29 @@ func (c *checker) function(fn *ast.FunctionExpr, want *typ, method bool) {
 	}
 	want = c.expects[fn]
 	c.depth++
-	loops := c.loops
-	c.loops = 0
+	within, ifs := c.within, c.ifs
+	c.within, c.ifs = nil, 0
 	c.push()
 	if method {
 		c.declare(&variable{name: "self", line: fn.Line(), decl: decl{fn, -1}})
 	}
+	var params []*variable
 	for i, name := range fn.ParList.Names {
 		v := &variable{name: name, line: fn.Line(), decl: decl{fn, i}}
 		if want != nil && i < len(want.params) {
 			v.typ = want.params[i].typ
+			if i == 1 && want == c.lib.parse("hud.CustomLoss") { // logprobs
+				leaf := *aTensor
+				leaf.leaf = true
+				v.typ = &typ{kind: list, elem: &leaf}
+			}
 		}
-		c.declare(v)
+		params = append(params, c.declare(v))
 	}
 	c.stmts(fn.Stmts)
+	c.idle[fn] = idle(params)
 	c.pop()
-	c.loops = loops
+	c.within, c.ifs = within, ifs
 	c.depth--
 }
 
@@ -200,6 +235,8 @@ func (c *checker) iterated(s *ast.GenericForStmt) []*typ {
 		if call, ok := s.Exprs[0].(*ast.FuncCallExpr); ok && len(call.Args) == 1 {
 			if id, ok := call.Func.(*ast.IdentExpr); ok && (id.Value == "ipairs" || id.Value == "pairs") && c.find(id.Value) == nil {
 				switch t := c.expr(call.Args[0], nil); {
+				case t.is("tensor"):
+					c.wantsTable(call.Line(), id.Value)
 				case t.kind == list:
 					return []*typ{aNumber, t.elem}
 				case id.Value == "ipairs":

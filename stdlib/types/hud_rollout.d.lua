@@ -15,7 +15,9 @@ local hud = {}
 ---@class hud.ToolCall
 ---@field id string?
 ---@field name string
----@field arguments string JSON, as the model wrote it; a table is accepted too
+---@field arguments string|table JSON, as the model wrote it; a table is accepted too
+---@field type string? "function", in a call that is given as OpenAI has it
+---@field function { name: string, arguments: string|table }? of such a call
 
 ---A function that the model may call. With `run`, agents call it: it gets the
 ---arguments as a table and the run's table (nil outside a taskset), and what it

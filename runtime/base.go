@@ -40,13 +40,19 @@ func (vm *VM) checkTable(L *lua.LState, i int, fn, arg string) *lua.LTable {
 	return t
 }
 
-// checkText reads a string; numbers count as strings, as everywhere in Lua.
+// checkText reads a string. Numbers count as strings, as everywhere in Lua, and so
+// do error objects: what a library function raises is a string in Lua 5.1, and
+// scripts search it.
 func (vm *VM) checkText(L *lua.LState, i int, fn, arg string) string {
 	switch v := L.Get(i).(type) {
 	case lua.LString:
 		return string(v)
 	case lua.LNumber:
 		return formatNumber(float64(v))
+	case *lua.LUserData:
+		if o, ok := v.Value.(*errorObject); ok {
+			return o.message
+		}
 	}
 	vm.badArg(L, fn, arg, L.Get(i), "string")
 	return ""
@@ -147,8 +153,8 @@ func (vm *VM) luaPcall(L *lua.LState) int {
 }
 
 // luaXpcall calls the handler after the stack has been unwound; the error
-// object has the traceback. When the handler fails itself, xpcall returns false
-// and what the handler raised.
+// object has the traceback. The handler gives one value. When it fails itself,
+// xpcall returns false and what the handler raised.
 func (vm *VM) luaXpcall(L *lua.LState) int {
 	handler := L.Get(2)
 	if _, ok := handler.(*lua.LFunction); !ok {
@@ -158,11 +164,15 @@ func (vm *VM) luaXpcall(L *lua.LState) int {
 	if err != nil {
 		out, _, bad := vm.protect(L, false, handler, []lua.LValue{vm.raisedValue(err)})
 		L.Push(lua.LFalse)
-		if bad != nil {
+		switch {
+		case bad != nil:
 			L.Push(vm.raisedValue(bad))
-			return 2
+		case len(out) > 0:
+			L.Push(out[0])
+		default:
+			L.Push(lua.LNil)
 		}
-		return 1 + pushAll(L, out)
+		return 2
 	}
 	L.Push(lua.LTrue)
 	return 1 + pushAll(L, out)
@@ -343,13 +353,21 @@ func (vm *VM) luaLoad(L *lua.LState) int {
 	case *lua.LFunction:
 		var b strings.Builder
 		for {
-			L.Push(v)
-			L.Call(0, 1)
-			piece := L.Get(-1)
-			L.Pop(1)
+			out, _, err := vm.protect(L, false, v, nil)
+			if err != nil { // of the reader, and one more thing that keeps the chunk from being loaded
+				L.Push(lua.LNil)
+				L.Push(vm.raisedValue(err))
+				return 2
+			}
+			var piece lua.LValue = lua.LNil
+			if len(out) > 0 {
+				piece = out[0]
+			}
 			text, ok := piece.(lua.LString)
 			if !ok && piece != lua.LNil {
-				vm.badArg(L, "load", "the reader's result", piece, "string or nil")
+				L.Push(lua.LNil)
+				L.Push(lua.LString("load: the reader must return a string or nil: got " + typeName(piece)))
+				return 2
 			}
 			if text == "" {
 				break

@@ -304,5 +304,5 @@ func (vm *VM) coroutineError(th *lua.LState, raised lua.LValue) lua.LValue {
 		o.traceback = traceback(th)
 		return vm.errorUserdata(o)
 	}
-	return lua.LString(explained(string(text)))
+	return lua.LString(explained(unnamed(string(text))))
 }

@@ -76,7 +76,7 @@ func AbsentHint(name string) string {
 
 // runHint is a hint for an error that was raised on a line of source.
 func runHint(message, line string) string {
-	if !strings.Contains(message, "nil") && !strings.Contains(message, "call a non-function") {
+	if !strings.Contains(message, "nil") && !strings.Contains(message, "is no function") {
 		return ""
 	}
 	for _, h := range absent {

@@ -32,6 +32,9 @@ func newLoader(vm *VM) *loader {
 
 // open opens the built-in modules, in the order of Config.Modules.
 func (l *loader) open(L *lua.LState) error {
+	for name := range allowed { // require "string" is the global of that name
+		l.loaded[name] = l.vm.root.G.Global.RawGetString(name)
+	}
 	for _, m := range l.vm.cfg.Modules {
 		if m.Needs != nil && m.Needs(l.vm.cfg.Capabilities) != "" {
 			continue

@@ -121,6 +121,8 @@ func (vm *VM) newErrorMeta() *lua.LTable {
 			}
 		case "traceback":
 			v = lua.LString(o.traceback)
+		case "find", "match", "gsub": // what scripts do with an error's text
+			v = vm.methods.RawGetString(string(key))
 		}
 		L.Push(v)
 		return 1

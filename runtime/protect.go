@@ -120,6 +120,11 @@ func callCaught(L *lua.LState, trace bool) int {
 		}
 		r := recover()
 		api, ok := r.(*lua.ApiError)
+		if ok && api.Type == lua.ApiErrorRun {
+			if text, isText := api.Object.(lua.LString); isText {
+				api.Object = lua.LString(blamed(L, string(text)))
+			}
+		}
 		switch {
 		case r == nil:
 			return // runtime.Goexit
@@ -135,6 +140,9 @@ func callCaught(L *lua.LState, trace bool) int {
 		}
 		panic(api)
 	}()
+	if fn := L.Get(1); fn.Type() != lua.LTFunction && L.GetMetaField(fn, "__call") == lua.LNil {
+		L.RaiseError("attempt to call a %s value", typeName(fn))
+	}
 	L.Call(L.GetTop()-1, lua.MultRet)
 	returned = true
 	return L.GetTop()

@@ -17,6 +17,7 @@ func (vm *VM) tableFunctions() map[string]lua.LGFunction {
 	return map[string]lua.LGFunction{
 		"concat": vm.luaConcatTable,
 		"insert": vm.luaInsert,
+		"maxn":   vm.luaMaxn,
 		"remove": vm.luaRemove,
 		"sort":   vm.luaSort,
 	}
@@ -110,6 +111,21 @@ func (vm *VM) luaRemove(L *lua.LState) int {
 		return 1
 	}
 	L.Push(t.Remove(pos))
+	return 1
+}
+
+// luaMaxn is the greatest positive number among the keys, whole or not.
+func (vm *VM) luaMaxn(L *lua.LState) int {
+	t := vm.checkTable(L, 1, "table.maxn", "table")
+	greatest := 0.0
+	w := vm.newWork(L)
+	for k, _ := t.Next(lua.LNil); k != lua.LNil; k, _ = t.Next(k) {
+		w.spend(4)
+		if n, ok := k.(lua.LNumber); ok {
+			greatest = max(greatest, float64(n))
+		}
+	}
+	L.Push(lua.LNumber(greatest))
 	return 1
 }
 

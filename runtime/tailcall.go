@@ -43,6 +43,11 @@ func tailCalls(L *lua.LState, dbg *lua.Debug) int {
 	return *(*int)(unsafe.Add(framePointer(dbg), tailOffset))
 }
 
+// pcOf is the instruction that a Lua function is carrying out in the frame.
+func pcOf(dbg *lua.Debug) int {
+	return *(*int)(unsafe.Add(framePointer(dbg), pcOffset)) - 1
+}
+
 // frames is how many calls are open in L.
 func frames(L *lua.LState) int {
 	dbg, ok := L.GetStack(0)

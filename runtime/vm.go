@@ -31,6 +31,7 @@ type VM struct {
 	profile *profiler  // or nil
 	call    *callState // the call that is running, or nil
 
+	methods    *lua.LTable // of strings
 	errorMeta  *lua.LTable
 	taskMeta   *lua.LTable
 	quiet      *lua.LFunction // callQuiet

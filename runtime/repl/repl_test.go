@@ -97,7 +97,7 @@ func TestSession(t *testing.T) {
 		{"end in the middle", "if x then", "error: stdin:1: the text ends too early: syntax error\n  hint: an end, a bracket or a quote is missing\n"},
 		{"syntax error", "x = = 1\n1", "error: stdin:1: syntax error near \"=\"\n1\n"},
 		{"run-time error", "error('boom')\n1", "error: stdin:1: boom\n1\n"},
-		{"hint", "io.open('x')", "error: stdin:1: attempt to index a non-table object(nil) with key 'open'\n  hint: there is no io: print writes, and require reads Lua files\n"},
+		{"hint", "io.open('x')", "error: stdin:1: attempt to index global 'io' (a nil value) with key 'open'\n  hint: there is no io: print writes, and require reads Lua files\n"},
 		{"traceback", "function f()\nerror('x')\nend\nr = f()", "error: stdin:2: x\n  stdin:2: in function f\n  stdin:1: in main chunk\n"},
 		{"table", "{1, 2, k = 'v'}", "{1, 2, k = \"v\"}\n"},
 		{"more than a line", "setmetatable({}, {__tostring = function() return 'a\\nb' end}), 1", "a\nb\n1\n"},

@@ -30,6 +30,40 @@ local Error = {}
 ---@return hud.Error
 function Error:wrap(context) end
 
+---string.find in the message. The string library takes errors as their message.
+---
+---    > ok, e = pcall(hud.models.resolve, "nope")
+---    > e:find("not found")
+---    23	31
+---@param pattern string
+---@param from integer?
+---@param plain boolean?
+---@return integer?
+---@return integer?
+function Error:find(pattern, from, plain) end
+
+---string.match in the message.
+---
+---    > ok, e = pcall(hud.models.resolve, "nope")
+---    > e:match('"(.-)"')
+---    "nope"
+---@param pattern string
+---@param from integer?
+---@return string|integer|nil ...
+function Error:match(pattern, from) end
+
+---string.gsub in the message.
+---
+---    > ok, e = pcall(hud.models.resolve, "nope")
+---    > e:gsub("^.-: ", "")
+---    "model \"nope\" not found"	1
+---@param pattern string
+---@param replacement string|number|table|function
+---@param n integer?
+---@return string
+---@return integer
+function Error:gsub(pattern, replacement, n) end
+
 -- Training -------------------------------------------------------------------
 
 ---One turn: what the model was shown and what it said.

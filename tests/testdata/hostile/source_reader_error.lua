@@ -1,2 +1,2 @@
--- limits: ; ends: error "from the reader"
-load(function() error("from the reader") end)
+-- limits: ; ends: ok "nil	source_reader_error.lua:2: from the reader"
+print(load(function() error("from the reader") end))

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -100,7 +99,7 @@ func (a *app) inChild(f *scriptFlags, svc hud.Service, script string) error {
 		}
 	}
 	if script == "-" {
-		text, err := io.ReadAll(a.Stdin)
+		text, err := a.readText("standard input", time.Duration(f.timeout), a.readStdin)
 		if err != nil {
 			return failed("stdin", err)
 		}
@@ -112,7 +111,11 @@ func (a *app) inChild(f *scriptFlags, svc hud.Service, script string) error {
 	if memory == 0 {
 		memory = defaultMemory
 	}
-	err = isolate.Exec(cmd, isolate.Limits{Memory: max(memory, 0), CPU: time.Duration(f.cpu)})
+	limits := isolate.Limits{Memory: max(memory, 0), CPU: time.Duration(f.cpu)}
+	if f.timeout > 0 {
+		limits.Wall = time.Duration(f.timeout) + stuckAfter + 8*time.Second // the child keeps the deadline itself, if it can
+	}
+	err = isolate.Exec(a.ctx, cmd, limits)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.Exited() {
 		return &runtime.ExitError{Code: exit.ExitCode()} // it has said why
@@ -125,6 +128,8 @@ func (a *app) inChild(f *scriptFlags, svc hud.Service, script string) error {
 		return &isolatedError{ended, "raise it with --max-memory"}
 	} else if errors.As(err, &ended) && ended.Reason == "CPU limit" {
 		return &isolatedError{ended, "raise it with --max-cpu"}
+	} else if errors.As(err, &ended) && ended.Reason == "time limit" {
+		return &isolatedError{ended, "it did not stop by itself at the deadline of --timeout"}
 	}
 	return err
 }
@@ -134,4 +139,5 @@ type isolatedError struct {
 	hint string
 }
 
+func (e *isolatedError) Unwrap() error     { return e.Ended }
 func (e *isolatedError) ErrorHint() string { return e.hint }

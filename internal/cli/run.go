@@ -3,9 +3,7 @@ package cli
 import (
 	"bytes"
 	"errors"
-	"io"
-	"io/fs"
-	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -75,7 +73,7 @@ outlives whatever it does. Its training service is this program's.`,
 		if flags.Changed("execute") {
 			return a.runScript(&f, "(command line)", code, "", append([]string{"-e"}, args...))
 		}
-		name, source, dir, err := a.readScript(args[0])
+		name, source, dir, err := a.readScriptWithin(time.Duration(f.timeout), args[0])
 		if err != nil {
 			return err
 		}
@@ -91,27 +89,6 @@ outlives whatever it does. Its training service is this program's.`,
 		return a.runScript(&f, name, source, dir, args)
 	}
 	return cmd
-}
-
-// readScript reads a script and says how errors call it and where its own
-// modules are.
-func (a *app) readScript(file string) (name, source, dir string, err error) {
-	if file == "-" {
-		text, err := io.ReadAll(a.Stdin)
-		if err != nil {
-			return "", "", "", failed("stdin", err)
-		}
-		return "stdin", string(text), "", nil
-	}
-	text, err := a.ReadFile(a.path(file))
-	if err != nil {
-		var failure *fs.PathError
-		if errors.As(err, &failure) {
-			err = failure.Err // the path is not what was typed
-		}
-		return "", "", "", usagef("cannot read %s: %v", file, err)
-	}
-	return file, string(text), filepath.Dir(a.path(file)), nil
 }
 
 // host is the configuration of a VM for a script that lives in dir ("" for
@@ -138,8 +115,10 @@ func (a *app) runScript(f *scriptFlags, name, source, dir string, args []string)
 	if f.journal, err = f.openJournal(a, name, source, args); err != nil {
 		return err
 	}
-	err = a.runJournaled(f, chunk, dir, args)
-	return errors.Join(err, f.journal.Close(err == nil))
+	return a.unstuck(time.Duration(f.timeout), func() error {
+		err := a.runJournaled(f, chunk, dir, args)
+		return errors.Join(err, f.journal.Close(err == nil))
+	})
 }
 
 func (a *app) runJournaled(f *scriptFlags, chunk *runtime.Chunk, dir string, args []string) error {

@@ -89,7 +89,7 @@ func system() State {
 		StdoutColor:    stdout && !plain && !dumb,
 		StderrColor:    stderr && !plain && !dumb,
 		Terminal:       terminal,
-		ReadFile:       os.ReadFile,
+		ReadFile:       readFile,
 		OpenNew:        openNew,
 		WriteFile:      writeFile,
 		TempDir:        tempDir,

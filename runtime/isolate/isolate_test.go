@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -41,15 +42,21 @@ func TestMain(m *testing.M) {
 					}
 					return 0
 				},
-				"env": func(L *lua.LState) int { L.Push(lua.LString(strings.Join(os.Environ(), " "))); return 1 },
+				"stop":   func(*lua.LState) int { stopMyself(); return 0 },
+				"killed": func(*lua.LState) int { killMyself(); return 0 },
+				"env":    func(L *lua.LState) int { L.Push(lua.LString(strings.Join(os.Environ(), " "))); return 1 },
 			} {
 				t.RawSetString(name, vm.NewFunction(fn))
 			}
 			return t, nil
 		}
+		heap := int64(runtime.NoLimit)
+		if text := os.Getenv("HEAP"); text != "" {
+			heap, _ = strconv.ParseInt(text, 10, 64)
+		}
 		return runtime.Config{
 			Modules: []runtime.Module{{Name: "host", Open: host}},
-			Limits:  runtime.Limits{HeapBytes: runtime.NoLimit},
+			Limits:  runtime.Limits{HeapBytes: heap},
 		}, nil
 	})
 	os.Exit(m.Run())
@@ -90,7 +97,7 @@ func TestScriptError(t *testing.T) {
 // Whatever a child does, there is an answer, and the next child runs.
 func TestEnded(t *testing.T) {
 	t.Parallel()
-	limits := isolate.Limits{Memory: 64 << 20, CPU: time.Second}
+	limits := isolate.Limits{Memory: 64 << 20, CPU: time.Second, Wall: time.Minute}
 	if racing {
 		limits.Memory = 0
 	}
@@ -100,13 +107,19 @@ func TestEnded(t *testing.T) {
 		{"talks nonsense", `require("host").talk()`, "crashed: what it sent is no answer"},
 		{"eats memory", `require("host").eat()`, "memory limit"},
 		{"never ends", `while true do end`, "CPU limit"},
+		{"is killed", `require("host").killed()`, "killed: signal: killed from outside, perhaps because the machine ran out of memory"},
+		{"is stopped", `require("host").stop()`, "time limit: 2s"},
 	} {
 		if c.name == "eats memory" && racing {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := isolate.Run(t.Context(), isolate.Job{Name: "x.lua", Source: c.src}, isolate.Options{Limits: limits})
+			first := limits
+			if c.name == "is stopped" {
+				first.Wall = 2 * time.Second
+			}
+			_, err := isolate.Run(t.Context(), isolate.Job{Name: "x.lua", Source: c.src}, isolate.Options{Limits: first})
 			if err == nil || !strings.Contains(err.Error(), c.reason) {
 				t.Errorf("got %v, want %q", err, c.reason)
 			}
@@ -140,6 +153,73 @@ func TestContextEnds(t *testing.T) {
 	}
 }
 
+// What comes back is what the script returned and printed, or an error.
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	run := func(src string) ([]any, error, string) {
+		var out bytes.Buffer
+		values, err := isolate.Run(t.Context(), isolate.Job{Name: "x.lua", Source: src}, isolate.Options{Stdout: &out, Limits: isolate.Limits{Wall: time.Minute}})
+		return values, err, out.String()
+	}
+	if _, err, out := run(`print("\255\0\n") print(("\1"):rep(1e6))`); err != nil || out != "\xff\x00\n\n"+strings.Repeat("\x01", 1e6)+"\n" {
+		t.Errorf("got %v, printed %d bytes", err, len(out))
+	}
+	_, err, _ := run(`os.exit(9)`)
+	var exit *runtime.ExitError
+	if !errors.As(err, &exit) || exit.Code != 9 {
+		t.Errorf("os.exit: got %v", err)
+	}
+	for src, want := range map[string]error{
+		`("x"):rep(1e9)`: runtime.ErrSize,
+		`local function f() return 1 + f() end f()`: runtime.ErrDepth,
+		`error("mine")`: nil,
+	} {
+		_, err, _ := run(src)
+		var e *runtime.Error
+		if !errors.As(err, &e) || want != nil && !errors.Is(err, want) || errors.Is(err, runtime.ErrSteps) {
+			t.Errorf("%s: got %#v, want %v", src, err, want)
+		}
+	}
+	for src, want := range map[string]string{
+		`return "\255"`:            "result 1 cannot be sent: a string is not UTF-8",
+		`return 1, {1, {0 / 0}}`:   "result 2 cannot be sent: got NaN, want a finite number",
+		`return print`:             "result 1 cannot be sent: got a *runtime.Func",
+		`return {["\200"] = true}`: "a string is not UTF-8",
+	} {
+		if _, err, _ := run(src); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", src, err, want)
+		}
+	}
+}
+
+// A program that is not there is an error of its own.
+func TestNoProgram(t *testing.T) {
+	t.Parallel()
+	err := isolate.Exec(t.Context(), exec.Command("/nonexistent/program"), isolate.Limits{})
+	if err == nil || !strings.Contains(err.Error(), "the process cannot be started") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// In a child with both limits the heap's is reached first, and says more.
+func TestHeapLimitComesFirst(t *testing.T) {
+	t.Parallel()
+	if racing {
+		return
+	}
+	for name, src := range map[string]string{
+		"strings": `local t = {} while true do t[#t + 1] = ("x"):rep(1e5) .. #t end`,
+		"tables":  `local t = {} while true do t[#t + 1] = {} end`,
+		"long":    `local s = "x" local t = {} while true do s = ("y"):rep(1.6e7) .. #t t[#t + 1] = s end`,
+	} {
+		_, err := isolate.Run(t.Context(), isolate.Job{Name: "x.lua", Source: src},
+			isolate.Options{Env: []string{"HEAP=100663296"}, Limits: isolate.Limits{Memory: 96 << 20, Wall: time.Minute}})
+		if !errors.Is(err, runtime.ErrMemory) || !strings.Contains(err.Error(), "heap size: used ") {
+			t.Errorf("%s: got %v, want the heap's limit", name, err)
+		}
+	}
+}
+
 type writerFunc func(p []byte)
 
 func (f writerFunc) Write(p []byte) (int, error) { f(p); return len(p), nil }
@@ -165,7 +245,7 @@ func TestStarvedThreads(t *testing.T) {
 		return
 	}
 	for _, said := range []string{"runtime/cgo: pthread_create failed: Resource temporarily unavailable", "runtime: failed to create new OS thread"} {
-		err := isolate.Exec(exec.Command(sh, "-c", "echo '"+said+"' >&2; exit 134"), isolate.Limits{Memory: 1 << 30})
+		err := isolate.Exec(t.Context(), exec.Command(sh, "-c", "echo '"+said+"' >&2; exit 134"), isolate.Limits{Memory: 1 << 30})
 		var ended *isolate.Ended
 		if !errors.As(err, &ended) || ended.Reason != "memory limit" {
 			t.Errorf("%s: got %v, want the memory limit", said, err)

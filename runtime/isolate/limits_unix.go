@@ -6,14 +6,12 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// ownMemory is what a child needs before any script runs.
-const ownMemory = 64 << 20
 
 // apply sets the limits of this process.
 func (l Limits) apply() error {
@@ -21,9 +19,11 @@ func (l Limits) apply() error {
 		return unix.Setrlimit(resource, &unix.Rlimit{Cur: uint64(soft), Max: uint64(hard)})
 	}
 	if l.Memory > 0 {
-		if err := set(unix.RLIMIT_DATA, l.Memory+ownMemory, l.Memory+ownMemory); err != nil {
+		most := l.Memory + slack(l.Memory)
+		if err := set(unix.RLIMIT_DATA, most, most); err != nil {
 			return err
 		}
+		debug.SetMemoryLimit(l.Memory + l.Memory/8) // so that garbage alone does not reach it
 	}
 	if l.CPU > 0 {
 		seconds := int64(math.Ceil(l.CPU.Seconds()))

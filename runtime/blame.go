@@ -157,12 +157,9 @@ func isHelper(fn *lua.LFunction) bool {
 	return false
 }
 
-// blamedHelper is a message of concat or store, whose arguments are in the
-// registers from a+1.
+// blamedHelper is a message of concat, whose arguments are in the registers from
+// a+1.
 func (at *culprit) blamedHelper(text string, a int) string {
-	if at.helper == helpers[lua.LString(storeName)] {
-		return at.blamedIndex(text, a+1)
-	}
 	before, kind, ok := strings.Cut(text, badConcat)
 	if !ok {
 		return text

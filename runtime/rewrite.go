@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,21 +24,15 @@ const (
 	concatGroup   = 50     // operands of one call of concat; a function has 200 registers
 )
 
-// The compile step calls host functions in place of two operators: concat for
-// "..", because one instruction joins a whole chain without any limit, and
-// store for t[k] = v, because gopher-lua fills the gap before a far index. The
-// calls name these strings; finishBytecode puts the functions into the
-// constants of the bytecode, where no script can reach or replace them.
-const (
-	concatName = "\x00hudrl.concat"
-	storeName  = "\x00hudrl.store"
-	keyName    = "\x00hudrl.key"
-)
+// The compile step calls a host function in place of "..", because one
+// instruction joins a whole chain without any limit. The calls name this string;
+// finishBytecode puts the function into the constants of the bytecode, where no
+// script can reach or replace it.
+const concatName = "\x00hudrl.concat"
 
+// helpers need no Guard: what they call of scripts has its own.
 var helpers = map[lua.LValue]*lua.LFunction{
-	lua.LString(concatName): {IsG: true, GFunction: Guard(concatValues)},
-	lua.LString(storeName):  {IsG: true, GFunction: Guard(storeValue)},
-	lua.LString(keyName):    {IsG: true, GFunction: Guard(checkKey)},
+	lua.LString(concatName): {IsG: true, GFunction: concatValues},
 }
 
 // finishBytecode puts the helpers in, and makes an ordinary call of
@@ -150,27 +145,6 @@ func concatText(v lua.LValue) (string, bool) {
 		return formatNumber(float64(v)), true
 	}
 	return "", false
-}
-
-func storeValue(L *lua.LState) int {
-	object, key, value := L.Get(1), L.Get(2), L.Get(3)
-	if n, ok := key.(lua.LNumber); ok && n > sparseFree {
-		VMOf(L).store(L, object, key, value)
-		return 0
-	}
-	L.SetTable(object, key, value)
-	return 0
-}
-
-// checkKey passes on the key of a table constructor.
-func checkKey(L *lua.LState) int {
-	key := L.Get(1)
-	if n, ok := key.(lua.LNumber); ok && n > sparseFree {
-		vm := VMOf(L)
-		vm.checkIndex(L, vm.root.CreateTable(0, 0), key)
-	}
-	L.Push(key)
-	return 1
 }
 
 // rewriter walks a chunk once, checks it and puts the helpers in.
@@ -389,9 +363,6 @@ func (r *rewriter) table(e *ast.TableExpr) {
 			}
 		} else {
 			f.Key = r.expr(f.Key)
-			if !harmlessKey(f.Key) {
-				f.Key = call(f.Key, keyName, f.Key)
-			}
 		}
 		f.Value = r.expr(f.Value)
 	}
@@ -450,30 +421,14 @@ func call(at ast.PositionHolder, helper string, args ...ast.Expr) *ast.FuncCallE
 	return c
 }
 
-// harmlessKey reports whether a key is a constant that cannot be a far index.
-func harmlessKey(key ast.Expr) bool {
-	switch k := key.(type) {
-	case *ast.StringExpr, *ast.TrueExpr, *ast.FalseExpr, *ast.NilExpr:
-		return true
-	case *ast.NumberExpr:
-		f, err := strconv.ParseFloat(k.Value, 64)
-		return err == nil && f <= sparseFree
-	}
-	return false
-}
-
-// assign puts store in where a key is computed, and computes the values of
-// several targets before any of them changes.
+// assign computes the values of several targets before any of them changes,
+// where gopher-lua would not:
+//
+//	do local o1, k1, o2, k2 = …; local v1, v2 = …; o2[k2] = v2; o1[k1] = v1 end
 func (r *rewriter) assign(s *ast.AssignStmt) ast.Stmt {
-	if !guarded(s) && !entangled(s) {
+	if !entangled(s) {
 		return s
 	}
-	if len(s.Lhs) == 1 && len(s.Rhs) == 1 {
-		a := s.Lhs[0].(*ast.AttrGetExpr)
-		return storeStmt(s, a.Object, a.Key, s.Rhs[0])
-	}
-	// Several targets: everything is computed before anything is stored.
-	//   do local o1, k1, o2, k2 = …; local v1, v2 = …; store(o1, k1, v1); … end
 	block := &ast.DoBlockStmt{}
 	at(block, s)
 	targets := &ast.LocalAssignStmt{}
@@ -483,33 +438,22 @@ func (r *rewriter) assign(s *ast.AssignStmt) ast.Stmt {
 	var stores []ast.Stmt
 	for _, l := range s.Lhs {
 		value := r.hidden(values, s)
-		a, ok := l.(*ast.AttrGetExpr)
-		if !ok {
-			set := &ast.AssignStmt{Lhs: []ast.Expr{l}, Rhs: []ast.Expr{value}}
-			at(set, s)
-			stores = append(stores, set)
-			continue
+		if a, ok := l.(*ast.AttrGetExpr); ok {
+			targets.Exprs = append(targets.Exprs, single(a.Object), single(a.Key))
+			l = &ast.AttrGetExpr{Object: r.hidden(targets, s), Key: r.hidden(targets, s)}
+			at(l, s)
 		}
-		object, key := r.hidden(targets, s), r.hidden(targets, s)
-		targets.Exprs = append(targets.Exprs, single(a.Object), single(a.Key))
-		stores = append(stores, storeStmt(s, object, key, value))
+		set := &ast.AssignStmt{Lhs: []ast.Expr{l}, Rhs: []ast.Expr{value}}
+		at(set, s)
+		stores = append(stores, set)
 	}
 	if len(targets.Names) > 0 {
 		block.Stmts = append(block.Stmts, targets)
 	}
 	block.Stmts = append(block.Stmts, values)
+	slices.Reverse(stores) // the order of Lua 5.1, and of gopher-lua elsewhere
 	block.Stmts = append(block.Stmts, stores...)
 	return block
-}
-
-// guarded reports whether a target has a key that is computed.
-func guarded(s *ast.AssignStmt) bool {
-	for _, l := range s.Lhs {
-		if a, ok := l.(*ast.AttrGetExpr); ok && !harmlessKey(a.Key) {
-			return true
-		}
-	}
-	return false
 }
 
 // entangled reports whether s has several targets of which gopher-lua may change
@@ -554,12 +498,6 @@ func (r *rewriter) hidden(in *ast.LocalAssignStmt, pos ast.PositionHolder) ast.E
 	use := &ast.IdentExpr{Value: name}
 	at(use, pos)
 	return use
-}
-
-func storeStmt(pos ast.PositionHolder, object, key, value ast.Expr) ast.Stmt {
-	s := &ast.FuncCallStmt{Expr: call(pos, storeName, object, key, value)}
-	at(s, pos)
-	return s
 }
 
 func at(n, pos ast.PositionHolder) {

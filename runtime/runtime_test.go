@@ -39,6 +39,7 @@ func TestPrints(t *testing.T) {
 		{`local t = setmetatable({}, {__concat = function(a, b) return "C" end}) print("a" .. t, t .. "b", 1 .. t .. 2)`, "C\tC\t1C"},
 		{`local t = {1, 2, 3} t[1], t[2] = t[2], t[1] print(t[1], t[2], t[3])`, "2\t1\t3"},
 		{`local i, t = 1, {} i, t[i] = i + 1, 20 print(i, t[1], t[2])`, "2\t20\tnil"},
+		{`local t, i = {}, 0 i, t.x, t.x, t[i + 1] = 5, 1, 2, 3 print(i, t.x, t[1], t[6])`, "5\t1\t3\tnil"}, // the last is stored first, as in Lua 5.1
 		{`print(string.find("hello world", "o w"), string.match("key=val", "(%w+)=(%w+)"))`, "5\tkey\tval"},
 		{`print(("hello world"):gsub("o", "0"), ("abc"):gsub("%w", "%0%0"))`, "hell0 w0rld\taabbcc\t3"},
 		{`for k, v in string.gmatch("a=1, b=2", "(%w+)=(%w+)") do io = (io or "") .. k .. v end print(io)`, "a1b2"},

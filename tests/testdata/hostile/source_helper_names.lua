@@ -1,3 +1,3 @@
 -- limits: ; ends: syntax "reserved"
-local store = "\0hudrl.store"
-store({}, 5e7, 1)
+local concat = "\0hudrl.concat"
+concat({}, 5e7, 1)

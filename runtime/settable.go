@@ -1,0 +1,46 @@
+package runtime
+
+import (
+	"unsafe"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// jumpTable is gopher-lua's: what it does for each operation of its bytecode.
+// The table is reached by name because a check of t[k] = v that costs a call of
+// a host function makes such a store twice as slow. A gopher-lua without it does
+// not link.
+//
+//go:linkname jumpTable github.com/yuin/gopher-lua.jumpTable
+var jumpTable [lua.OP_NOP + 1]func(L *lua.LState, inst uint32, base unsafe.Pointer) int
+
+// Before a store to a far index, which gopher-lua reaches by filling the gap,
+// the index is checked. Nothing changes for interpreters that are not of this
+// package.
+func init() {
+	plain := jumpTable[lua.OP_SETTABLE]
+	jumpTable[lua.OP_SETTABLE] = func(L *lua.LState, inst uint32, base unsafe.Pointer) int {
+		key := argument(L, inst&0x1ff)
+		if n, ok := key.(lua.LNumber); ok && n > sparseFree {
+			if g, ok := L.Context().(*gate); ok {
+				g.task.vm.store(L, L.Get(int(inst>>18&0xff)+1), key, argument(L, inst>>9&0x1ff))
+				return 0
+			}
+		}
+		return plain(L, inst, base)
+	}
+}
+
+// argument is an operand of the instruction that L carries out: a register, or
+// with the highest bit set a constant.
+func argument(L *lua.LState, operand uint32) lua.LValue {
+	if operand&0x100 == 0 {
+		return L.Get(int(operand) + 1)
+	}
+	dbg, ok := L.GetStack(0)
+	if !ok {
+		return lua.LNil
+	}
+	fn := *(**lua.LFunction)(unsafe.Add(framePointer(dbg), fnOffset))
+	return fn.Proto.Constants[operand&0xff]
+}

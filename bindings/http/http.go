@@ -3,8 +3,11 @@
 //
 // Nothing of the host's goes along: no keys, no cookies, no proxy. A redirect is
 // answered as it is; following it is the script's decision, and needs the same
-// permission. A name that is not itself a loopback name never reaches a
-// loopback address.
+// permission. Hosts names what may be asked for, and a name that somebody else
+// answers for leads nowhere near this machine: not to loopback or link-local
+// addresses, in whatever notation. It may lead to a private network, as names
+// that a host allows often do. An answer is at most as large as a string may be,
+// and few requests to one address are under way at a time.
 package http
 
 import (
@@ -18,7 +21,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -38,6 +40,13 @@ func Needs(c runtime.Capabilities) string {
 // defaultTimeout is that of one request.
 const defaultTimeout = 30 * time.Second
 
+// maxConns are open to one address; further requests wait. Ten thousand tasks
+// would otherwise take all descriptors of the process.
+const maxConns = 32
+
+// maxHeader is the size of an answer's headers.
+const maxHeader = 1 << 20
+
 type library struct {
 	vm    *runtime.VM
 	hosts []string
@@ -46,14 +55,7 @@ type library struct {
 
 // Open makes the module in a VM.
 func Open(vm *runtime.VM) (lua.LValue, error) {
-	transport := &http.Transport{
-		DialContext:           dial,
-		ForceAttemptHTTP2:     true,
-		TLSHandshakeTimeout:   10 * time.Second,
-		IdleConnTimeout:       30 * time.Second,
-		MaxIdleConnsPerHost:   8,
-		ResponseHeaderTimeout: 10 * time.Minute,
-	}
+	transport := newTransport()
 	l := &library{vm: vm, hosts: vm.Capabilities().Hosts, http: &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -87,25 +89,19 @@ func Open(vm *runtime.VM) (lua.LValue, error) {
 	}), nil
 }
 
-// dial refuses loopback addresses behind other names.
-func dial(ctx context.Context, network, address string) (net.Conn, error) {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
+// newTransport has no proxy, whatever the environment says.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		DialContext:         dial,
+		ForceAttemptHTTP2:   true,
+		TLSHandshakeTimeout: 10 * time.Second,
+		IdleConnTimeout:     30 * time.Second,
+		MaxIdleConnsPerHost: 8,
+		MaxConnsPerHost:     maxConns,
+
+		MaxResponseHeaderBytes: maxHeader,
+		ResponseHeaderTimeout:  10 * time.Minute,
 	}
-	ip := net.ParseIP(host)
-	local := host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil
-	d := net.Dialer{Timeout: 10 * time.Second, Control: func(_, reached string, _ syscall.RawConn) error {
-		at, _, err := net.SplitHostPort(reached)
-		if err != nil {
-			return err
-		}
-		if ip := net.ParseIP(at); !local && (ip == nil || ip.IsLoopback() || ip.IsUnspecified() || ip.IsLinkLocalUnicast()) {
-			return fmt.Errorf("%s leads to %s, an address of this machine", host, at)
-		}
-		return nil
-	}}
-	return d.DialContext(ctx, network, address)
 }
 
 // allow checks an address against the list.
@@ -121,7 +117,7 @@ func (l *library) allow(a *luax.Args, address string) *url.URL {
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	if host := net.JoinHostPort(u.Hostname(), port); !slices.Contains(l.hosts, host) {
+	if host := net.JoinHostPort(u.Hostname(), port); !slices.ContainsFunc(l.hosts, func(h string) bool { return strings.EqualFold(h, host) }) {
 		a.FailHint("--allow-net "+host+" allows it; a host program sets Capabilities.Hosts", "this script may not reach %s", host)
 	}
 	return u

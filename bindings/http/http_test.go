@@ -1,6 +1,7 @@
 package http_test
 
 import (
+	"compress/gzip"
 	"context"
 	"io"
 	"net/http"
@@ -26,6 +27,13 @@ func TestRequests(t *testing.T) {
 			http.Redirect(w, r, "http://example.com/", http.StatusFound)
 		case "/big":
 			io.WriteString(w, strings.Repeat("x", 2000))
+		case "/headers":
+			w.Header().Set("X-Long", strings.Repeat("x", 2<<20))
+		case "/bomb": // a megabyte of zeros in a kilobyte
+			w.Header().Set("Content-Encoding", "gzip")
+			z := gzip.NewWriter(w)
+			z.Write(make([]byte, 1<<20))
+			z.Close()
 		case "/slow":
 			select {
 			case <-r.Context().Done():
@@ -61,6 +69,8 @@ func TestRequests(t *testing.T) {
 		{`http.get("file:///etc/passwd")`, "", "want an http or https address"},
 		{`http.get((url:gsub("//", "//user:pass@")))`, "", "a name and password in an address"},
 		{`http.get(url .. "/big")`, "", "string size"},
+		{`http.get(url .. "/bomb")`, "", "string size"},
+		{`http.get(url .. "/headers")`, "", "server response headers exceeded"},
 		{`http.get(url .. "/slow", {timeout = 0.05})`, "", "get: GET " + server.URL + "/slow: no answer within 0.05 s"},
 		{`http.get(url, {timeout = -1})`, "", "timeout: got -1, want seconds above 0"},
 		{`http.get(url, {headers = {Host = "x"}})`, "", `headers: Host cannot be set to "x"`},

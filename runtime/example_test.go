@@ -2,71 +2,95 @@ package runtime_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"log"
 	"os"
 
+	"github.com/hudrl/hudrl/bindings"
 	"github.com/hudrl/hudrl/runtime"
+	"github.com/hudrl/hudrl/runtime/local"
+	"github.com/hudrl/hudrl/runtime/tensor"
 )
 
+// A Simulator is the embedder's own environment: the script sees Task and Judge
+// of it, and nothing else.
+type Simulator struct{ secret string }
+
+func (s *Simulator) Task(i int) string { return fmt.Sprintf("What is %d + 1?", i) }
+
+func (s *Simulator) Judge(i int, answer string) float64 {
+	if answer == fmt.Sprint(i+1) {
+		return 1
+	}
+	return 0
+}
+
+// A training loop in Lua, inside a Go program: the service is embedded, the
+// environment is a Go value, the weights of a loss come back as a tensor.
 func Example() {
-	rt, err := runtime.New(runtime.Config{
-		Stdout: os.Stdout,
-		Limits: runtime.Limits{Steps: 1_000_000},
-	})
+	dir, err := os.MkdirTemp("", "hudrl")
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+
+	svc, err := local.Open(dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer svc.Close()
+	rt, err := runtime.New(bindings.Default(svc))
+	if err != nil {
+		log.Fatal(err)
 	}
 	defer rt.Close()
-
-	chunk, err := runtime.Compile("hello.lua", `
-		local name = ...
-		print("hello", name)
-		return #name, {1, 2, 3}`)
+	if err := rt.Set("simulator", &Simulator{}, "Task", "Judge"); err != nil {
+		log.Fatal(err)
+	}
+	chunk, err := runtime.Compile("train.lua", `
+		local hud = require "hud"
+		local name, steps = ...
+		local fork = hud.models.fork("hudrl/nano", name)
+		local trainer = hud.TrainingClient(fork.model_name)
+		local agent = hud.Agent(fork.model_name, { max_tokens = 4 })
+		for step in hud.steps(steps) do
+			local tasks = {}
+			for i = 1, 2 do
+				tasks[i] = { prompt = simulator:task(i), grade = function(answer) return simulator:judge(i, answer) end }
+			end
+			local job = hud.Job.start(name, { group = 4 })
+			hud.Taskset(name, tasks):run(agent, { job = job })
+			if job:has_spread() then
+				trainer:step(job.runs, { learning_rate = 3e-4, group_size = 4 })
+			end
+		end
+		return fork.model_name, hud.tensor.ones(2, 3)`)
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
-	out, err := rt.Run(context.Background(), chunk, "world")
-	fmt.Println(out, err)
-
-	chunk, _ = runtime.Compile("loop.lua", `while true do end`)
-	_, err = rt.Run(context.Background(), chunk)
-	fmt.Println(err, errors.Is(err, runtime.ErrSteps))
-	// Output:
-	// hello	world
-	// [5 [1 2 3]] <nil>
-	// loop.lua:1: step limit: used 1000001 of 1000000 true
+	out, err := rt.Run(context.Background(), chunk, "arith-rl", 2)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(out[0], out[1].(*tensor.Tensor).Shape())
+	// Output: arith-rl [2 3]
 }
 
-// counter is a value of the embedder's.
-type counter struct{ n int }
-
-func (c *counter) AddMany(k int) (int, error) {
-	if k < 0 {
-		return 0, fmt.Errorf("add_many: got %d, want at least 0", k)
-	}
-	c.n += k
-	return c.n, nil
-}
-
-func ExampleRuntime_Set() {
+// The zero Config is the sandbox: no files, no environment, no network, no
+// clock, no modules, no output, and default limits.
+func ExampleConfig() {
 	rt, err := runtime.New(runtime.Config{})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	defer rt.Close()
-	if err := rt.Set("counter", &counter{}, "AddMany"); err != nil {
-		fmt.Println(err)
-		return
-	}
-	out, err := rt.Eval(context.Background(), `counter:add_many(2) + counter:add_many(3)`)
-	fmt.Println(out, err)
-	_, err = rt.Eval(context.Background(), `counter:add_many(-1)`)
+	ctx := context.Background()
+	fmt.Println(rt.Eval(ctx, `io, os.getenv, os.execute, dofile, debug, pcall(require, "hud.fs")`))
+	fmt.Println(rt.Eval(ctx, `os.date("!%Y"), math.floor(2.5), ("x"):rep(3)`))
+	_, err = rt.Eval(ctx, `local function f() return 1 + f() end f()`)
 	fmt.Println(err)
 	// Output:
-	// [7] <nil>
-	// stdin:1: add_many: got -1, want at least 0
+	// [<nil> <nil> <nil> <nil> <nil> false require: no module "hud.fs"] <nil>
+	// [1970 2 xxx] <nil>
+	// stdin:1: call depth: used 2001 of 2000
 }

@@ -6,18 +6,32 @@
 //	chunk, err := runtime.Compile("hello.lua", `print("hello", ...)`)
 //	out, err := rt.Run(ctx, chunk, "world")
 //
-// A [Config] says what a script may do; its zero value is the sandbox. A
-// [Chunk] is compiled source that any number of Runtimes may run. A [Runtime]
-// is the embedder's handle: one call at a time, with budgets per call, usable
-// again after a stop. Host functions and modules get the [VM] instead, valid
-// while they hold the interpreter lock. Inside one VM a script may spawn
-// [Task]s, which take turns whenever one of them waits, and hold some 14 KB
-// each. What goes wrong comes back as an [*Error] with position, traceback and,
-// through errors.Is and errors.As, the Go error that a host function raised,
-// even after pcall.
+// Everything below has a runnable example.
+//
+//   - A [Config] says what a script may do; its zero value is the sandbox. Files,
+//     addresses, variables and the clock come from [Capabilities], bounds from
+//     [Limits], modules from Config.Modules (package bindings has all that ship;
+//     a [Module] of one's own is a name and a function), output from
+//     Config.Stdout or, for one call, [WithStdout].
+//   - A [Chunk] is compiled source that any number of Runtimes may run.
+//   - A [Runtime] is the embedder's handle: Run, Call, Eval, one call at a time,
+//     with budgets per call, usable again after a stop. Values cross as plain
+//     data; tensors and other Go objects as they are. A context or
+//     [Runtime.Interrupt] stops a call wherever it is.
+//   - [Runtime.Set] gives scripts Go functions and values, an [Object] shows
+//     chosen methods of one, a [*Func] is a Lua function for the host to call.
+//   - What goes wrong is an [*Error] with position, traceback and, through
+//     errors.Is and errors.As, the Go error that a host function returned, even
+//     after pcall; a [*LimitError] says which limit, and how to raise it.
+//   - A [Pool] is several Runtimes for many callers; [Runtime.Reload] changes
+//     over to a new version of a script; [Runtime.Profile] says where time goes.
+//   - Host functions and modules get the [VM], valid while they hold the
+//     interpreter lock. Inside one VM a script may spawn [Task]s, which take turns
+//     whenever one of them waits, and hold some 14 KB each.
 //
 // What is not promised: the heap limit is process-wide and coarse, so code
-// that means harm needs a process of its own.
+// that means harm needs a process of its own: package isolate. Packages check,
+// bindings/test and repl are the tools for scripts, to embed as well.
 package runtime
 
 import (

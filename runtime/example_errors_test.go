@@ -28,7 +28,7 @@ grade{ text = "seven" }`))
 		fmt.Println(e.Traceback)
 	}
 	// Output:
-	// grade.lua:3: cannot perform add operation between string and number
+	// grade.lua:3: attempt to perform arithmetic on field 'text' (a string value)
 	// grade.lua 3 	return answer.text + 1
 	// grade.lua:3: in function grade
 	// grade.lua:5: in main chunk

@@ -221,3 +221,27 @@ func ExampleRuntime_Run_tensors() {
 	// true [2 4 6 8]
 	// 20 <nil>
 }
+
+// Results as typed values: what does not fit is the script's mistake, and an
+// error that says so.
+func ExampleScan() {
+	rt := start(runtime.Config{})
+	defer rt.Close()
+	for _, src := range []string{
+		`return "move", { x = 3, y = -1 }, { "north", "east" }`,
+		`return "move", { x = 0.5 }`,
+	} {
+		out, err := rt.Run(context.Background(), mustCompile("npc.lua", src))
+		check(err)
+		var (
+			action string
+			by     struct{ X, Y int }
+			path   []string
+		)
+		err = runtime.Scan(out, &action, &by, &path)
+		fmt.Println(action, by, path, err)
+	}
+	// Output:
+	// move {3 -1} [north east] <nil>
+	// move {0 0} [] result 2: x: got 0.5, want a whole number
+}

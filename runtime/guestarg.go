@@ -24,13 +24,10 @@ func (g *guestArg) fit(v lua.LValue, t reflect.Type) (lua.LValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch v.(type) {
-	case *lua.LTable, *lua.LUserData, *lua.LFunction:
-		if !t.Implements(lvalueType) {
-			return &lua.LUserData{Value: r.Interface()}, nil
-		}
+	if v == lua.LNil || t.Implements(lvalueType) {
+		return v, nil
 	}
-	return v, nil
+	return &lua.LUserData{Value: r.Interface()}, nil
 }
 
 // value is v as a t.
@@ -50,10 +47,18 @@ func (g *guestArg) value(v lua.LValue, t reflect.Type) (reflect.Value, error) {
 		}
 		return reflect.ValueOf(data), nil
 	}
+	if k := v.Type(); t.Kind() == reflect.Pointer && t.Elem().Kind() != reflect.Struct && (k == lua.LTBool || k == lua.LTNumber || k == lua.LTString) {
+		r, err := g.value(v, t.Elem())
+		if err != nil {
+			return none, err
+		}
+		p := reflect.New(t.Elem()) // may be left out
+		p.Elem().Set(r)
+		return p, nil
+	}
 	switch v := v.(type) {
 	case *lua.LNilType:
-		switch t.Kind() {
-		case reflect.Interface, reflect.Map, reflect.Pointer, reflect.Slice:
+		if nilable(t) {
 			return reflect.Zero(t), nil
 		}
 	case lua.LBool:
@@ -61,7 +66,7 @@ func (g *guestArg) value(v lua.LValue, t reflect.Type) (reflect.Value, error) {
 			return reflect.ValueOf(bool(v)).Convert(t), nil
 		}
 	case lua.LString:
-		if t.Kind() == reflect.String || t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 {
+		if isText(t) {
 			return reflect.ValueOf(string(v)).Convert(t), nil
 		}
 	case lua.LNumber:
@@ -241,7 +246,9 @@ func luaType(t reflect.Type) string {
 	case reflect.Float32, reflect.Float64, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
 		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return "number"
-	case reflect.Slice, reflect.Array, reflect.Map, reflect.Struct:
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Map, reflect.Struct:
 		return "table"
 	}
 	if t == funcType {

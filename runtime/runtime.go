@@ -438,7 +438,7 @@ func (rt *Runtime) enterAny(ctx context.Context, args []any, get func(*VM, *lua.
 		for i, a := range args {
 			v, err := vm.ToLua(a)
 			if err != nil {
-				return nil, fmt.Errorf("argument %d: %w", i+1, err)
+				return nil, fmt.Errorf("runtime: argument %d: %w", i+1, err)
 			}
 			in[i] = v
 		}
@@ -453,7 +453,7 @@ func (rt *Runtime) enterAny(ctx context.Context, args []any, get func(*VM, *lua.
 		for i, v := range out {
 			g, err := vm.toGo(L, v)
 			if err != nil {
-				return nil, fmt.Errorf("result %d: %w", i+1, err)
+				return nil, &Error{Message: fmt.Sprintf("result %d: %v", i+1, err), Code: errorCode(err), Hint: errorHint(err), Err: err}
 			}
 			results = append(results, g)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/hudrl/hudrl/bindings/json"
 	"github.com/hudrl/hudrl/bindings/log"
 	"github.com/hudrl/hudrl/bindings/loss"
+	"github.com/hudrl/hudrl/bindings/metrics"
 	"github.com/hudrl/hudrl/bindings/plot"
 	"github.com/hudrl/hudrl/bindings/progress"
 	"github.com/hudrl/hudrl/bindings/rng"
@@ -39,6 +40,7 @@ var parts = []runtime.Module{
 	{Name: "hud.json", Open: json.Open},
 	{Name: "hud.log", Open: log.Open},
 	{Name: "hud.loss", Open: loss.Open},
+	metrics.Module(metrics.Options{}),
 	{Name: "hud.plot", Open: plot.Open},
 	{Name: "hud.progress", Open: progress.Open},
 	{Name: "hud.rng", Open: rng.Open},

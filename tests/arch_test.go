@@ -40,7 +40,7 @@ var below = []string{
 var rooms = []room{
 	// Above the Lua line.
 	{"cmd/hudrl", []string{"internal/cli"}},
-	{"internal/cli", append([]string{"bindings", "bindings/env", "bindings/test", "runtime", "runtime/repl", "runtime/check", "runtime/isolate", "scripts", "stdlib"},
+	{"internal/cli", append([]string{"bindings", "bindings/env", "bindings/metrics", "bindings/test", "runtime", "runtime/repl", "runtime/check", "runtime/isolate", "scripts", "stdlib"},
 		"runtime/dataset", "runtime/hud", "runtime/hud/journal", "runtime/local", "runtime/loss", "runtime/metrics", "runtime/replay", "runtime/serve", "runtime/tinker", "internal/heap", "internal/plot")},
 	{"bindings/luax", []string{"runtime", "runtime/hud"}},
 	{"bindings", append([]string{"bindings/...", "runtime", "stdlib"}, below...)},

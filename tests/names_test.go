@@ -73,6 +73,7 @@ func TestMethodsAreThere(t *testing.T) {
 		"hud.Stream":   `require("hud").rng.stream(1)`,
 		"hud.Dataset":  `require("hud").dataset({ 1 })`,
 		"hud.Batches":  `require("hud").dataset({ 1 }):batches(1)`,
+		"hud.Metrics":  `require("hud").metrics.run()`,
 		"hud.Progress": `require("hud").progress()`,
 		"hud.Trainer":  `require("hud").TrainingClient("hudrl/mini")`,
 		"task":         `require("hud").spawn(function() end)`,

@@ -24,7 +24,7 @@ return {
 	tensor = hud.tensor { 1 }, error = err, task = hud.spawn(function() end), stream = hud.rng.stream(1),
 	coroutine = coroutine.create(up), wrap = coroutine.wrap(up), gmatch = ("x"):gmatch("x"), closure = up,
 	schedule = hud.schedule.constant(1), decoded = hud.json.decode '[null, {"a": [1]}]', chunk = loadstring "return 1",
-	progress = hud.progress(1), dataset = hud.dataset({ 1 }), batches = hud.dataset({ 1 }):batches(1), index = hud.tensor { 1 }.sum, string = "x",
+	progress = hud.progress(1), dataset = hud.dataset({ 1 }), batches = hud.dataset({ 1 }):batches(1), metrics = hud.metrics.run(), index = hud.tensor { 1 }.sum, string = "x",
 }`
 
 // reached are the values that are neither a standard name of runtime.Names nor
@@ -65,6 +65,7 @@ var reached = map[string]string{
 	"sample.stream userdata of *rng.Stream":                        "has the methods of its class",
 	"sample.progress userdata of *progress.line":                   "has the methods of its class",
 	"sample.dataset userdata of *dataset.set":                      "has the methods of its class; gives records",
+	"sample.metrics userdata of *metrics.run":                      "has the methods of its class; writes one file of its own name",
 	"sample.batches userdata of *dataset.batches":                  "has the methods of its class",
 	"sample.*.<metatable> table":                                   "of a class; __metatable hides it from the script",
 	"sample.*.<metatable>.* Go function":                           "of a class: reads its own userdata and no other",

@@ -44,6 +44,7 @@ func open(vm *runtime.VM, svc hud.Service, parts []runtime.Module, j *journal.Jo
 		vm: vm, svc: &waiting{vm: vm, svc: svc},
 		past: resumption{journal: j, elsewhere: map[string]hud.Service{}},
 	}
+	luax.CursorsOf(vm).OnSettle(l.resume)
 	l.defineTrainer()
 	l.defineRollouts()
 	l.defineTokenizer()

@@ -74,7 +74,7 @@ func (l *library) settle(L *lua.LState) error {
 			if svc = l.past.elsewhere[st.Where]; svc == nil {
 				return &hud.Error{Op: op, Code: hud.CodeConflict, Status: 409,
 					Detail: fmt.Sprintf("something is in doubt of model %s at %s", st.Name, st.Where),
-					Hint:   "make its hud.TrainingClient before hud.steps and hud.state"}
+					Hint:   "make its hud.TrainingClient before hud.steps, hud.state and hud.metrics.run"}
 			}
 		}
 		r, err := l.client(svc, id, st.Where).Recover(callContext(l.vm, L), hud.RecoverOptions{Discard: true})

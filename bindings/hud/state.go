@@ -63,7 +63,7 @@ func (l *library) steps(L *lua.LState) int {
 			if !ended {
 				ended = true
 				l.step = 0
-				cursors.Pause(false)
+				cursors.Enter(0, 0)
 				l.past.journal.Leave(loop)
 				l.vm.Reseed(L, rng.Derive(uint64(l.vm.Seed()), rng.Hash("after the steps"), uint64(n)))
 			}
@@ -76,7 +76,7 @@ func (l *library) steps(L *lua.LState) int {
 		}
 		step++
 		l.step = step
-		cursors.Pause(true)
+		cursors.Enter(loop, step)
 		l.past.journal.Enter(journal.Place{Loop: loop, Step: step, Of: n})
 		l.vm.Reseed(L, rng.Derive(uint64(l.vm.Seed()), rng.Hash("step"), uint64(step)))
 		L.Push(lua.LNumber(step))

@@ -15,9 +15,11 @@ import (
 // held weakly, and known by their name and by how many of that name were made
 // before.
 type Cursors struct {
-	paused bool
+	loop   int // of hud.steps, 0 outside of all
+	step   int
 	made   map[string]int
 	all    []cursor
+	settle func(L *lua.LState)
 }
 
 type cursor struct {
@@ -60,7 +62,7 @@ func AddCursor[T any, P interface {
 	place
 }](vm *runtime.VM, name string, p P) {
 	c := CursorsOf(vm)
-	if c.paused {
+	if c.step > 0 {
 		return
 	}
 	if n := len(c.all); n == cap(c.all) { // it would grow
@@ -86,9 +88,23 @@ func alive(all []cursor) []cursor {
 	return kept
 }
 
-// Pause says whether a step is under way, which makes its own cursors anew
-// whether the run was resumed or not.
-func (c *Cursors) Pause(step bool) { c.paused = step }
+// OnSettle has f called by Settle.
+func (c *Cursors) OnSettle(f func(L *lua.LState)) { c.settle = f }
+
+// Settle finds out where the run that goes on was interrupted, when nobody has
+// yet. It raises when nobody can.
+func (c *Cursors) Settle(L *lua.LState) {
+	if c.settle != nil {
+		c.settle(L)
+	}
+}
+
+// Enter says which step of which loop of hud.steps is under way, which makes
+// its own cursors anew whether the run was resumed or not; 0 and 0 is none.
+func (c *Cursors) Enter(loop, step int) { c.loop, c.step = loop, step }
+
+// Step is what Enter said.
+func (c *Cursors) Step() (loop, step int) { return c.loop, c.step }
 
 // Save is where the cursors are.
 func (c *Cursors) Save() (map[string]json.RawMessage, error) {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -91,6 +92,16 @@ func (f *scriptFlags) openJournal(a *app, name, source string, args []string) (*
 		f.note(a, interrupted(name, last))
 	}
 	return runs.New(label, run), nil
+}
+
+// metricsDir is where a run's metrics go under the directory of a flag: by the
+// run's name, which it keeps when it goes on.
+func (f *scriptFlags) metricsDir(a *app, script string) string {
+	id := strings.TrimSuffix(filepath.Base(script), filepath.Ext(script)) + time.Now().UTC().Format("-20060102-150405.000")
+	if f.journal != nil && f.journal.Durable() {
+		id = filepath.Base(filepath.Dir(f.journal.Path()))
+	}
+	return filepath.Join(a.path(f.metrics), id)
 }
 
 func (f *scriptFlags) note(a *app, text string) {

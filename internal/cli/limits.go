@@ -132,6 +132,7 @@ type scriptFlags struct {
 	depth, coroutines, tasks, table  positive
 	readDirs, writeDirs, hosts, envs []string
 	quiet, verbose                   bool
+	metrics                          string
 	profile                          string
 	watch                            bool
 	between                          func() error // of a watch
@@ -157,6 +158,7 @@ func (f *scriptFlags) register(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.writeDirs, "allow-write", nil, "let hud.fs write files under `DIR`")
 	flags.StringArrayVar(&f.hosts, "allow-net", nil, "let hud.http and TrainingClient reach `HOST:PORT`")
 	flags.StringArrayVar(&f.envs, "allow-env", nil, "let hud.env read the environment variable `NAME`")
+	flags.StringVar(&f.metrics, "metrics", "", "keep what hud.metrics logs under `DIR` (default: beside the run's journal)")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no warnings, no progress")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say more on stderr")
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hudrl/hudrl/bindings"
+	"github.com/hudrl/hudrl/bindings/metrics"
 	"github.com/hudrl/hudrl/runtime"
 )
 
@@ -95,6 +96,9 @@ outlives whatever it does. Its training service is this program's.`,
 // the working directory).
 func (a *app) host(f *scriptFlags, svc *lazyService, dir string, args []string) runtime.Config {
 	config := bindings.Journaled(svc.forScripts(), f.journal)
+	if f.metrics != "" {
+		bindings.Metrics(&config, metrics.Options{Dir: f.metricsDir(a, args[0]), Journal: f.journal})
+	}
 	f.apply(a, &config)
 	svc.say = func(line string) { config.Logger.Info(line) }
 	if dir == "" {

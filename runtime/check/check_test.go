@@ -118,9 +118,8 @@ func TestSource(t *testing.T) {
 			"3: math.max takes numbers, got a tensor [write t:maximum(…), or math.max of t:item()]",
 			"3: math.modf takes numbers, got a tensor [t:item() is the number of a tensor of one element]"}},
 		{"own math", "local math = { exp = print }\nmath.exp(tensor{ 1 })", nil},
-		{"text of a tensor", "local t = tensor{ 1 }\nprint('x' .. t, tostring(t) .. 'x', ('%d %.2f'):format(1, t), string.format('%s %%', t), tonumber(t), 'x' .. (t == t))", []string{
+		{"text of a tensor", "local t = tensor{ 1 }\nprint('x' .. t:sum(), tostring(t) .. 'x', ('%d %.2f'):format(1, t), string.format('%s %%', t), tonumber(t), 'x' .. (t == t))", []string{
 			"3: %f takes a number, got a tensor [write t:item() for the number, or %s for the whole tensor]",
-			"3: .. with a tensor writes all of it, its shape included [t:item() is the number of a tensor of one element; tostring(t) is the whole]",
 			"3: ..: got boolean, want string or number [write tostring(…)]",
 			"3: tonumber of a tensor is nil [t:item() is the number of a tensor of one element]"}},
 		{"a tensor as a table", "local t = tensor{ 1 }\nfor _, v in ipairs(t) do print(v) end\nprint(table.concat(t, ' '), unpack(t))", []string{

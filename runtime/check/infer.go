@@ -133,12 +133,10 @@ func (c *checker) logical(e *ast.LogicalOpExpr, want *typ) *typ {
 	return anything
 }
 
-// joined is a side of "..".
+// joined is a side of "..". A tensor is none to report: one of one element is
+// written as its number.
 func (c *checker) joined(e ast.Expr) {
-	switch t := c.expr(e, nil); {
-	case t.is("tensor") && !t.maybe:
-		c.report(e.Line(), Tensor, "t:item() is the number of a tensor of one element; tostring(t) is the whole", ".. with a tensor writes all of it, its shape included")
-	case t.is1("boolean"):
+	if c.expr(e, nil).is1("boolean") {
 		c.report(e.Line(), Type, "write tostring(…)", "..: got boolean, want string or number")
 	}
 }

@@ -367,6 +367,14 @@ func (j *Journal) Last() *Sent {
 	return j.state.last
 }
 
+// Reached is where the last optimizer step was made that is known to be applied
+// in a loop, by whichever process; zero when there is none.
+func (j *Journal) Reached() Place {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.state.place
+}
+
 // State is what was saved with the last applied step under a name, by an
 // earlier process or this one; nil if nothing was.
 func (j *Journal) State(name string) json.RawMessage {

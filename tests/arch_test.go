@@ -104,7 +104,7 @@ var owners = map[string][]string{
 	"github.com/guptarohit/asciigraph": {"internal/plot"},
 	"github.com/mattn/go-runewidth":    {"internal/plot"},
 	"golang.org/x/term":                {"internal/plot", "internal/cli", "runtime/repl"},
-	"golang.org/x/sys":                 {"runtime/isolate", "internal/kernel", "internal/store", "internal/cli", "runtime/local", "runtime/repl"},
+	"golang.org/x/sys":                 {"runtime/isolate", "internal/heap", "internal/kernel", "internal/store", "internal/cli", "runtime/local", "runtime/repl"},
 	"github.com/google/uuid":           {"runtime/hud/...", "runtime/local", "runtime/rollout", "runtime/serve", "runtime/tinker", "internal/store"},
 	"github.com/joho/godotenv":         {"runtime/hud", "internal/cli"},
 	"gonum.org/v1/plot":                {"internal/plot"},

@@ -81,14 +81,23 @@ class Suite:
     def _noting(self, owner, name, method):
         signature = inspect.signature(method)
 
-        @functools.wraps(method)
-        def noting(*args, **kwargs):
+        def note(args, kwargs):
             if self._checking:
                 used = self._used.setdefault((owner, name), set())
                 with contextlib.suppress(TypeError):  # the method itself says what is wrong
                     given = signature.bind(*args, **kwargs).arguments
                     used.update(p for p, value in given.items() if p != "self" and value != signature.parameters[p].default)
-            return method(*args, **kwargs)
+
+        if inspect.iscoroutinefunction(method):
+            @functools.wraps(method)
+            async def noting(*args, **kwargs):
+                note(args, kwargs)
+                return await method(*args, **kwargs)
+        else:
+            @functools.wraps(method)
+            def noting(*args, **kwargs):
+                note(args, kwargs)
+                return method(*args, **kwargs)
 
         return noting
 

@@ -48,6 +48,10 @@ function test_golden() test.golden("report.txt", "one\ntwo\n") end
 	write(t, empty.dir, "raises_test.lua", "error('early')")
 	empty.run(t, "test").want(t, 5, []string{"FAIL broken_test.lua: the file does not run", "the text ends too early",
 		"FAIL raises_test.lua: the file does not run", "early", "0 passed, 2 failed"}, nil)
+	write(t, empty.dir, "broken_test.lua", "return { function() end }")
+	write(t, empty.dir, "raises_test.lua", "print('nothing')")
+	empty.run(t, "test").want(t, 5, []string{"FAIL broken_test.lua: the file does not run\n  error: the file returns a function at [1], without a name",
+		"FAIL raises_test.lua: the file does not run\n  error: the file has no test\n  hint: describe one", "0 passed, 2 failed"}, nil)
 	empty.run(t, "test", "missing_test.lua").want(t, 2, nil, []string{"cannot read missing_test.lua"})
 }
 

@@ -246,22 +246,56 @@ func (d *differ) tensors(got, want *tensor.Tensor, path string) {
 		}
 	}
 	g, w := got.Data(), want.Data()
-	shape := got.Shape()
+	worst, differ := 0, 0
 	for i := range g {
 		if d.same(float64(g[i]), float64(w[i])) {
 			continue
 		}
-		at, rest := make([]string, len(shape)), i
-		for k := len(shape) - 1; k >= 0; k-- {
-			at[k] = strconv.Itoa(rest%shape[k] + 1)
-			rest /= shape[k]
+		if differ == 0 || apart(g[i], w[i]) > apart(g[worst], w[worst]) {
+			worst = i
 		}
-		place := path
-		if len(at) > 0 {
-			place += "[" + strings.Join(at, ", ") + "]"
-		}
-		d.add(place, "got %s, want %s", full(float64(g[i])), full(float64(w[i])))
+		differ++
 	}
+	if differ > 1 {
+		d.add(path+position(got.Shape(), worst), "got %s, want %s: the largest of %d differences in %d values",
+			single(g[worst]), single(w[worst]), differ, len(g))
+	}
+	for i := range g {
+		if !d.same(float64(g[i]), float64(w[i])) && (differ == 1 || i != worst) {
+			d.add(path+position(got.Shape(), i), "got %s, want %s", single(g[i]), single(w[i]))
+		}
+	}
+}
+
+// single is a tensor's value with as many digits as tell it from its
+// neighbours, which are further away than a number's.
+func single(x float32) string {
+	if x != x {
+		return "nan"
+	}
+	return strconv.FormatFloat(float64(x), 'g', -1, 32)
+}
+
+// apart is how far two values are from each other; what is no number is
+// farthest.
+func apart(x, y float32) float64 {
+	if by := math.Abs(float64(x) - float64(y)); by == by {
+		return by
+	}
+	return math.Inf(1)
+}
+
+// position is where value i of a tensor stands, as Lua writes it.
+func position(shape []int, i int) string {
+	if len(shape) == 0 {
+		return ""
+	}
+	at := make([]string, len(shape))
+	for k := len(shape) - 1; k >= 0; k-- {
+		at[k] = strconv.Itoa(i%shape[k] + 1)
+		i /= shape[k]
+	}
+	return "[" + strings.Join(at, ", ") + "]"
 }
 
 // step is the path to a table's field, as Lua writes it.

@@ -13,7 +13,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -71,7 +73,8 @@ const CodeCheck = "check"
 
 // Run runs the tests that chunk describes, one after another in one VM with
 // the configuration; each, and each hook, is a call with budgets of its own. A failed
-// test does not stop the others. The error is that of the file itself.
+// test does not stop the others. The error is that of the file itself, also where
+// it describes none.
 func Run(ctx context.Context, config runtime.Config, chunk *runtime.Chunk, options Options) ([]Result, error) {
 	s := &suite{options: options, before: [][]*lua.LFunction{nil}, after: [][]*lua.LFunction{nil}}
 	out := &capture{w: config.Stdout}
@@ -99,6 +102,11 @@ func Run(ctx context.Context, config runtime.Config, chunk *runtime.Chunk, optio
 	}
 	if err := s.plain(ctx, rt, loaded); err != nil {
 		return nil, err
+	}
+	if len(s.tests) == 0 {
+		f := runtime.Faultf(CodeCheck, "the file has no test")
+		f.Hint = "describe one with test.it, define a function test_…, or return a table of functions"
+		return nil, f
 	}
 	next, err := runtime.Compile("hud.test", `return require("hudrl.test")()`)
 	if err != nil {
@@ -183,8 +191,44 @@ func (s *suite) plain(ctx context.Context, rt *runtime.Runtime, returned []any) 
 	if len(returned) > 1 {
 		returned = returned[:1]
 	}
+	if len(returned) == 1 {
+		if err := named(returned[0]); err != nil {
+			return err
+		}
+	}
 	_, err = rt.Run(ctx, chunk, returned...)
 	return err
+}
+
+// named refuses functions at positions of what a file returns: a test has a
+// name to be told by.
+func named(returned any) error {
+	at := func(key string, v any) error {
+		if _, ok := v.(*runtime.Func); !ok {
+			return nil
+		}
+		f := runtime.Faultf(CodeCheck, "the file returns a function at [%s], without a name", key)
+		f.Hint = "return { adds = function() … end }"
+		return f
+	}
+	switch returned := returned.(type) {
+	case []any:
+		for i, v := range returned {
+			if err := at(strconv.Itoa(i+1), v); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(returned)) {
+			if _, err := strconv.ParseFloat(key, 64); err != nil {
+				continue
+			}
+			if err := at(key, returned[key]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // next is what Run calls inside the VM: with arguments it adds a plain

@@ -52,9 +52,14 @@ func TestAssertions(t *testing.T) {
 		{"test.equal(tensor{1, 2}, tensor{1, 2})", ""},
 		{"test.equal(tensor{{1, 2}, {3, 4}}, tensor{{1, 2}, {3, 5}})", "equal: [2, 2]: got 4, want 5"},
 		{"test.equal(tensor{1, 2}, tensor{1, 2, 3})", "equal: shape: got [2], want [3]"},
+		{"test.equal(tensor.zeros(20), tensor.ones(20))", "[1]: got 0, want 1: the largest of 20 differences in 20 values\n  [2]: got 0, want 1\n"},
 		{"test.equal(tensor.zeros(20), tensor.ones(20))", "and 10 more"},
+		{"test.near(tensor{{1, 2}, {3, 4}, {5, 6}}, tensor{{1, 2.2}, {3, 4.5}, {5, 6.05}}, 0.1)",
+			"near: 2 differences:\n  [2, 2]: got 4, want 4.5: the largest of 2 differences in 6 values\n  [1, 2]: got 2, want 2.2"},
+		{"test.near({ w = tensor{0/0, 1, 9} }, { w = tensor{1, 0/0, 1} })", "near: 3 differences:\n  .w[1]: got nan, want 1: the largest of 3 differences in 3 values"},
+		{"test.near(tensor.scalar(1), tensor.scalar(2))", "near: got 1, want 2"},
 		{"test.near(1, 1.000001) test.near({1, {2}}, {1.000001, {2}}) test.near(1, 1.05, 0.1)", ""},
-		{"test.near(tensor{1, 2}, tensor{1, 2.1})", "near: [2]: got 2, want 2.0999999046325684"},
+		{"test.near(tensor{1, 2}, tensor{1, 2.1})", "near: [2]: got 2, want 2.1"},
 		{"test.near(1, 1.1, {atol = 0.01})", "near: got 1, want 1.1"},
 		{"test.near(1, 2, {atol = -1})", "near: got rtol 1e-05 and atol -1, want 0 or more"},
 		{"test.near(1, 'x')", `near: got 1, want "x"`},
@@ -131,8 +136,13 @@ func TestRunErrors(t *testing.T) {
 	t.Parallel()
 	for src, want := range map[string]string{
 		"error('no')": "no",
-		"test.it('a', print) test.it('a', print)": `there are two tests called "a"`,
-		"require('hudrl.test')()":                 "this is for hudrl test itself",
+		"":            "the file has no test",
+		"test.describe('x', function() end) return {}":                  "the file has no test",
+		"return { function() end, alpha = function() end }":             "the file returns a function at [1], without a name",
+		"return { function() end }":                                     "the file returns a function at [1], without a name",
+		"return { 1, [3] = 'x', [2.5] = print, alpha = function() end}": "the file returns a function at [2.5], without a name",
+		"test.it('a', print) test.it('a', print)":                       `there are two tests called "a"`,
+		"require('hudrl.test')()":                                       "this is for hudrl test itself",
 	} {
 		if _, err := run(t, src, script.Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", src, err, want)

@@ -19,11 +19,11 @@ func (a *app) testCommand() *cobra.Command {
 		Use:   "test [FILE or DIR]…",
 		Short: "run the tests of scripts",
 		Long: `Runs the tests in files called *_test.lua, those under the working directory
-where none is named. A file describes tests with describe and it of
-require "hud.test", defines global functions test_…, or returns a table of
-functions. Each file has a VM of its own and, unless --data names a directory, an
-embedded service without any models but the built-in ones. The exit code is 5 when
-a test failed, and when there was no test.`,
+where none is named, one after another by name. A file describes tests with
+describe and it of require "hud.test", defines global functions test_…, or returns
+a table of functions; one without any test fails. Each file has a VM of its own
+and, unless --data names a directory, an embedded service without any models but
+the built-in ones. The exit code is 5 when a test failed, and when none ran.`,
 		Example: `  hudrl test
   hudrl test losses_test.lua --match clip --timeout 30s
   hudrl test --update          keep what test.golden got`,

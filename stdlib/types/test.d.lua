@@ -10,7 +10,7 @@
 ---    end)
 ---
 ---Global functions whose names begin with test_ are tests too, and so are the
----functions of a table that the file returns. Where nobody collects tests, as at
+---functions of a table that the file returns, by their names. Where nobody collects tests, as at
 ---a prompt, they run at once and a failure raises. A failed assertion has code
 ---"check".
 ---@class hud.test
@@ -69,11 +69,15 @@ function test.ok(value, message) end
 function test.equal(got, want) end
 
 ---Is equal but for numbers within atol + rtol·|want|; a number in place of the
----options is atol alone.
+---options is atol alone. Of tensors the largest difference comes first.
 ---
 ---    > test = require "hud.test"
 ---    > test.near(tensor{ 1, 2 }, tensor{ 1, 2.5 }, 0.1)
 ---    error: stdin:1: near: [2]: got 2, want 2.5
+---    > test.near(tensor{ 1, 2, 3 }, tensor{ 1.5, 2, 4 }, 0.1)
+---    error: stdin:1: near: 2 differences:
+---      [3]: got 3, want 4: the largest of 2 differences in 3 values
+---      [1]: got 1, want 1.5
 ---    > test.near(0.1 + 0.2, 0.3)
 ---@param got any
 ---@param want any

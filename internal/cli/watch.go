@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hudrl/hudrl/internal/plot"
@@ -24,6 +25,7 @@ type watch struct {
 	name, file string
 	dir        string
 	args       []string
+	running    bool
 	seen       string         // what the files were when they were last looked at
 	next       *runtime.Chunk // the new version, once seen
 	source     string         // of next
@@ -39,7 +41,9 @@ func (a *app) runWatched(f *scriptFlags, name, source, dir string, args []string
 	f.between = w.between
 	for version := 1; ; version++ {
 		f.version = version
+		w.running = true
 		err := a.runScript(f, name, source, dir, args)
+		w.running = false
 		switch {
 		case err == nil, a.ctx.Err() != nil:
 			return err
@@ -59,7 +63,9 @@ func (a *app) runWatched(f *scriptFlags, name, source, dir string, args []string
 	}
 }
 
-// look is what the script and the Lua files beside it are now.
+// look is what the script and the Lua files beside it are now: of the script
+// also its text, because a change within one tick of the file system's clock may
+// leave its time and size as they were.
 func (w *watch) look() string {
 	dir := w.DirFS(w.dir)
 	files, _ := fs.Glob(dir, "*.lua")
@@ -70,7 +76,28 @@ func (w *watch) look() string {
 			parts = append(parts, fmt.Sprintf("%s %d %d", file, info.Size(), info.ModTime().UnixNano()))
 		}
 	}
+	if _, source, _, err := w.readScript(w.file); err == nil {
+		parts = append(parts, source)
+	}
 	return hash(parts...)
+}
+
+// settled is what the files are when they have not changed for a while: an
+// editor may write in pieces, or move the old file away before the new one comes.
+func (w *watch) settled() string {
+	now := w.look()
+	for range 50 {
+		select {
+		case <-w.ctx.Done():
+			return now
+		case <-time.After(20 * time.Millisecond):
+		}
+		before := now
+		if now = w.look(); now == before {
+			break
+		}
+	}
+	return now
 }
 
 // changed reports whether there is a new version that compiles, and says of one
@@ -80,8 +107,15 @@ func (w *watch) changed() bool {
 	if now == w.seen {
 		return w.next != nil
 	}
+	now = w.settled()
+	if now == w.seen {
+		return w.next != nil
+	}
 	w.seen = now
 	_, source, _, err := w.readScript(w.file)
+	if err == nil && strings.TrimSpace(source) == "" {
+		err = fmt.Errorf("%s is empty", w.name) // would end the training well
+	}
 	if err == nil {
 		var chunk *runtime.Chunk
 		if chunk, err = w.f.limits().Compile(w.name, source); err == nil {
@@ -89,8 +123,11 @@ func (w *watch) changed() bool {
 			return true
 		}
 	}
+	w.next = nil
 	report(w.Stderr, plot.Style{On: w.StderrColor}, err)
-	w.f.note(w.app, "the version before goes on")
+	if w.running {
+		w.f.note(w.app, "the version before goes on")
+	}
 	return false
 }
 

@@ -257,9 +257,11 @@ func (vm *VM) luaTonumber(L *lua.LState) int {
 }
 
 func inBase(s string, base int) lua.LValue {
-	s = strings.TrimSpace(s)
+	s = strings.Trim(s, spaces)
 	negative := strings.HasPrefix(s, "-")
-	s = strings.TrimPrefix(s, "-")
+	if negative || strings.HasPrefix(s, "+") {
+		s = s[1:]
+	}
 	if base == 16 {
 		s = strings.TrimPrefix(strings.TrimPrefix(s, "0x"), "0X")
 	}

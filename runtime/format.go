@@ -155,15 +155,51 @@ func (vm *VM) formatInteger(L *lua.LState, v verb, f float64, i int) string {
 			Hint:    "%.0f rounds, math.floor cuts off"})
 	}
 	n := int64(f)
-	switch v.letter {
-	case 'c':
+	if v.letter == 'c' {
 		return v.pad(string([]byte{byte(n)}))
-	case 'd', 'i':
-		return v.number('d', n)
-	case 'u':
-		return v.number('d', uint64(n))
 	}
-	return v.number(v.letter, uint64(n)) // two's complement, as C does
+	return v.integer(n)
+}
+
+// integer is C's printf of a long: two's complement in the unsigned conversions,
+// to which the flags for signs do not apply.
+func (v verb) integer(n int64) string {
+	sign, magnitude, base := "", uint64(n), 10
+	switch v.letter {
+	case 'd', 'i':
+		switch {
+		case n < 0:
+			sign, magnitude = "-", -magnitude
+		case strings.Contains(v.flags, "+"):
+			sign = "+"
+		case strings.Contains(v.flags, " "):
+			sign = " "
+		}
+	case 'o':
+		base = 8
+	case 'x', 'X':
+		base = 16
+	}
+	digits := strconv.FormatUint(magnitude, base)
+	if magnitude == 0 && v.precision == 0 {
+		digits = ""
+	}
+	digits = strings.Repeat("0", max(v.precision-len(digits), 0)) + digits
+	if strings.Contains(v.flags, "#") {
+		switch {
+		case v.letter == 'o' && !strings.HasPrefix(digits, "0"):
+			digits = "0" + digits
+		case base == 16 && magnitude != 0:
+			sign = "0x"
+		}
+	}
+	if v.precision < 0 && strings.Contains(v.flags, "0") && !strings.Contains(v.flags, "-") {
+		digits = strings.Repeat("0", max(v.width-len(sign)-len(digits), 0)) + digits
+	}
+	if v.letter == 'X' {
+		return v.pad(strings.ToUpper(sign + digits))
+	}
+	return v.pad(sign + digits)
 }
 
 func formatFloat(v verb, f float64) string {

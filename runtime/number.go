@@ -29,17 +29,20 @@ func appendNumber(b []byte, f float64) []byte {
 // FormatNumber is how print, tostring and .. show a number: %.14g.
 func FormatNumber(f float64) string { return formatNumber(f) }
 
+// spaces are what C's isspace says.
+const spaces = " \t\n\v\f\r"
+
 // parseNumber reads a number as tonumber does: decimal or hexadecimal, with an
 // exponent, "inf" and "nan" as print writes them; spaces around are ignored.
 func parseNumber(s string) (float64, bool) {
-	s = strings.Trim(s, " \t\n\v\f\r")
+	s = strings.Trim(s, spaces)
 	body, negative := s, false
 	if body != "" && (body[0] == '-' || body[0] == '+') {
 		negative, body = body[0] == '-', body[1:]
 	}
 	var f float64
 	switch {
-	case body == "":
+	case body == "" || body[0] == '-' || body[0] == '+':
 		return 0, false
 	case strings.EqualFold(body, "inf"):
 		f = math.Inf(1)

@@ -154,6 +154,11 @@ func isHelper(fn *lua.LFunction) bool {
 			return true
 		}
 	}
+	for _, h := range arithmetic {
+		if fn == h {
+			return true
+		}
+	}
 	return false
 }
 

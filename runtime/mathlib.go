@@ -21,6 +21,19 @@ func (vm *VM) mathFunctions() map[string]lua.LGFunction {
 			t.random = newRandom(mix(math.Float64bits(f)))
 			return 0
 		},
+		"modf": func(L *lua.LState) int {
+			f, ok := asNumber(L.Get(1))
+			if !ok {
+				vm.badArg(L, "math.modf", "x", L.Get(1), "number")
+			}
+			whole, fraction := math.Modf(f)
+			if math.IsInf(f, 0) {
+				fraction = 0
+			}
+			L.Push(lua.LNumber(whole))
+			L.Push(lua.LNumber(fraction))
+			return 2
+		},
 		"ldexp": func(L *lua.LState) int {
 			f, ok := asNumber(L.Get(1))
 			if !ok {

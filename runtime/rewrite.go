@@ -316,6 +316,7 @@ func (r *rewriter) expr(e ast.Expr) ast.Expr {
 	defer func() { r.depth-- }()
 	switch e := e.(type) {
 	case *ast.NumberExpr:
+		r.numeral(e)
 		r.constant(e, e.Value)
 	case *ast.StringExpr:
 		r.constant(e, e.Value)
@@ -352,6 +353,18 @@ func (r *rewriter) expr(e ast.Expr) ast.Expr {
 		return r.concat(e)
 	}
 	return e
+}
+
+// numeral checks a number. gopher-lua reads "1e" and "1e400" as nan.
+func (r *rewriter) numeral(e *ast.NumberExpr) {
+	if _, err := strconv.ParseUint(e.Value, 10, 53); err == nil {
+		return
+	}
+	f, ok := parseNumber(e.Value)
+	if !ok {
+		r.fail(e, "", "malformed number near %q", strings.TrimSpace(e.Value))
+	}
+	e.Value = strconv.FormatFloat(f, 'g', -1, 64)
 }
 
 func (r *rewriter) table(e *ast.TableExpr) {

@@ -61,12 +61,12 @@ var allowed = map[string]map[string]struct {
 		"format":  {ours, "strict: types are checked, widths bounded"},
 		"gmatch":  {ours, "as find, one match at a time"},
 		"gsub":    {ours, "as find, within the string limit"},
-		"len":     {upstream, "reads"},
+		"len":     {ours, "numbers as %.14g"},
 		"lower":   {ours, "bytes, as in Lua: gopher-lua's changes UTF-8"},
 		"match":   {ours, "as find"},
 		"rep":     {ours, "within the string limit"},
-		"reverse": {upstream, "as long as its argument"},
-		"sub":     {upstream, "as long as its argument"},
+		"reverse": {ours, "as len"},
+		"sub":     {ours, "as len"},
 		"upper":   {ours, "as lower"},
 	},
 	"table": {
@@ -84,7 +84,7 @@ var allowed = map[string]map[string]struct {
 		"exp": {upstream, "pure"}, "floor": {upstream, "pure"}, "fmod": {upstream, "pure"},
 		"frexp": {upstream, "pure"}, "ldexp": {ours, "exponents beyond the int range"},
 		"log": {upstream, "pure"}, "log10": {upstream, "pure"}, "max": {ours, "numerals of any length can be stopped"},
-		"min": {ours, "as max"}, "mod": {upstream, "pure"}, "modf": {upstream, "pure"},
+		"min": {ours, "as max"}, "mod": {upstream, "pure"}, "modf": {ours, "infinity has the fraction 0"},
 		"pow": {upstream, "pure"}, "rad": {upstream, "pure"}, "sin": {upstream, "pure"},
 		"sinh": {upstream, "pure"}, "sqrt": {upstream, "pure"}, "tan": {upstream, "pure"},
 		"tanh":       {upstream, "pure"},
@@ -227,6 +227,9 @@ func (vm *VM) freezeStrings() {
 	mt := vm.root.NewTable()
 	mt.RawSetString("__index", methods)
 	mt.RawSetString("__metatable", lua.LString("string"))
+	for event, fn := range arithmetic {
+		mt.RawSetString(event, fn)
+	}
 	vm.root.SetMetatable(lua.LString(""), mt)
 }
 

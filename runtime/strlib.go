@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -17,6 +18,17 @@ func (vm *VM) stringFunctions() map[string]lua.LGFunction {
 		"gmatch": vm.luaGmatch,
 		"gsub":   vm.luaGsub,
 		"rep":    vm.luaRep,
+		"sub":    vm.luaSub,
+		"len": func(L *lua.LState) int {
+			L.Push(lua.LNumber(len(vm.checkText(L, 1, "string.len", "s"))))
+			return 1
+		},
+		"reverse": func(L *lua.LState) int {
+			b := []byte(vm.checkText(L, 1, "string.reverse", "s"))
+			slices.Reverse(b)
+			L.Push(lua.LString(b))
+			return 1
+		},
 		"lower": func(L *lua.LState) int {
 			L.Push(lua.LString(mapBytes(vm.checkText(L, 1, "string.lower", "s"), 'A', 'Z')))
 			return 1
@@ -48,6 +60,25 @@ func startIndex(i, length int) int {
 		return length + i
 	}
 	return 0
+}
+
+func (vm *VM) luaSub(L *lua.LState) int {
+	s := vm.checkText(L, 1, "string.sub", "s")
+	from := vm.checkInt(L, 2, "string.sub", "from")
+	to := vm.optInt(L, 3, "string.sub", "to", -1)
+	if from < 0 {
+		from += len(s) + 1
+	}
+	if to < 0 {
+		to += len(s) + 1
+	}
+	from, to = max(from, 1), min(to, len(s))
+	if from > to {
+		L.Push(lua.LString(""))
+	} else {
+		L.Push(lua.LString(s[from-1 : to]))
+	}
+	return 1
 }
 
 func (vm *VM) luaByte(L *lua.LState) int {

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	rt "runtime"
+	"runtime/metrics"
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
@@ -101,9 +102,9 @@ func script(b *testing.B, datums, tokens int, src string) {
 // warm runs step until the heap has its size: to touch its memory for the first
 // time is what a run does once, and costs as much as a step of little.
 func warm(step func()) {
-	var m rt.MemStats
-	rt.ReadMemStats(&m)
-	for until := m.TotalAlloc + 128<<20; m.TotalAlloc < until; rt.ReadMemStats(&m) {
+	made := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(made)
+	for until := made[0].Value.Uint64() + 128<<20; made[0].Value.Uint64() < until; metrics.Read(made) {
 		step()
 	}
 }

@@ -28,12 +28,12 @@ func (b *Binding) note(ud *lua.LUserData, t *tensor.Tensor) {
 
 // take is the userdata made with t, or nil.
 func (b *Binding) take(t *tensor.Tensor) *lua.LUserData {
-	f := b.fresh
+	ud, of := b.ud, b.of
 	b.fresh = fresh{}
-	if f.of != t {
+	if of != t {
 		return nil
 	}
-	return f.ud
+	return ud
 }
 
 // Recorded, Constant, Deferred, Reduced and View are for the tensors' Allocator.

@@ -233,7 +233,9 @@ func runBackward(t *Tensor, retain bool) (*pass, error) {
 func (p *pass) visit(t *Tensor) error {
 	add := func(n *node) {
 		n.run, n.at = uint32(p.run), int32(len(p.nodes))
-		p.nodes = append(p.nodes, visited{n: n, up: n.at, tiled: n.tiled, view: n.op == viewOp})
+		p.nodes = longer(p.nodes)
+		v := &p.nodes[n.at]
+		v.n, v.up, v.tiled, v.view = n, n.at, n.tiled, n.op == viewOp
 	}
 	if t.node != nil {
 		add(t.node)

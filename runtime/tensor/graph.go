@@ -94,8 +94,8 @@ func (n *node) note(op *opDef, a, b *Tensor) {
 
 // keep registers n with the storages whose values its gradient reads.
 func (n *node) keep(reads uint8) {
-	for _, t := range n.in {
-		if t != nil && t.node != nil && t.node.tok != nil {
+	for i := range n.in { // not a copy of both: they were written a moment ago
+		if t := n.in[i]; t != nil && t.node != nil && t.node.tok != nil {
 			n.tok = t.node.tok
 			break
 		}
@@ -205,10 +205,15 @@ func (n *node) mask() *ref {
 
 // numbers is what else the operation computes with.
 func (n *node) numbers() (p [2]float64) {
-	if m, ok := n.aux.(*more); ok {
-		p = doubles(m.p)
-	}
+	n.numbersTo(&p)
 	return p
+}
+
+// numbersTo writes numbers to zeros.
+func (n *node) numbersTo(p *[2]float64) {
+	if m, ok := n.aux.(*more); ok {
+		p[0], p[1] = float64(m.p[0]), float64(m.p[1])
+	}
 }
 
 // input is the i-th input of n, of all it has.

@@ -131,7 +131,7 @@ func (p *program) results(n int) []float64 {
 func newProgram(n int) *program {
 	p := programs.Get().(*program)
 	p.n, p.keeps, p.like = n, true, 0
-	p.vals = append(p.vals, val{kind: inRegister, reg: -1})
+	p.register()
 	return p
 }
 
@@ -150,12 +150,39 @@ func (p *program) unmark() {
 	p.late = emptied(p.late)
 }
 
-func (p *program) add(v val) int32 {
-	p.vals = append(p.vals, v)
-	return int32(len(p.vals) - 1)
+// longer is s with a zero element more, to be filled in place: what was written
+// in parts a moment ago is slow to copy as a whole.
+func longer[E any](s []E) []E {
+	var zero E
+	if n := len(s); n < cap(s) {
+		s = s[:n+1]
+		s[n] = zero
+		return s
+	}
+	return append(s, zero)
 }
 
-func (p *program) register() int32 { return p.add(val{kind: inRegister, reg: -1}) }
+// val adds a val of a kind.
+func (p *program) val(k kind) (int32, *val) {
+	p.vals = longer(p.vals)
+	i := len(p.vals) - 1
+	v := &p.vals[i]
+	v.kind, v.reg = k, -1
+	return int32(i), v
+}
+
+// step adds a step.
+func (p *program) step(do action) *instr {
+	p.steps = longer(p.steps)
+	s := &p.steps[len(p.steps)-1]
+	s.do = do
+	return s
+}
+
+func (p *program) register() int32 {
+	i, _ := p.val(inRegister)
+	return i
+}
 
 // memory is n elements somewhere.
 func (p *program) memory(data []float32) int32 {
@@ -164,12 +191,16 @@ func (p *program) memory(data []float32) int32 {
 			return int32(i)
 		}
 	}
-	return p.add(val{kind: inMemory, data: data})
+	i, v := p.val(inMemory)
+	v.data = data
+	return i
 }
 
 // one is a value for all positions.
 func (p *program) one(v float32) int32 {
-	return p.add(val{kind: oneValue, reg: -1, one: [1]float32{v}})
+	i, x := p.val(oneValue)
+	x.one[0] = v
+	return i
 }
 
 // ref is an operand.
@@ -193,30 +224,39 @@ func (p *program) cell(c *cell, off int) int32 {
 	if l.prog == p {
 		return l.val
 	}
-	in := instr{do: doCompute, op: l.op, p: l.numbers()}
+	var s *instr
+	truth := l.op.truth
 	if l.seg != nil {
-		r := l.in[0]
+		r := &l.in[0]
 		p.from = append(p.from, r.c)
-		in.do, in.over = doSegments, true
-		in.extra = p.spread(r.c.data[r.x:r.x+l.seg.count()], l.seg)
+		s = p.step(doSegments)
+		s.over = true
+		s.extra = p.spread(r.c.data[r.x:r.x+l.seg.count()], l.seg)
 	} else if x, lo, hi, ok := l.between(p); ok {
-		in.a, in.p, in.do = p.ref(x), [2]float64{lo, hi}, doWithin
+		a := p.ref(x)
+		s = p.step(doWithin)
+		s.a, s.p[0], s.p[1], truth = a, lo, hi, true
 	} else {
-		in.a, in.b, in.c = p.ref(&l.in[0]), p.ref(&l.in[1]), p.ref(l.mask())
+		a, b, c := p.ref(&l.in[0]), p.ref(&l.in[1]), p.ref(l.mask())
+		s = p.step(doCompute)
+		s.a, s.b, s.c = a, b, c
+		l.numbersTo(&s.p)
+		truth = truth || b != none && l.op.role == times && p.vals[a].truth && p.vals[b].truth
 	}
+	s.op = l.op
 	l.swept++
+	var d *val
 	if p.keeps && int32(l.swept) > l.op.again {
-		in.dst = p.add(val{kind: inMemory, c: c})
-		p.outs = append(p.outs, in.dst)
+		s.dst, d = p.val(inMemory)
+		d.c = c
+		p.outs = append(p.outs, s.dst)
 	} else {
-		in.dst = p.register()
+		s.dst, d = p.val(inRegister)
 	}
-	d := &p.vals[in.dst]
-	d.truth = l.op.truth || in.do == doWithin || in.b != none && l.op.role == times && p.vals[in.a].truth && p.vals[in.b].truth
-	l.prog, l.val = p, in.dst
+	d.truth = truth
+	l.prog, l.val = p, s.dst
 	p.late = append(p.late, l)
-	p.steps = append(p.steps, in)
-	return in.dst
+	return s.dst
 }
 
 // between reports whether l is the product of x ≥ lo and x ≤ hi, which no other
@@ -248,7 +288,8 @@ func (p *program) fold(v int32, op *laneOp, seg *segments) int {
 	k := len(p.folds)
 	p.folds = append(p.folds, fold{op: op, seg: seg, at: p.parts})
 	p.parts += tiles + seg.count()
-	p.steps = append(p.steps, instr{do: doFold, a: v, extra: int32(k)})
+	s := p.step(doFold)
+	s.a, s.extra = v, int32(k)
 	return k
 }
 

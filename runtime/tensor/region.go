@@ -148,14 +148,15 @@ func (p *pass) gradient(b *program, i int32, complete bool) int32 {
 		over := true
 		for k := v.src; k != 0; k = s.next {
 			s = &p.sources[k-1]
-			b.steps = append(b.steps, instr{do: doSegments, dst: v.val, extra: b.spread(s.v, s.seg), over: over})
+			in := b.step(doSegments)
+			in.dst, in.extra, in.over = v.val, b.spread(s.v, s.seg), over
 			over = false
 		}
 	}
 	v.src = 0
 	if op := v.n.op.elem; op != nil && op.long && complete && b.vals[v.val].kind == oneValue {
-		s := instr{do: doSegments, dst: b.register(), extra: b.spread([]float32{b.vals[v.val].one[0]}, whole(b.n)), over: true}
-		b.steps = append(b.steps, s)
+		s := b.step(doSegments)
+		s.dst, s.extra, s.over = b.register(), b.spread([]float32{b.vals[v.val].one[0]}, whole(b.n)), true
 		b.vals[s.dst].plain = true
 		v.val = s.dst
 	}
@@ -177,17 +178,23 @@ func (p *pass) into(b *program, t *Tensor, number int32) int32 {
 	return v
 }
 
-// contribute appends a step that adds to its dst, or writes it where it is the
-// first to reach it.
-func (b *program) contribute(in instr) {
-	d := &b.vals[in.dst]
-	in.over = d.fresh && (in.do == doAdd || in.op.first[in.slope] != nil)
-	if d.fresh && !in.over {
-		b.steps = append(b.steps, instr{do: doClear, dst: in.dst})
+// contribute adds a step that adds gradient g, or that of operand k of op where
+// there is one, to dst, or writes it there where it is the first to reach it.
+func (b *program) contribute(op *elem, k int, dst, g int32) *instr {
+	d := &b.vals[dst]
+	over := d.fresh && (op == nil || op.first[k] != nil)
+	if d.fresh && !over {
+		b.step(doClear).dst = dst
 	}
 	d.plain = d.plain || d.fresh
 	d.fresh = false
-	b.steps = append(b.steps, in)
+	do := doSlope
+	if op == nil {
+		do = doAdd
+	}
+	s := b.step(do)
+	s.op, s.slope, s.dst, s.g, s.over = op, uint8(k), dst, g, over
+	return s
 }
 
 // hand adds gradient g to t's, or makes it t's where it is the only one.
@@ -199,7 +206,7 @@ func (p *pass) hand(b *program, t *Tensor, number, g int32) {
 		}
 	}
 	if into := p.into(b, t, number); into != none {
-		b.contribute(instr{do: doAdd, dst: into, g: g})
+		b.contribute(nil, 0, into, g)
 	}
 }
 
@@ -219,54 +226,58 @@ func (p *pass) slopes(b *program, i, g int32) {
 	}
 	op := n.op.elem
 	var reads uint8
-	for k, t := range n.in {
-		if t.RequiresGrad() {
+	for k := range n.in {
+		if n.in[k].RequiresGrad() {
 			reads |= op.reads[k]
 		}
 	}
-	in := instr{do: doSlope, op: op, p: n.numbers(), g: g}
+	var x, y, c, out int32
 	if reads&readsA != 0 {
-		in.a = p.value(b, n.in[0])
+		x = p.value(b, n.in[0])
 	}
 	if reads&readsB != 0 {
 		if n.in[1] == nil {
-			in.b = b.one(n.k)
+			y = b.one(n.k)
 		} else {
-			in.b = p.value(b, n.in[1])
+			y = p.value(b, n.in[1])
 		}
 	}
-	in.c = b.ref(n.mask())
+	c = b.ref(n.mask())
 	if reads&readsY != 0 {
-		in.y = p.value(b, &n.t)
+		out = p.value(b, &n.t)
 	}
-	for k, t := range n.in {
+	for k := range n.in {
+		t := n.in[k]
 		if !t.RequiresGrad() || p.err != nil {
 			continue
 		}
-		in.slope = uint8(k)
+		dst := int32(none)
 		switch {
 		case t.n != n.t.n:
-			in.dst = b.register()
-			b.vals[in.dst].fresh = true
-			b.contribute(in)
-			p.ends = append(p.ends, ending{t, b.fold(in.dst, opSum, whole(n.t.n))})
+			dst = b.register()
+			b.vals[dst].fresh = true
 		case op.same[k]:
 			p.hand(b, t, number, g)
+		case op.role == times && k == 0 && p.product(b, n, k, g, y, number), op.role == times && k == 1 && p.product(b, n, k, g, x, number):
 		default:
-			if op.role == times && p.product(b, n, k, &in, number) {
-				continue
-			}
-			if in.dst = p.into(b, t, number); in.dst != none {
-				b.contribute(in)
-			}
+			dst = p.into(b, t, number)
+		}
+		if dst == none {
+			continue
+		}
+		s := b.contribute(op, k, dst, g)
+		s.a, s.b, s.c, s.y = x, y, c, out
+		n.numbersTo(&s.p)
+		if t.n != n.t.n {
+			p.ends = append(p.ends, ending{t, b.fold(dst, opSum, whole(n.t.n))})
 		}
 	}
 }
 
 // product makes the first gradient that reaches operand k of a product of g and
-// the other operand, where that is finite: then 0 times it is 0. It reports
+// the other operand, x, where that is finite: then 0 times it is 0. It reports
 // whether it did.
-func (p *pass) product(b *program, n *node, k int, in *instr, number int32) bool {
+func (p *pass) product(b *program, n *node, k int, g, x, number int32) bool {
 	t, other := n.in[k], n.in[1-k]
 	if t.node == nil || p.nodes[t.node.at].region != number {
 		return false
@@ -276,11 +287,8 @@ func (p *pass) product(b *program, n *node, k int, in *instr, number int32) bool
 		return false
 	}
 	v.val = b.register()
-	x := in.b
-	if k == 1 {
-		x = in.a
-	}
-	b.steps = append(b.steps, instr{do: doCompute, op: n.op.elem, dst: v.val, a: in.g, b: x})
+	s := b.step(doCompute)
+	s.op, s.dst, s.a, s.b = n.op.elem, v.val, g, x
 	return true
 }
 
@@ -325,7 +333,7 @@ func (p *pass) unview(b *program, n *node, number, g int32) {
 		return
 	}
 	if into := p.onto(b, base, n.t.off-base.off); into != none {
-		b.contribute(instr{do: doAdd, dst: into, g: g})
+		b.contribute(nil, 0, into, g)
 	}
 }
 

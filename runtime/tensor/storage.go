@@ -64,10 +64,15 @@ func (l *late) mask() *ref {
 
 // numbers is what else the operation computes with.
 func (l *late) numbers() (p [2]float64) {
-	if l.more != nil {
-		p = doubles(l.more.p)
-	}
+	l.numbersTo(&p)
 	return p
+}
+
+// numbersTo writes numbers to zeros.
+func (l *late) numbersTo(p *[2]float64) {
+	if l.more != nil {
+		p[0], p[1] = float64(l.more.p[0]), float64(l.more.p[1])
+	}
 }
 
 // A ref is an operand of a late operation: elements of a cell, one value, or

@@ -30,6 +30,7 @@ type pass struct {
 	room    []float32    // for sources
 	turns   int          // how often a node became ready
 	line    queued
+	prog    *program // of the latest region
 	ctx     context.Context
 	work    int // elements computed since ctx was looked at
 	err     error
@@ -116,6 +117,10 @@ func (p *pass) done() {
 	p.nodes, p.ready, p.parts, p.list = emptied(p.nodes), emptied(p.ready), emptied(p.parts), emptied(p.list)
 	p.line.own = emptied(p.line.own)
 	p.sources, p.ends, p.leafs, p.room = emptied(p.sources), emptied(p.ends), emptied(p.leafs), nil
+	if p.prog != nil {
+		p.prog.end()
+		p.prog = nil
+	}
 	a := p.alloc
 	p.alloc, p.ctx, p.err = nil, nil, nil
 	for k := len(p.pool) - 1; p.held > heldLen; k-- {

@@ -130,18 +130,31 @@ func (p *program) results(n int) []float64 {
 // newProgram is a program on n positions; end gives it back.
 func newProgram(n int) *program {
 	p := programs.Get().(*program)
-	p.n, p.keeps, p.like = n, true, 0
-	p.register()
+	p.begin(n)
 	return p
 }
 
+// begin makes p, which is done with, a program on n positions that does nothing
+// yet.
+func (p *program) begin(n int) {
+	p.unmark()
+	p.n, p.keeps, p.like = n, true, 0
+	p.vals, p.steps, p.outs, p.from, p.folds = p.vals[:0], p.steps[:0], p.outs[:0], p.from[:0], p.folds[:0]
+	p.spreads, p.room, p.group = p.spreads[:0], emptied(p.room), p.group[:0]
+	p.regs, p.parts, p.ctx = 0, 0, nil
+	p.register()
+}
+
+// end gives p back, which then refers to nothing.
 func (p *program) end() {
 	p.unmark()
-	p.vals, p.steps, p.outs, p.from, p.folds = emptied(p.vals), emptied(p.steps), emptied(p.outs), emptied(p.from), emptied(p.folds)
-	p.spreads, p.room, p.group = emptied(p.spreads), emptied(p.room), emptied(p.group)
-	p.regs, p.parts, p.ctx = 0, 0, nil
+	p.vals, p.steps, p.from, p.folds = forgotten(p.vals), forgotten(p.steps), forgotten(p.from), forgotten(p.folds)
+	p.spreads, p.group, p.ctx = forgotten(p.spreads), forgotten(p.group), nil
 	programs.Put(p)
 }
+
+// forgotten is emptied for a slice that may have been longer.
+func forgotten[E any](s []E) []E { return emptied(s[:cap(s)]) }
 
 func (p *program) unmark() {
 	for _, l := range p.late {

@@ -71,7 +71,11 @@ func (p *pass) crosses(v *node) bool {
 // nothing else waits for it.
 func (p *pass) tiled(n int, last bool) {
 	p.poll(n * len(p.list))
-	b := newProgram(n)
+	if p.prog == nil {
+		p.prog = programs.Get().(*program)
+	}
+	b := p.prog
+	b.begin(n)
 	b.keeps = p.retain
 	p.ends, p.line.own = emptied(p.ends), emptied(p.line.own)
 	p.line.building = true
@@ -93,10 +97,8 @@ func (p *pass) tiled(n int, last bool) {
 	p.line.building = false
 	switch {
 	case p.err != nil:
-		b.end()
 	case last && p.waits(b):
 		p.queue(b)
-		b.end()
 	default:
 		p.join()
 		b.ctx = p.ctx
@@ -104,7 +106,6 @@ func (p *pass) tiled(n int, last bool) {
 		if p.err = ended("backward", p.ctx); p.err == nil {
 			p.finish(b)
 		}
-		b.end()
 		for _, i := range p.list {
 			p.recycle(i)
 		}

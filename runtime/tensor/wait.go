@@ -192,11 +192,13 @@ func (a *Allocator) reduceAll(op string) (err error) {
 			w.folds = emptied(list)
 		}
 	}()
+	p := newProgram(0)
+	defer p.end()
 	for i, c := range list {
 		if c == nil || c.late == nil {
 			continue
 		}
-		p := newProgram(c.late.positions())
+		p.begin(c.late.positions())
 		p.reduction(c)
 		for k := i + 1; k < min(len(list), i+maxWaiting); k++ {
 			if c := list[k]; c != nil && c.late != nil && p.reads(c.late) {
@@ -209,7 +211,6 @@ func (a *Allocator) reduceAll(op string) (err error) {
 		} else {
 			err = a.reduceInLine(op, p)
 		}
-		p.end()
 		if err != nil {
 			return err
 		}

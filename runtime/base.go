@@ -142,14 +142,13 @@ func (vm *VM) luaPcall(L *lua.LState) int {
 	if L.GetTop() == 0 {
 		vm.badArg(L, "pcall", "fn", lua.LNil, "function")
 	}
-	out, _, err := vm.protect(L, false, L.Get(1), stackArgs(L, 2))
-	if err != nil {
+	if err := vm.catch(L); err != nil {
 		L.Push(lua.LFalse)
 		L.Push(vm.raisedValue(err))
 		return 2
 	}
-	L.Push(lua.LTrue)
-	return 1 + pushAll(L, out)
+	L.Insert(lua.LTrue, 1)
+	return L.GetTop()
 }
 
 // luaXpcall calls the handler after the stack has been unwound; the error
@@ -160,22 +159,19 @@ func (vm *VM) luaXpcall(L *lua.LState) int {
 	if _, ok := handler.(*lua.LFunction); !ok {
 		vm.badArg(L, "xpcall", "handler", handler, "function")
 	}
-	out, _, err := vm.protect(L, false, L.Get(1), stackArgs(L, 3))
-	if err != nil {
-		out, _, bad := vm.protect(L, false, handler, []lua.LValue{vm.raisedValue(err)})
-		L.Push(lua.LFalse)
-		switch {
-		case bad != nil:
+	L.Remove(2)
+	if err := vm.catch(L); err != nil {
+		L.Push(handler)
+		L.Push(vm.raisedValue(err))
+		if bad := vm.catch(L); bad != nil {
 			L.Push(vm.raisedValue(bad))
-		case len(out) > 0:
-			L.Push(out[0])
-		default:
-			L.Push(lua.LNil)
 		}
+		L.SetTop(1) // nil where the handler returned nothing
+		L.Insert(lua.LFalse, 1)
 		return 2
 	}
-	L.Push(lua.LTrue)
-	return 1 + pushAll(L, out)
+	L.Insert(lua.LTrue, 1)
+	return L.GetTop()
 }
 
 // Text is what tostring gives for v, with __tostring called.
@@ -354,17 +350,16 @@ func (vm *VM) luaLoad(L *lua.LState) int {
 		src = string(v)
 	case *lua.LFunction:
 		var b strings.Builder
+		given := L.Get(2)
 		for {
-			out, _, err := vm.protect(L, false, v, nil)
-			if err != nil { // of the reader, and one more thing that keeps the chunk from being loaded
+			L.SetTop(0)
+			L.Push(v)
+			if err := vm.catch(L); err != nil { // of the reader, and one more thing that keeps the chunk from being loaded
 				L.Push(lua.LNil)
 				L.Push(vm.raisedValue(err))
 				return 2
 			}
-			var piece lua.LValue = lua.LNil
-			if len(out) > 0 {
-				piece = out[0]
-			}
+			piece := L.Get(1)
 			text, ok := piece.(lua.LString)
 			if !ok && piece != lua.LNil {
 				L.Push(lua.LNil)
@@ -380,6 +375,8 @@ func (vm *VM) luaLoad(L *lua.LState) int {
 			}
 		}
 		src = b.String()
+		L.SetTop(1)
+		L.Push(given)
 	default:
 		vm.badArg(L, "load", "chunk", v, "string or function")
 	}

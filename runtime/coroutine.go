@@ -1,10 +1,10 @@
 package runtime
 
 import (
-	"reflect"
 	goruntime "runtime"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -264,30 +264,19 @@ func (vm *VM) resume(L, th *lua.LState, name string, args []lua.LValue) ([]lua.L
 
 // canYield reports whether every call between L's base and its top is one that
 // gopher-lua can leave and come back to, a Lua function entered by a call
-// instruction, and how many values the innermost wants. It reads the frames by
-// reflection, because gopher-lua shows neither the instruction nor the way a
-// frame was entered.
+// instruction, and how many values the innermost wants.
 func canYield(L *lua.LState) (want int, ok bool) {
-	var dbg *lua.Debug
-	for level := 1; ; level += 1 + tailCalls(L, dbg) {
-		var found bool
-		if dbg, found = L.GetStack(level); !found {
-			return want, true
-		}
-		frame := reflect.ValueOf(dbg).Elem().FieldByName("frame").Elem()
-		fn, err := L.GetInfo("f", dbg, lua.LNil)
-		lf, isFn := fn.(*lua.LFunction)
-		if err != nil || !isFn || lf.IsG {
+	innermost := parentFrame(currentFrame(L))
+	for f := innermost; f != nil; f = parentFrame(f) {
+		fn, pc := *(**lua.LFunction)(unsafe.Add(f, fnOffset)), *(*int)(unsafe.Add(f, pcOffset))-1
+		if fn.IsG || pc < 0 || pc >= len(fn.Proto.Code) || opcode(fn.Proto.Code[pc]) != lua.OP_CALL {
 			return 0, false
 		}
-		pc := int(frame.FieldByName("Pc").Int()) - 1
-		if pc < 0 || pc >= len(lf.Proto.Code) || opcode(lf.Proto.Code[pc]) != lua.OP_CALL {
-			return 0, false
-		}
-		if level == 1 {
-			want = results(lf.Proto.Code[pc])
+		if f == innermost {
+			want = results(fn.Proto.Code[pc])
 		}
 	}
+	return want, true
 }
 
 // coroutineError is what a coroutine raised. The traceback of the dead thread

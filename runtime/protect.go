@@ -8,29 +8,49 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// maxNested threads: protected calls and coroutines, each inside another. Every
-// one takes a stretch of the Go stack, up to some megabytes when metamethods
-// recurse in it.
-const maxNestedThreads = 150
+// maxNestedCalls are calls out of a thread: protected calls and coroutines, each inside
+// another. Every one takes a stretch of the Go stack, up to some megabytes when
+// metamethods recurse in it.
+const maxNestedCalls = 150
 
 // keptThreads bounds the free list.
 const keptThreads = 16
 
-// protect calls fn(args...) so that an error ends there. It runs fn on a thread
-// of its own: gopher-lua, when it raises, closes the upvalues of every frame of
-// the thread, also of those that go on after the catch, whose closures would
-// then no longer see their locals. The error is a *lua.ApiError; it has a
-// traceback only when trace is set, because formatting one takes time that is
-// quadratic in the depth.
-func (vm *VM) protect(L *lua.LState, trace bool, fn lua.LValue, args []lua.LValue) (out []lua.LValue, tg *gate, err error) {
+// catch calls the function at the bottom of L's frame with what stands above it,
+// so that an error ends here. The results, or nothing, take their place. The
+// error is a *lua.ApiError without a traceback.
+//
+// gopher-lua, when it raises, closes the upvalues of every frame of the thread,
+// also of those that go on after the catch, whose closures would then no longer
+// see their locals. Therefore it does not find these meanwhile.
+func (vm *VM) catch(L *lua.LState) error {
+	g := gateOf(L)
+	if open := vm.checkNesting(L, g); open-g.frames >= vm.cfg.Limits.CallDepth {
+		vm.Raise(L, vm.depthError()) // gopher-lua cannot come back to a stack that is full to the last frame
+	}
+	open := openUpvalues(L)
+	around := *open
+	*open = nil
+	g.depth++
+	L.Insert(vm.quiet, 1)
+	err := L.PCall(L.GetTop()-1, lua.MultRet, nil)
+	g.depth--
+	*open = around
+	vm.raising = false
+	L.G.CurrentThread = L
+	if api, ok := err.(*lua.ApiError); ok {
+		trimPosition(api)
+	}
+	return err
+}
+
+// protect calls fn(args...) on a thread of its own, so that an error ends there
+// and its traceback, too.
+func (vm *VM) protect(L *lua.LState, fn lua.LValue, args []lua.LValue) (out []lua.LValue, tg *gate, err error) {
 	g := gateOf(L)
 	th := vm.nested(L, g)
 	tg = gateOf(th)
-	if trace {
-		th.Push(vm.traced)
-	} else {
-		th.Push(vm.quiet)
-	}
+	th.Push(vm.traced)
 	th.Push(fn)
 	for _, a := range args {
 		th.Push(a)
@@ -49,9 +69,6 @@ func (vm *VM) protect(L *lua.LState, trace bool, fn lua.LValue, args []lua.LValu
 			out[i] = th.Get(i + 1)
 		}
 		th.SetTop(0)
-	}
-	if !trace { // Call looks at the caller once more
-		tg.caller, tg.co = nil, nil
 	}
 	if len(vm.free) < keptThreads {
 		vm.free = append(vm.free, th)
@@ -82,8 +99,8 @@ const maxNestedFrames = 5
 // checkNesting raises when L is nested too deeply to call out of it, and counts
 // the calls that are open in it and its callers.
 func (vm *VM) checkNesting(L *lua.LState, g *gate) (open int) {
-	if g.depth >= maxNestedThreads {
-		vm.Raise(L, newLimit(ErrDepth, "nested pcalls and coroutines", g.depth+1, maxNestedThreads, "nothing: use a loop in place of recursion"))
+	if g.depth >= maxNestedCalls {
+		vm.Raise(L, newLimit(ErrDepth, "nested pcalls and coroutines", g.depth+1, maxNestedCalls, "nothing: use a loop in place of recursion"))
 	}
 	open = g.frames + frames(L)
 	if max := maxNestedFrames * vm.cfg.Limits.CallDepth; open > max {
@@ -129,6 +146,7 @@ func callCaught(L *lua.LState, trace bool) int {
 		case r == nil:
 			return // runtime.Goexit
 		case !ok:
+			closeUpvalues(L) // as gopher-lua does when it raises
 			api = &lua.ApiError{Type: lua.ApiErrorPanic, Object: lua.LString(fmt.Sprint(r)), StackTrace: rawTrace(L)}
 			if r != stackOverflow {
 				api.StackTrace = string(debug.Stack()) + "\n" + api.StackTrace
@@ -141,7 +159,7 @@ func callCaught(L *lua.LState, trace bool) int {
 		panic(api)
 	}()
 	if fn := L.Get(1); fn.Type() != lua.LTFunction && L.GetMetaField(fn, "__call") == lua.LNil {
-		L.RaiseError("attempt to call a %s value", typeName(fn))
+		L.Error(lua.LString("attempt to call a "+typeName(fn)+" value"), 0)
 	}
 	L.Call(L.GetTop()-1, lua.MultRet)
 	returned = true

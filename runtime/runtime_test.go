@@ -40,6 +40,10 @@ func TestPrints(t *testing.T) {
 		{`local t = {1, 2, 3} t[1], t[2] = t[2], t[1] print(t[1], t[2], t[3])`, "2\t1\t3"},
 		{`local i, t = 1, {} i, t[i] = i + 1, 20 print(i, t[1], t[2])`, "2\t20\tnil"},
 		{`local t, i = {}, 0 i, t.x, t.x, t[i + 1] = 5, 1, 2, 3 print(i, t.x, t[1], t[6])`, "5\t1\t3\tnil"}, // the last is stored first, as in Lua 5.1
+		// What closures share outlives a stack overflow, and a pcall of a full stack.
+		{`local f, g pcall(function() local x = 42 f = function() return x end g = function(v) x = v end local function r() return r() + 1 end r() end) pcall(function() local a, b, c = 1, 2, 3 g(f() + 1) print(f(), a, b, c) end)`, "43\t1\t2\t3"},
+		{`local f local co = coroutine.create(function() local x = 42 f = function() return x end local function r() return r() + 1 end r() end) coroutine.resume(co) print(f())`, "42"},
+		{`local x, n, g = 1, 0 local function f() n = n + 1 local y = n g = function() y = y + 1 return x + y end pcall(f) x = x + 1 return y end f() print(n, g(), x)`, "150\t301\t150"},
 		{`print(string.find("hello world", "o w"), string.match("key=val", "(%w+)=(%w+)"))`, "5\tkey\tval"},
 		{`print(("hello world"):gsub("o", "0"), ("abc"):gsub("%w", "%0%0"))`, "hell0 w0rld\taabbcc\t3"},
 		{`for k, v in string.gmatch("a=1, b=2", "(%w+)=(%w+)") do io = (io or "") .. k .. v end print(io)`, "a1b2"},

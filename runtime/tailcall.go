@@ -47,16 +47,3 @@ func tailCalls(L *lua.LState, dbg *lua.Debug) int {
 func pcOf(dbg *lua.Debug) int {
 	return *(*int)(unsafe.Add(framePointer(dbg), pcOffset)) - 1
 }
-
-// frames is how many calls are open in L.
-func frames(L *lua.LState) int {
-	dbg, ok := L.GetStack(0)
-	if !ok {
-		return 0
-	}
-	n := 0
-	for f := framePointer(dbg); f != nil; f = *(*unsafe.Pointer)(unsafe.Add(f, parentOffset)) {
-		n++
-	}
-	return n
-}

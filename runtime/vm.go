@@ -127,7 +127,7 @@ func (vm *VM) Wait(L *lua.LState, f func()) (err error) {
 // [*Error]; [VM.Raise] raises the same value again. This is how a host
 // function calls back into Lua.
 func (vm *VM) Call(L *lua.LState, fn lua.LValue, args ...lua.LValue) ([]lua.LValue, error) {
-	out, g, err := vm.protect(L, true, fn, args)
+	out, g, err := vm.protect(L, fn, args)
 	if err != nil {
 		err = vm.failure(g, err)
 	}

@@ -65,6 +65,9 @@ func underLimits(t *testing.T, cfg runtime.Config, chunk *runtime.Chunk, clean *
 		t.Errorf("afterwards: %v", err)
 	}
 	out, err = rt.Run(ctx, clean)
+	for end := time.Now().Add(patience); errors.Is(err, context.DeadlineExceeded) && time.Now().Before(end); {
+		out, err = rt.Run(ctx, clean)
+	}
 	if err != nil || fmt.Sprint(out) != "[53 50xxx 210 7 X xx]" {
 		t.Errorf("a clean script afterwards: got %v, %v", out, err)
 	}

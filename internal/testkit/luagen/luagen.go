@@ -135,16 +135,16 @@ func (g *generator) statement() {
 	case 13:
 		line("if %s then\n%selseif %s then\n%selse\n%send", g.expr(), g.body(), g.expr(), g.body(), g.body())
 	case 14:
-		line("while %s do\n%sdo break end end", g.expr(), g.body())
+		line("while %s do\ndo\n%send\nbreak end", g.expr(), g.body())
 	case 15:
 		line("for a = %s, %s, %s do\n%send", g.number(), g.number(), g.number(), g.body())
 	case 16:
 		line("for a, b in %s do\n%send", g.iterator(), g.body())
 	case 17:
-		line("repeat\n%suntil %s or true", strings.ReplaceAll(g.sub(func() { g.blockWithoutReturn() }), "\nlocal ", "\n"), g.expr())
+		line("repeat\n%suntil %s or true", g.sub(g.blockWithoutReturn), g.expr())
 	case 18:
 		g.labels++
-		line("do local n = 0 ::l%d:: n = n + 1\n%sif n < %d then goto l%d end end", g.labels, g.sub(func() { g.blockWithoutReturn() }), g.b.Choose(5), g.labels)
+		line("do local n = 0 ::l%d:: n = n + 1\n%sif n < %d then goto l%d end end", g.labels, g.sub(g.blockWithoutReturn), g.b.Choose(5), g.labels)
 	case 19:
 		line("local %s = %s", g.name(), g.function())
 	case 20:

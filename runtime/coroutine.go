@@ -166,7 +166,7 @@ func (vm *VM) newCoroutine(L *lua.LState, name string) *lua.LState {
 	}
 	vm.makeRoom(L)
 	th := vm.newThread(gateOf(L).task)
-	co := &coroutine{thread: th, fn: fn, want: -1, slot: &slot{count: &vm.coroutines}}
+	co := &coroutine{thread: th, fn: fn, want: -1, slot: &slot{count: vm.coroutines}}
 	gateOf(th).co = co
 	vm.coroutines.live.Add(1)
 	goruntime.AddCleanup(th, (*slot).release, co.slot)

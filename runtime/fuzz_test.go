@@ -43,6 +43,9 @@ func underLimits(t *testing.T, cfg runtime.Config, chunk *runtime.Chunk, clean *
 	t.Helper()
 	before := goruntime.NumGoroutine()
 	rt, err := runtime.New(cfg)
+	for end := time.Now().Add(patience); errors.Is(err, context.DeadlineExceeded) && time.Now().Before(end); {
+		rt, err = runtime.New(cfg)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +97,6 @@ func unexpected(err error) error {
 		if e.Message == "" && e.Value == nil && e.Err == nil {
 			return errors.New("it says nothing")
 		}
-	case strings.Contains(err.Error(), "result "): // no Go value can be made of what was returned
 	default:
 		return errors.New("no *Error")
 	}

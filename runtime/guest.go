@@ -29,10 +29,11 @@ type Object struct {
 // A guestClass is what all objects of one Go type and list of methods share:
 // their metatable, and so their functions.
 type guestClass struct {
-	name  string
-	index map[string]*lua.LFunction
-	names []string
-	mt    *lua.LTable
+	number int
+	name   string
+	index  map[string]*lua.LFunction
+	names  []string
+	mt     *lua.LTable
 }
 
 type classKey struct {
@@ -44,16 +45,22 @@ type classKey struct {
 type guests struct {
 	classes map[classKey]*guestClass
 	now     *guestCall // the call that gopher-luar is about to make
-
-	mu      sync.Mutex // cleanups run anywhere
-	objects map[objectKey]weak.Pointer[lua.LUserData]
+	objects *guestObjects
 }
 
-// objectKey finds the userdata of a pointer again: one object is one value in
-// Lua, equal to itself and one key of a table.
+// guestObjects finds the userdata of a pointer again: one object is one value in
+// Lua, equal to itself and one key of a table. Cleanups hold it: nothing in it
+// may lead to the VM, or a userdata in a global would keep everything alive.
+type guestObjects struct {
+	mu sync.Mutex // cleanups run anywhere
+	of map[objectKey]weak.Pointer[lua.LUserData]
+}
+
+// objectKey is an address, which is an object's as long as its userdata lives,
+// and the number of its class.
 type objectKey struct {
-	pointer any
-	class   *guestClass
+	address uintptr
+	class   int
 }
 
 // guestCall is one call of a Go function by a script.
@@ -92,24 +99,24 @@ func (vm *VM) object(o Object) (lua.LValue, error) {
 	if r.Kind() != reflect.Pointer {
 		return &lua.LUserData{Value: o.Value, Env: vm.root.Env, Metatable: class.mt}, nil
 	}
-	g := &vm.guests
+	if vm.guests.objects == nil {
+		vm.guests.objects = &guestObjects{of: map[objectKey]weak.Pointer[lua.LUserData]{}}
+	}
+	g := vm.guests.objects
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	key := objectKey{o.Value, class}
-	if ud := g.objects[key].Value(); ud != nil {
+	key := objectKey{r.Pointer(), class.number}
+	if ud := g.of[key].Value(); ud != nil {
 		return ud, nil
 	}
 	ud := &lua.LUserData{Value: o.Value, Env: vm.root.Env, Metatable: class.mt}
 	w := weak.Make(ud)
-	if g.objects == nil {
-		g.objects = map[objectKey]weak.Pointer[lua.LUserData]{}
-	}
-	g.objects[key] = w
+	g.of[key] = w
 	goruntime.AddCleanup(ud, func(key objectKey) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		if g.objects[key] == w {
-			delete(g.objects, key)
+		if g.of[key] == w {
+			delete(g.of, key)
 		}
 	}, key)
 	return ud, nil
@@ -121,7 +128,7 @@ func (vm *VM) class(t reflect.Type, methods []string) (*guestClass, error) {
 	if c := vm.guests.classes[key]; c != nil {
 		return c, nil
 	}
-	c := &guestClass{name: strings.TrimPrefix(t.String(), "*"), index: map[string]*lua.LFunction{}}
+	c := &guestClass{number: len(vm.guests.classes), name: strings.TrimPrefix(t.String(), "*"), index: map[string]*lua.LFunction{}}
 	for _, name := range methods {
 		m, ok := t.MethodByName(name)
 		if !ok {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"sync"
 )
@@ -36,12 +35,7 @@ func NewPool(cfg Config, n int) (*Pool, error) {
 	if n < 1 {
 		return nil, fmt.Errorf("runtime: NewPool: n: got %d, want at least 1", n)
 	}
-	var mu sync.Mutex
-	for _, w := range []*io.Writer{&cfg.Stdout, &cfg.Stderr} {
-		if *w != nil {
-			*w = &sharedWriter{&mu, *w}
-		}
-	}
+	cfg.shareOutput()
 	p := &Pool{cfg: cfg, setting: make(chan struct{}, 1), ended: make(chan struct{})}
 	for range n {
 		rt, err := New(cfg)
@@ -239,16 +233,4 @@ func (p *Pool) renew(m *member) error {
 		return errors.Join(ErrClosed, next.Close())
 	}
 	return old.Close()
-}
-
-// sharedWriter lets several Runtimes write to one writer.
-type sharedWriter struct {
-	mu *sync.Mutex
-	w  io.Writer
-}
-
-func (s *sharedWriter) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.w.Write(b)
 }

@@ -72,7 +72,7 @@ func (rt *Runtime) Reload(ctx context.Context, chunk *Chunk, args ...any) error 
 		case rt.running == nil:
 			old := rt.vm
 			rt.vm, rt.version = next.vm, version
-			next.vm.owner = rt
+			next.vm.owner.Store(rt)
 			rt.mu.Unlock()
 			old.close()
 			rt.cfg.Logger.Info("reloaded", "script", chunk.name, "version", version)
@@ -130,7 +130,7 @@ func (vm *VM) Between() (stopped bool) {
 	}
 	err := vm.cfg.Between()
 	if err != nil {
-		vm.owner.Interrupt(err)
+		vm.owner.Load().Interrupt(err)
 	}
 	return err != nil
 }

@@ -67,7 +67,10 @@ type Runtime struct {
 }
 
 // New makes a Runtime and opens its modules.
-func New(cfg Config) (*Runtime, error) { return newRuntime(cfg, max(cfg.Version, 1)) }
+func New(cfg Config) (*Runtime, error) {
+	cfg.shareOutput()
+	return newRuntime(cfg, max(cfg.Version, 1))
+}
 
 func newRuntime(original Config, version int) (*Runtime, error) {
 	cfg, err := original.resolve()
@@ -85,6 +88,8 @@ func newRuntime(original Config, version int) (*Runtime, error) {
 		values:  map[any]any{},
 		sources: map[string]*string{},
 		budget:  &budget{max: math.MaxInt64},
+
+		coroutines: &coroutineCount{},
 	}
 	vm.root = lua.NewState(lua.Options{
 		CallStackSize:       cfg.Limits.CallDepth,
@@ -108,7 +113,7 @@ func newRuntime(original Config, version int) (*Runtime, error) {
 
 	rt := &Runtime{cfg: resolved, vm: vm, version: version}
 	rt.life, rt.die = context.WithCancelCause(context.Background())
-	vm.owner = rt
+	vm.owner.Store(rt)
 	_, err = rt.enter(context.Background(), func(vm *VM, L *lua.LState) ([]lua.LValue, error) {
 		return nil, vm.loader.open(L)
 	})
@@ -169,7 +174,7 @@ func (rt *Runtime) Call(ctx context.Context, fn *Func, args ...any) ([]any, erro
 	if fn == nil || fn.vm == nil {
 		return nil, errors.New("runtime: Call: fn: got nil, want a function that came out of the Runtime")
 	}
-	if fn.vm.owner != rt {
+	if fn.vm.owner.Load() != rt {
 		return nil, errors.New("runtime: Call: the function belongs to another Runtime")
 	}
 	return rt.enterAny(ctx, args, func(vm *VM, L *lua.LState) (lua.LValue, error) {
@@ -368,27 +373,7 @@ func (rt *Runtime) enter(ctx context.Context, f func(vm *VM, L *lua.LState) ([]l
 	}})
 	t := vm.newTask(main, nil, "main")
 	c.main = t
-	var out []lua.LValue
-	t.observed = true
-	t.run(vm.NewFunction(func(L *lua.LState) int {
-		out, err = f(vm, L)
-		return 0
-	}), nil)
-	if err == nil {
-		err = t.err
-	}
-	vm.finish(t)
-	vm.random, vm.children = t.random, t.children
-	vm.baton.release()
-
-	c.cancel(errFinished)
-	c.group.Wait()
-
-	vm.baton.acquire()
-	err = joinTasks(err, c.failures)
-	vm.call = nil
-	vm.root.G.CurrentThread = vm.root
-	vm.baton.release()
+	out, err := vm.runMain(t, f)
 	if err != nil {
 		var exit *ExitError
 		if errors.As(err, &exit) {
@@ -397,6 +382,37 @@ func (rt *Runtime) enter(ctx context.Context, f func(vm *VM, L *lua.LState) ([]l
 		return nil, withContext(ctx, err)
 	}
 	return out, nil
+}
+
+// runMain runs f in the main task and joins the others. It does so also when a
+// host function ends the goroutine, as testing.T.Fatal does. The caller holds
+// the lock, which it gives back.
+func (vm *VM) runMain(t *Task, f func(vm *VM, L *lua.LState) ([]lua.LValue, error)) (out []lua.LValue, err error) {
+	c := vm.call
+	defer func() {
+		vm.finish(t)
+		vm.random, vm.children = t.random, t.children
+		vm.baton.release()
+
+		c.cancel(errFinished)
+		c.group.Wait()
+
+		vm.baton.acquire()
+		err = joinTasks(err, c.failures)
+		vm.call = nil
+		vm.root.G.CurrentThread = vm.root
+		vm.raising = false
+		vm.baton.release()
+	}()
+	t.observed = true
+	t.run(vm.NewFunction(func(L *lua.LState) int {
+		out, err = f(vm, L)
+		return 0
+	}), nil)
+	if err == nil {
+		err = t.err
+	}
+	return out, err
 }
 
 // maxFailures of tasks are listed one by one.

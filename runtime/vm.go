@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -20,7 +21,7 @@ import (
 // exceptions say so.
 type VM struct {
 	cfg   Config
-	owner *Runtime
+	owner atomic.Pointer[Runtime] // Reload changes it
 	birth time.Time
 	root  *lua.LState // holds the globals; no script runs on it
 	baton baton
@@ -44,9 +45,9 @@ type VM struct {
 	sources    map[string]*string // source texts, by chunk name
 	evals      []string           // chunk names made by load and Eval, oldest first
 	evalBytes  int                // of sources
-	coroutines coroutineCount
-	crowded    time.Time // when a collection last found no forgotten coroutine
-	tasks      int       // unfinished tasks
+	coroutines *coroutineCount    // on its own: cleanups hold it, and must not hold the VM
+	crowded    time.Time          // when a collection last found no forgotten coroutine
+	tasks      int                // unfinished tasks
 
 	random   *rand.Rand // the stream of the main tasks, which goes on from call to call
 	children uint64     // tasks they have spawned

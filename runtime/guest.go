@@ -228,10 +228,9 @@ func (vm *VM) guestFunc(fn reflect.Value, name string, self bool) (*lua.LFunctio
 		vm.guestArgs(L, name, in, t.IsVariadic(), self)
 		c := &guestCall{L: L}
 		vm.guests.now = c
-		args := stackArgs(L, 1)
-		L.Push(bound)
-		pushAll(L, args)
-		L.Call(len(args), 0)
+		n := L.GetTop()
+		L.Insert(bound, 1)
+		L.Call(n, 0)
 
 		out := c.out
 		if fails {
@@ -285,7 +284,7 @@ func (vm *VM) guestArgs(L *lua.LState, name string, in []reflect.Type, variadic,
 	for L.GetTop() < fixed { // what may be nil may be left out
 		L.Push(lua.LNil)
 	}
-	g := guestArg{vm: vm, w: vm.newWork(L)}
+	g := guestArg{vm: vm, L: L}
 	for i := from; i <= L.GetTop(); i++ {
 		t := in[min(i, len(in))-1]
 		if variadic && i >= len(in) {

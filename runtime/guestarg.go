@@ -14,25 +14,37 @@ import (
 // anywhere in a table: it gets only what fits.
 type guestArg struct {
 	vm   *VM
-	w    *work
+	L    *lua.LState
+	w    *work                // made with the first table
 	open map[*lua.LTable]bool // around the value
 }
 
 // fit returns what to give gopher-luar for v, where a t is wanted.
 func (g *guestArg) fit(v lua.LValue, t reflect.Type) (lua.LValue, error) {
-	r, err := g.value(v, t)
-	if err != nil {
-		return nil, err
+	k := t.Kind()
+	switch n := v.(type) { // what gopher-luar converts rightly
+	case lua.LNumber:
+		if reflect.Int <= k && k <= reflect.Float64 && k != reflect.Uintptr {
+			return v, fits(float64(n), t)
+		}
+	case lua.LString:
+		if k == reflect.String {
+			return v, nil
+		}
+	case lua.LBool:
+		if k == reflect.Bool {
+			return v, nil
+		}
 	}
-	if v == lua.LNil || t.Implements(lvalueType) {
-		return v, nil
+	r, err := g.value(v, t)
+	if err != nil || v == lua.LNil || t.Implements(lvalueType) {
+		return v, err
 	}
 	return &lua.LUserData{Value: r.Interface()}, nil
 }
 
 // value is v as a t.
 func (g *guestArg) value(v lua.LValue, t reflect.Type) (reflect.Value, error) {
-	g.w.spend(8)
 	none := reflect.Value{}
 	if r := reflect.ValueOf(v); t.Implements(lvalueType) {
 		if !r.Type().AssignableTo(t) {
@@ -95,34 +107,50 @@ func mismatch(v lua.LValue, t reflect.Type) error {
 
 // number is f as a t, if it is one.
 func number(f float64, t reflect.Type) (reflect.Value, error) {
+	if err := fits(f, t); err != nil {
+		return reflect.Value{}, err
+	}
+	return reflect.ValueOf(f).Convert(t), nil
+}
+
+// fits reports why f is no t.
+func fits(f float64, t reflect.Type) error {
 	var lo, hi float64
 	switch t.Kind() {
 	case reflect.Float32, reflect.Float64:
-		return reflect.ValueOf(f).Convert(t), nil
+		return nil
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		hi = math.Ldexp(1, t.Bits()-1)
 		lo = -hi
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		hi = math.Ldexp(1, t.Bits())
 	default:
-		return reflect.Value{}, mismatch(lua.LNumber(f), t)
+		return mismatch(lua.LNumber(f), t)
 	}
 	if f != math.Trunc(f) { // NaN, too
-		return reflect.Value{}, fmt.Errorf("got %s, want a whole number", formatNumber(f))
+		return fmt.Errorf("got %s, want a whole number", formatNumber(f))
 	}
 	if f < lo || f >= hi {
-		return reflect.Value{}, fmt.Errorf("got %s, want a number from %s to %s", formatNumber(f), formatNumber(lo), formatNumber(hi-1))
+		return fmt.Errorf("got %s, want a number from %s to %s", formatNumber(f), formatNumber(lo), formatNumber(hi-1))
 	}
-	return reflect.ValueOf(f).Convert(t), nil
+	return nil
 }
 
 // plain makes the same Go data of v as the results of Run are made of.
 func (g *guestArg) plain(v lua.LValue) (any, error) {
 	c := &converter{open: map[*lua.LTable]bool{}, poll: func(n int) error {
-		g.w.spend(8 * n)
+		g.spend(n)
 		return nil
 	}}
 	return c.value(v)
+}
+
+// spend has the budget pay for n values.
+func (g *guestArg) spend(n int) {
+	if g.w == nil {
+		g.w = g.vm.newWork(g.L)
+	}
+	g.w.spend(8 * n)
 }
 
 // table makes a slice, an array, a map or a struct.
@@ -164,6 +192,7 @@ func (g *guestArg) table(v *lua.LTable, t reflect.Type) (reflect.Value, error) {
 func (g *guestArg) list(v *lua.LTable, out reflect.Value) (reflect.Value, error) {
 	met := 0
 	for k, e := v.Next(lua.LNil); k != lua.LNil; k, e = v.Next(k) {
+		g.spend(1)
 		n, ok := k.(lua.LNumber)
 		if i := int(n); !ok || lua.LNumber(i) != n || i < 1 || i > out.Len() {
 			return out, fmt.Errorf("key %s: want a list", keyText(k))
@@ -184,6 +213,7 @@ func (g *guestArg) list(v *lua.LTable, out reflect.Value) (reflect.Value, error)
 func (g *guestArg) keyed(v *lua.LTable, t reflect.Type) (reflect.Value, error) {
 	out := reflect.MakeMap(t)
 	for k, e := v.Next(lua.LNil); k != lua.LNil; k, e = v.Next(k) {
+		g.spend(1)
 		key, err := g.value(k, t.Key())
 		if err != nil {
 			return out, fmt.Errorf("key %s: %w", keyText(k), err)
@@ -201,6 +231,7 @@ func (g *guestArg) keyed(v *lua.LTable, t reflect.Type) (reflect.Value, error) {
 func (g *guestArg) fields(v *lua.LTable, out reflect.Value) error {
 	fields := structFields(out.Type())
 	for k, e := v.Next(lua.LNil); k != lua.LNil; k, e = v.Next(k) {
+		g.spend(1)
 		name, ok := k.(lua.LString)
 		if !ok {
 			return fmt.Errorf("key %s: want a name", keyText(k))

@@ -11,7 +11,8 @@ import (
 // A Pool runs chunks on several Runtimes of one Config, truly in parallel. They
 // share nothing but what the host gives them: modules, values of Set, and the
 // writers, of which each Write is one whole. Whoever waits for a Runtime gets
-// one in the order of coming. Its methods may be called from any goroutine.
+// one in the order of coming. A new version of a script is another chunk, given
+// to the next Run. Its methods may be called from any goroutine.
 type Pool struct {
 	cfg     Config
 	setting chan struct{} // held by Set, which needs all Runtimes

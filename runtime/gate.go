@@ -10,7 +10,7 @@ import (
 // holder of the baton touches it.
 type budget struct {
 	used, max int64
-	exceeded  func(g *gate) // stops the call; max is -1 while a profile wants every step
+	exceeded  func(g *gate) // stops the call; max is lower while a profile wants to look
 }
 
 // gate is the context that an LState carries. gopher-lua asks Done once per

@@ -80,9 +80,56 @@ host.slow()
 	if total == 0 || float64(inLoop) < 0.5*float64(total) {
 		t.Errorf("got %d of %d ns on line 4, want most: %v", inLoop, total, stacks)
 	}
-	for _, want := range []string{"busy < function at line 7 < pcall (Go) < main chunk", "busy < coroutine < co (Go) < main chunk", "slow (Go) < main chunk"} {
+	for _, want := range []string{"busy < outer < pcall (Go) < main chunk", "busy < function at line 8 < co (Go) < main chunk", "slow (Go) < main chunk"} {
 		if !stacks[want] {
 			t.Errorf("got the stacks %v, want %q", stacks, want)
 		}
+	}
+}
+
+// A loop that calls a host function is not the host function's.
+func TestProfileSharesFairly(t *testing.T) {
+	t.Parallel()
+	rt, err := runtime.New(runtime.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rt.Close()
+	chunk, err := runtime.Compile("work.lua", `
+local function loop(n)
+  local s = 0
+  for i = 1, n do
+    s = s + 1 s = s + 1 s = s + 1 s = s + 1 s = s + 1 s = s + 1 s = s + 1 s = s + 1
+    math.floor(1)
+  end
+end
+loop(3e5)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	stop, err := rt.Profile(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rt.Run(context.Background(), chunk); err != nil {
+		t.Fatal(err)
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	p, err := profile.Parse(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var total, host int64
+	for _, s := range p.Sample {
+		total += s.Value[1]
+		if s.Location[0].Line[0].Function.Name == "floor (Go)" {
+			host += s.Value[1]
+		}
+	}
+	if total == 0 || float64(host) > 0.6*float64(total) {
+		t.Errorf("got %d of %d ns in math.floor, want less than the loop around it", host, total)
 	}
 }

@@ -93,9 +93,13 @@ func Guard(fn lua.LGFunction) lua.LGFunction {
 			}
 			vm.Raise(L, &hostBug{value: r, stack: string(debug.Stack())})
 		}()
+		profile := profiled.Load() > 0
+		if profile {
+			VMOf(L).profileCall(L)
+		}
 		n = fn(L)
 		returned = true
-		if profiled.Load() > 0 {
+		if profile {
 			VMOf(L).profileReturn(L)
 		}
 		return n

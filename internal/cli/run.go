@@ -50,7 +50,7 @@ outlives whatever it does. Its training service is this program's.`,
 	f.recordFlags.register(cmd)
 	f.isolateFlags.register(cmd)
 	flags.BoolVar(&f.watch, "watch", false, "when the script changes, go on with the new version before the next step")
-	flags.StringVar(&f.profile, "profile", "", "write what the script's time is spent on to `FILE`, for go tool pprof")
+	flags.StringVar(&f.profile, "profile", "", "write what the script's time is spent on to `FILE`, for go tool pprof; it takes a few percent longer")
 	f.journalFlags.register(cmd)
 	cmd.ValidArgsFunction = completeScript
 	cmd.Args = func(cmd *cobra.Command, args []string) error {

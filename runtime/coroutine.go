@@ -286,8 +286,11 @@ func (vm *VM) coroutineError(th *lua.LState, raised lua.LValue) lua.LValue {
 	if !ok {
 		return raised
 	}
-	if s := string(text); s == stackOverflow {
+	if full := overflowsRegistry(string(text)); full || text == stackOverflow {
 		err := vm.depthError()
+		if full {
+			err = valuesError()
+		}
 		o := &errorObject{err: err, message: err.Error(), code: errorCode(err), hint: errorHint(err)}
 		o.source, o.line = position(th)
 		o.traceback = traceback(th)

@@ -111,7 +111,12 @@ func (e *LimitError) Error() string {
 }
 func (e *LimitError) Unwrap() error     { return e.Err }
 func (e *LimitError) ErrorCode() string { return CodeLimit }
-func (e *LimitError) ErrorHint() string { return "raise it with " + e.Raise }
+func (e *LimitError) ErrorHint() string {
+	if instead, none := strings.CutPrefix(e.Raise, "nothing: "); none {
+		return "no flag raises it: " + instead
+	}
+	return "raise it with " + e.Raise
+}
 
 func newLimit(sentinel error, what string, used, limit any, raise string) *LimitError {
 	return &LimitError{What: what, Used: fmt.Sprint(used), Limit: fmt.Sprint(limit), Raise: raise, Err: sentinel}

@@ -342,8 +342,10 @@ const maxRaised = 10_000
 // panicObject tells a host bug from gopher-lua's own panics.
 func (vm *VM) panicObject(text, stack string) *errorObject {
 	var err error
-	if strings.Contains(text, "callstack overflow") {
+	if strings.Contains(text, stackOverflow) {
 		err = vm.depthError()
+	} else if text == registryOverflow {
+		err = valuesError()
 	} else {
 		err = &hostBug{value: text, stack: stack}
 	}
@@ -354,6 +356,11 @@ func (vm *VM) panicObject(text, stack string) *errorObject {
 	o.source, o.line = traceTop(stack)
 	o.traceback = cleanTrace(stack)
 	return o
+}
+
+// valuesError is raised where one thread would hold too many values at once.
+func valuesError() error {
+	return newLimit(ErrSize, "values on the stack", fmt.Sprintf("more than %d", registryMax), registryMax, "nothing: pass tables in place of so many arguments and results")
 }
 
 func (vm *VM) depthError() error {

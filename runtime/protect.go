@@ -124,8 +124,19 @@ func callQuiet(L *lua.LState) int { return callCaught(L, false) }
 // callTraced is callQuiet with a traceback.
 func callTraced(L *lua.LState) int { return callCaught(L, true) }
 
-// stackOverflow is what gopher-lua panics with at Limits.CallDepth.
-const stackOverflow = "lua callstack overflow"
+// stackOverflow is what gopher-lua panics with at Limits.CallDepth, and
+// registryOverflow what it raises, after a position, at registryMax.
+const (
+	stackOverflow    = "lua callstack overflow"
+	registryOverflow = "registry overflow"
+)
+
+// overflowsRegistry reports whether a thread raised text because its stack of
+// values is full.
+func overflowsRegistry(text string) bool {
+	before, ok := strings.CutSuffix(text, registryOverflow)
+	return ok && (before == "" || before == " " || strings.HasSuffix(before, ": "))
+}
 
 // callCaught writes the traceback itself: gopher-lua's takes time that is
 // quadratic in the depth, and a line for every tail call ever made.
@@ -138,7 +149,9 @@ func callCaught(L *lua.LState, trace bool) int {
 		r := recover()
 		api, ok := r.(*lua.ApiError)
 		if ok && api.Type == lua.ApiErrorRun {
-			if text, isText := api.Object.(lua.LString); isText {
+			if text, isText := api.Object.(lua.LString); isText && overflowsRegistry(string(text)) {
+				r, ok = registryOverflow, false
+			} else if isText {
 				api.Object = lua.LString(blamed(L, string(text)))
 			}
 		}
@@ -148,7 +161,7 @@ func callCaught(L *lua.LState, trace bool) int {
 		case !ok:
 			closeUpvalues(L) // as gopher-lua does when it raises
 			api = &lua.ApiError{Type: lua.ApiErrorPanic, Object: lua.LString(fmt.Sprint(r)), StackTrace: rawTrace(L)}
-			if r != stackOverflow {
+			if r != stackOverflow && r != registryOverflow {
 				api.StackTrace = string(debug.Stack()) + "\n" + api.StackTrace
 			}
 		case trace:

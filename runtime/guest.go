@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -242,7 +243,11 @@ func (vm *VM) guestFunc(fn reflect.Value, name string, self bool) (*lua.LFunctio
 		for i, r := range out {
 			v, err := vm.ToLua(r.Interface())
 			if err != nil {
-				vm.Raise(L, Faultf(CodeValidation, "%s: result %d: %w", name, i+1, err))
+				fault := Faultf(CodeValidation, "%s: result %d: %w", name, i+1, err)
+				if limit := (*LimitError)(nil); errors.As(err, &limit) {
+					fault.Code, fault.Hint = CodeLimit, limit.ErrorHint()
+				}
+				vm.Raise(L, fault)
 			}
 			L.Push(v)
 		}

@@ -23,6 +23,7 @@ type pass struct {
 	sources []source
 	ends    []ending
 	leafs   []*Tensor
+	adopted []*node      // whose values are gradients of leafs now
 	pool    [40][]buffer // to use again; pool[k] holds capacities above 1<<(k−1), up to 1<<k
 	held    int          // weight of pool
 	run     uint64       // the graph's number
@@ -117,6 +118,7 @@ func (p *pass) done() {
 	p.nodes, p.ready, p.parts, p.list = emptied(p.nodes), emptied(p.ready), emptied(p.parts), emptied(p.list)
 	p.line.own = emptied(p.line.own)
 	p.sources, p.ends, p.leafs, p.room = emptied(p.sources), emptied(p.ends), emptied(p.leafs), nil
+	p.adopted = emptied(p.adopted)
 	if p.prog != nil {
 		p.prog.end()
 		p.prog = nil
@@ -221,6 +223,9 @@ func runBackward(t *Tensor, retain bool) (*pass, error) {
 		x.leaf.fill()
 	}
 	if err != nil {
+		for _, n := range p.adopted {
+			n.free() // others may have added to the values
+		}
 		p.discard()
 		p.done()
 		return nil, err

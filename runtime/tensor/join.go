@@ -142,7 +142,7 @@ func init() {
 	fusedOp.back = func(p *pass, n *node, g []float32) {
 		for i, d := range n.aux.(*joined).d {
 			x := n.input(i)
-			if x == nil {
+			if x == nil || g[0] == 1 && p.adopt(n, x, d) {
 				continue
 			}
 			switch into, fresh := p.part(x, 0, x.n, true); {
@@ -160,8 +160,8 @@ func init() {
 
 // Fused is a scalar that somebody else computed, together with its derivative
 // with respect to each element of each input: how a loss written as one loop
-// joins a graph. grads[i] is as long as inputs[i] and is kept, not copied; nil
-// when input i needs no gradient.
+// joins a graph. grads[i] is as long as inputs[i] and is kept, not copied: it
+// may become the gradient of a leaf. It is nil when input i needs no gradient.
 func Fused(op string, value float64, inputs []*Tensor, grads [][]float32) *Tensor {
 	if len(inputs) == 0 || len(grads) != len(inputs) {
 		return failf(op, "got %d gradients for %d inputs", len(grads), len(inputs))
@@ -197,6 +197,24 @@ func Fused(op string, value float64, inputs []*Tensor, grads [][]float32) *Tenso
 		for i, x := range inputs {
 			put(i, x)
 		}
+		nd.keep(0)
 	}
 	return out
+}
+
+// adopt makes d, which the fused n kept, the gradient of the leaf x, where that
+// is all of it so far and n is not run again. It reports whether it did.
+func (p *pass) adopt(n *node, x *Tensor, d []float32) bool {
+	l := x.leaf
+	if p.retain || p.err != nil || l == nil || l.acc != nil || x.n <= slabItem {
+		return false
+	}
+	if err := x.st.alloc.count("backward", d); err != nil {
+		p.err = err
+		return false
+	}
+	l.acc = x.st.alloc.holding(x.shape, d)
+	l.reach(0, x.n, true)
+	p.leafs, p.adopted = append(p.leafs, x), append(p.adopted, n)
+	return true
 }

@@ -42,9 +42,26 @@ func (a *Allocator) blank(op string, shape []int, n int) (*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
+	return a.holding(shape, data), nil
+}
+
+// holding is a constant whose elements are data.
+func (a *Allocator) holding(shape []int, data []float32) *Tensor {
 	o := a.newConstant()
-	o.t.layout, o.t.st = packed(shape, n), &o.s.s
+	o.t.layout, o.t.st = packed(shape, len(data)), &o.s.s
 	o.s.s.alloc, o.s.s.cur = a, &o.s.s.first
 	o.s.s.first.data = data
-	return &o.t, nil
+	return &o.t
+}
+
+// count counts elements that somebody else made, until they are unreachable.
+func (a *Allocator) count(op string, data []float32) error {
+	if a == nil || a.budget == nil {
+		return nil
+	}
+	if err := a.reserve(op, len(data)); err != nil {
+		return err
+	}
+	runtime.AddCleanup(&data[0], a.giveBack, 4*int64(len(data)))
+	return nil
 }

@@ -94,3 +94,22 @@ func BenchmarkWaitingTasks(b *testing.B) {
 	}
 	b.ReportMetric(float64(held)/float64(b.N)/n, "B/task")
 }
+
+// BenchmarkRun is what a call of Run costs that does next to nothing.
+func BenchmarkRun(b *testing.B) {
+	rt, err := runtime.New(runtime.Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer rt.Close()
+	chunk, err := runtime.Compile("run.lua", `return ...`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := rt.Run(b.Context(), chunk, 1); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

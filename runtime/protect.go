@@ -13,9 +13,6 @@ import (
 // metamethods recurse in it.
 const maxNestedCalls = 150
 
-// keptThreads bounds the free list.
-const keptThreads = 16
-
 // catch calls the function at the bottom of L's frame with what stands above it,
 // so that an error ends here. The results, or nothing, take their place. The
 // error is a *lua.ApiError without a traceback.
@@ -70,23 +67,15 @@ func (vm *VM) protect(L *lua.LState, fn lua.LValue, args []lua.LValue) (out []lu
 		}
 		th.SetTop(0)
 	}
-	if len(vm.free) < keptThreads {
-		vm.free = append(vm.free, th)
-	}
+	vm.keepThread(th)
 	return out, tg, err
 }
 
 // nested is a thread, under L's task and context, for a call out of L.
 func (vm *VM) nested(L *lua.LState, g *gate) *lua.LState {
 	open := vm.checkNesting(L, g)
-	var th *lua.LState
-	if n := len(vm.free); n > 0 {
-		th, vm.free = vm.free[n-1], vm.free[:n-1]
-	} else {
-		th = vm.newThread(g.task)
-	}
+	th := vm.takeThread(g.task)
 	tg := gateOf(th)
-	tg.enter(g.task)
 	tg.co, tg.caller, tg.depth, tg.frames = g.co, L, g.depth+1, open
 	return th
 }

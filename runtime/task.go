@@ -57,7 +57,7 @@ func (vm *VM) newTask(ctx context.Context, parent *Task, name string) *Task {
 		t.number = parent.children
 		t.seed = mix(parent.seed ^ mix(t.number))
 	}
-	t.thread = vm.newThread(t)
+	t.thread = vm.takeThread(t)
 	return t
 }
 
@@ -181,6 +181,7 @@ func (vm *VM) finish(t *Task) {
 	if t.err != nil && !t.observed && t.ctx.Err() == nil {
 		vm.call.failures = append(vm.call.failures, t)
 	}
+	vm.keepThread(t.thread)
 	t.thread = nil
 	if t == vm.call.main {
 		t.cancel(errFinished)

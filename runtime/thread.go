@@ -22,6 +22,25 @@ var currentOffset, openOffset, placeOffset, nextOffset = func() (current, open, 
 		offset(frame.Elem(), "Idx", reflect.TypeFor[int]()), offset(upvalue.Elem(), "next", upvalue)
 }()
 
+// registryOffset is where a thread keeps its stack of values, a slice at valuesOffset.
+var registryOffset, valuesOffset = func() (registry, values uintptr) {
+	r, ok := reflect.TypeFor[lua.LState]().FieldByName("reg")
+	if !ok || r.Type.Kind() != reflect.Pointer {
+		panic("runtime: gopher-lua's threads have no registry")
+	}
+	v, ok := r.Type.Elem().FieldByName("array")
+	if !ok || v.Type != reflect.TypeFor[[]lua.LValue]() {
+		panic("runtime: gopher-lua's registries have no values")
+	}
+	return r.Offset, v.Offset
+}()
+
+// stackSize is how many values L has room for.
+func stackSize(L *lua.LState) int {
+	registry := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), registryOffset))
+	return len(*(*[]lua.LValue)(unsafe.Add(registry, valuesOffset)))
+}
+
 // currentFrame is the innermost frame of L, or nil.
 func currentFrame(L *lua.LState) unsafe.Pointer {
 	return *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), currentOffset))

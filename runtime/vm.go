@@ -37,7 +37,7 @@ type VM struct {
 	taskMeta   *lua.LTable
 	quiet      *lua.LFunction // callQuiet
 	traced     *lua.LFunction // callTraced
-	free       []*lua.LState  // threads of protected calls that have ended
+	free       []*lua.LState  // threads whose calls have ended
 	types      map[reflect.Type]*lua.LTable
 	guests     guests
 	values     map[any]any
@@ -225,4 +225,35 @@ func (vm *VM) newThread(t *Task) *lua.LState {
 	g.enter(t)
 	th.SetContext(g)
 	return th
+}
+
+// The threads that a VM keeps for further calls: how many, and with room for how
+// many values, since a stack never shrinks.
+const (
+	keptThreads = 16
+	keptStack   = 8 << 10
+)
+
+// takeThread is a thread for t on which nothing runs: a new one costs 15 KB of
+// garbage.
+func (vm *VM) takeThread(t *Task) *lua.LState {
+	n := len(vm.free)
+	if n == 0 {
+		return vm.newThread(t)
+	}
+	th := vm.free[n-1]
+	vm.free = vm.free[:n-1]
+	g := gateOf(th)
+	g.co, g.caller, g.depth, g.frames = nil, nil, 0, 0
+	g.enter(t)
+	return th
+}
+
+// keepThread keeps a thread whose call has ended.
+func (vm *VM) keepThread(th *lua.LState) {
+	gateOf(th).task = nil // whose results may be large
+	if len(vm.free) < keptThreads && stackSize(th) <= keptStack && currentFrame(th) == nil {
+		th.SetTop(0)
+		vm.free = append(vm.free, th)
+	}
 }

@@ -41,14 +41,19 @@ func svg(L *lua.LState) int {
 	o := a.Options("title", "width", "height", "min", "max", "x")
 	p := plot.Picture{Title: o.String("title", ""), Width: o.Int("width", 0), Height: o.Int("height", 0)}
 	bounds(&o, &p.Min, &p.Max)
-	if x := o.Table("x"); x != nil {
-		p.X = luax.Numbers[float64](&a, "x", x)
+	var x []float64
+	if t := o.Table("x"); t != nil {
+		x = luax.Numbers[float64](&a, "x", t)
 	}
 	a.End()
 	if len(series) > maxPictureSeries {
 		a.Fail("series: got %d, want at most %d", len(series), maxPictureSeries)
 	}
-	text, err := plot.SVG(series, p)
+	curves := make([]plot.Curve, len(series))
+	for i, s := range series {
+		curves[i] = plot.Curve{Name: s.Name, X: x, Values: s.Values}
+	}
+	text, err := plot.SVG(curves, p)
 	if err != nil {
 		a.Fail("%s", err)
 	}

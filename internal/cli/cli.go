@@ -166,7 +166,7 @@ func (a *app) rootCommand() *cobra.Command {
 		&cobra.Group{ID: "work", Title: "Work:"},
 		&cobra.Group{ID: "more", Title: "More:"},
 	)
-	for _, cmd := range []*cobra.Command{a.runCommand(), a.replCommand(), a.chatCommand(), a.checkCommand(), a.testCommand(), a.modelsCommand(), a.serveCommand(), a.lossCommand(), a.initCommand()} {
+	for _, cmd := range []*cobra.Command{a.runCommand(), a.replCommand(), a.chatCommand(), a.checkCommand(), a.testCommand(), a.modelsCommand(), a.serveCommand(), a.lossCommand(), a.reportCommand(), a.initCommand()} {
 		cmd.GroupID = "work"
 		root.AddCommand(cmd)
 	}

@@ -11,11 +11,18 @@ import (
 // A Picture shapes a chart drawn by SVG. The zero value is a good chart.
 type Picture struct {
 	Title  string
-	Width  int       // pixels; 0: 640
-	Height int       // pixels; 0: 320
+	Bare   bool     // without a legend, where the page has one
+	Width  int      // pixels; 0: 640
+	Height int      // pixels; 0: 320
+	Min    *float64 // the lowest value shown; nil: from the data
+	Max    *float64 // the highest value shown; nil: from the data
+}
+
+// A Curve is one line of a picture. NaN and infinite values leave a gap.
+type Curve struct {
+	Name   string    // shown in the legend when a picture has several curves
 	X      []float64 // where each value is, finite and ascending; nil: 1, 2, 3, …
-	Min    *float64  // the lowest value shown; nil: from the data
-	Max    *float64  // the highest value shown; nil: from the data
+	Values []float64
 }
 
 // Limits of a picture's sides, in pixels.
@@ -27,13 +34,16 @@ const (
 // inks tell series apart on white and on black.
 var inks = []string{"#2a78d6", "#d65f2a", "#2a9d5c", "#9455c9", "#b8860b", "#c23b5a"}
 
-// SVG draws series over a common axis as an SVG document, to be saved or put
+// Ink is the colour of a picture's curve i, from 0, as CSS writes it.
+func Ink(i int) string { return inks[i%len(inks)] }
+
+// SVG draws curves over a common axis as an SVG document, to be saved or put
 // into a page: it has no style sheet, script or reference, and its text has the
-// colour of the text around it. NaN and infinite values leave a gap. A series
+// colour of the text around it. NaN and infinite values leave a gap. A curve
 // of more points than the picture has pixels is drawn by the lowest and highest
 // value of each column, so that no spike is lost. It refuses a chart with no
 // finite value.
-func SVG(series []Series, p Picture) (string, error) {
+func SVG(curves []Curve, p Picture) (string, error) {
 	width, height := p.Width, p.Height
 	if width == 0 {
 		width = 640
@@ -51,19 +61,19 @@ func SVG(series []Series, p Picture) (string, error) {
 	}
 	x := scale{low: math.Inf(1), high: math.Inf(-1)}
 	y, whole := x, true // values are at whole numbers
-	for _, s := range series {
-		if p.X != nil && len(s.Values) > len(p.X) {
-			return "", fmt.Errorf("%s: got %d values, want at most %d, one for each place", s.Name, len(s.Values), len(p.X))
+	for _, s := range curves {
+		if s.X != nil && len(s.Values) > len(s.X) {
+			return "", fmt.Errorf("%s: got %d values, want at most %d, one for each x", s.Name, len(s.Values), len(s.X))
 		}
 		for i, v := range s.Values {
-			if at := p.at(i); finite(at) {
+			if at := s.at(i); finite(at) {
 				x.include(at)
 				whole = whole && at == math.Trunc(at)
 			} else {
 				return "", fmt.Errorf("x: value %d: got %v, want a finite number", i+1, at)
 			}
-			if i > 0 && p.at(i) < p.at(i-1) {
-				return "", fmt.Errorf("x: value %d: got %v after %v, want them ascending", i+1, p.at(i), p.at(i-1))
+			if i > 0 && s.at(i) < s.at(i-1) {
+				return "", fmt.Errorf("x: value %d: got %v after %v, want them ascending", i+1, s.at(i), s.at(i-1))
 			}
 			if finite(v) {
 				y.include(v)
@@ -88,7 +98,7 @@ func SVG(series []Series, p Picture) (string, error) {
 		top += 20
 	}
 	foot := bottom
-	if len(series) > 1 {
+	if len(curves) > 1 && !p.Bare {
 		foot += 18
 	}
 	x.from, x.to = left, float64(width-right)
@@ -113,9 +123,10 @@ func SVG(series []Series, p Picture) (string, error) {
 		fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">%s</text>`+"\n", x.pixel(v), height-foot+16, short(v))
 	}
 	legend := float64(left)
-	for i, s := range series {
-		ink := inks[i%len(inks)]
-		line, dots := p.path(s.Values, x, y)
+	for i := range curves {
+		s := &curves[i]
+		ink := Ink(i)
+		line, dots := s.path(x, y)
 		name := html.EscapeString(printable(s.Name))
 		if line != "" {
 			fmt.Fprintf(&b, `<path d="%s" fill="none" stroke="%s" stroke-width="1.5" stroke-linejoin="round"><title>%s</title></path>`+"\n", line, ink, name)
@@ -123,7 +134,7 @@ func SVG(series []Series, p Picture) (string, error) {
 		for _, d := range dots {
 			fmt.Fprintf(&b, `<circle cx="%.1f" cy="%.1f" r="2.5" fill="%s"/>`+"\n", d[0], d[1], ink)
 		}
-		if len(series) > 1 && legend+30 < x.to { // the others' names are shown where they are pointed at
+		if len(curves) > 1 && !p.Bare && legend+30 < x.to { // the others' names are shown where they are pointed at
 			fmt.Fprintf(&b, `<path d="M%.0f %dh14" stroke="%s" stroke-width="3"/><text x="%.0f" y="%d">%s</text>`+"\n",
 				legend, height-10, ink, legend+18, height-6, name)
 			legend += 18 + 7*float64(len([]rune(s.Name))) + 14
@@ -134,16 +145,17 @@ func SVG(series []Series, p Picture) (string, error) {
 }
 
 // at is where value i is.
-func (p *Picture) at(i int) float64 {
-	if p.X == nil {
+func (s *Curve) at(i int) float64 {
+	if s.X == nil {
 		return float64(i + 1)
 	}
-	return p.X[i]
+	return s.X[i]
 }
 
-// path is the line through values, and the points that no line touches since
-// there is none beside them.
-func (p *Picture) path(values []float64, x, y scale) (line string, dots [][2]float64) {
+// path is the line through a curve's values, and the points that no line touches
+// since there is none beside them.
+func (s *Curve) path(x, y scale) (line string, dots [][2]float64) {
+	values := s.Values
 	var b strings.Builder
 	var run [][2]float64 // points of one column or more, with nothing missing between them
 	end := func() {
@@ -169,13 +181,13 @@ func (p *Picture) path(values []float64, x, y scale) (line string, dots [][2]flo
 			end()
 			continue
 		}
-		at := x.pixel(p.at(i))
+		at := x.pixel(s.at(i))
 		if !dense {
 			run = append(run, [2]float64{at, y.pixel(values[i])})
 			continue
 		}
 		low, high := values[i], values[i]
-		for i+1 < len(values) && finite(values[i+1]) && math.Floor(x.pixel(p.at(i+1))) == math.Floor(at) {
+		for i+1 < len(values) && finite(values[i+1]) && math.Floor(x.pixel(s.at(i+1))) == math.Floor(at) {
 			i++
 			low, high = min(low, values[i]), max(high, values[i])
 		}

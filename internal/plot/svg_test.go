@@ -62,20 +62,20 @@ func TestSVG(t *testing.T) {
 	spike[5003] = 7
 	for _, tt := range []struct {
 		name        string
-		series      []plot.Series
+		series      []plot.Curve
 		picture     plot.Picture
 		lines, dots int
 	}{
-		{"a line", []plot.Series{{Values: []float64{1, 2, 3}}}, plot.Picture{}, 1, 0},
-		{"one value", []plot.Series{{Values: []float64{5}}}, plot.Picture{}, 0, 1},
-		{"a gap makes two lines", []plot.Series{{Values: []float64{1, 2, nan, 3, 4}}}, plot.Picture{}, 1, 0},
-		{"a value between gaps is a dot", []plot.Series{{Values: []float64{1, 2, inf, 3, nan, 4, 5}}}, plot.Picture{}, 1, 1},
-		{"two series", []plot.Series{{"a", []float64{1, 2}}, {"b & <c>", []float64{2, 1}}}, plot.Picture{Title: `"x" < y`}, 2, 0},
-		{"places", []plot.Series{{Values: []float64{1, 2, 3}}}, plot.Picture{X: []float64{3, 4, 90}}, 1, 0},
-		{"huge values", []plot.Series{{Values: []float64{-math.MaxFloat64, math.MaxFloat64}}}, plot.Picture{}, 1, 0},
-		{"tiny values", []plot.Series{{Values: []float64{0, 5e-324}}}, plot.Picture{}, 1, 0},
-		{"dense", []plot.Series{{Values: spike}}, plot.Picture{Width: 200}, 1, 0},
-		{"smallest", []plot.Series{{"a", []float64{1, 2}}, {"b", nil}}, plot.Picture{Title: "t", Width: 80, Height: 80}, 1, 0},
+		{"a line", []plot.Curve{{Values: []float64{1, 2, 3}}}, plot.Picture{}, 1, 0},
+		{"one value", []plot.Curve{{Values: []float64{5}}}, plot.Picture{}, 0, 1},
+		{"a gap makes two lines", []plot.Curve{{Values: []float64{1, 2, nan, 3, 4}}}, plot.Picture{}, 1, 0},
+		{"a value between gaps is a dot", []plot.Curve{{Values: []float64{1, 2, inf, 3, nan, 4, 5}}}, plot.Picture{}, 1, 1},
+		{"two series", []plot.Curve{{Name: "a", Values: []float64{1, 2}}, {Name: "b & <c>", Values: []float64{2, 1}}}, plot.Picture{Title: `"x" < y`}, 2, 0},
+		{"places of their own", []plot.Curve{{X: []float64{3, 4, 90}, Values: []float64{1, 2, 3}}, {X: []float64{5}, Values: []float64{1}}}, plot.Picture{}, 1, 1},
+		{"huge values", []plot.Curve{{Values: []float64{-math.MaxFloat64, math.MaxFloat64}}}, plot.Picture{}, 1, 0},
+		{"tiny values", []plot.Curve{{Values: []float64{0, 5e-324}}}, plot.Picture{}, 1, 0},
+		{"dense", []plot.Curve{{Values: spike}}, plot.Picture{Width: 200}, 1, 0},
+		{"smallest", []plot.Curve{{Name: "a", Values: []float64{1, 2}}, {Name: "b"}}, plot.Picture{Title: "t", Width: 80, Height: 80}, 1, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -107,7 +107,7 @@ func TestSVG(t *testing.T) {
 // the left, last at the right.
 func TestSVGPlaces(t *testing.T) {
 	t.Parallel()
-	text, err := plot.SVG([]plot.Series{{Values: []float64{10, 20, 15}}}, plot.Picture{Width: 172, Height: 138, X: []float64{2, 6, 10}})
+	text, err := plot.SVG([]plot.Curve{{X: []float64{2, 6, 10}, Values: []float64{10, 20, 15}}}, plot.Picture{Width: 172, Height: 138})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestSVGDense(t *testing.T) {
 	t.Parallel()
 	values := make([]float64, 10000)
 	values[5003] = 7
-	text, err := plot.SVG([]plot.Series{{Values: values}}, plot.Picture{Width: 172, Height: 138})
+	text, err := plot.SVG([]plot.Curve{{Values: values}}, plot.Picture{Width: 172, Height: 138})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,17 +143,17 @@ func TestSVGDense(t *testing.T) {
 func TestSVGRefuses(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		series  []plot.Series
+		series  []plot.Curve
 		picture plot.Picture
 		want    string
 	}{
 		{nil, plot.Picture{}, "got no finite value, want at least one"},
-		{[]plot.Series{{Values: []float64{math.NaN()}}}, plot.Picture{}, "got no finite value"},
-		{[]plot.Series{{Values: []float64{1}}}, plot.Picture{Width: 79}, "width: got 79, want 80 to 4000 pixels"},
-		{[]plot.Series{{Values: []float64{1}}}, plot.Picture{Height: 4001}, "height: got 4001"},
-		{[]plot.Series{{"a", []float64{1, 2}}}, plot.Picture{X: []float64{1}}, "a: got 2 values, want at most 1"},
-		{[]plot.Series{{Values: []float64{1, 2}}}, plot.Picture{X: []float64{2, 1}}, "x: value 2: got 1 after 2"},
-		{[]plot.Series{{Values: []float64{1}}}, plot.Picture{X: []float64{math.Inf(1)}}, "want a finite number"},
+		{[]plot.Curve{{Values: []float64{math.NaN()}}}, plot.Picture{}, "got no finite value"},
+		{[]plot.Curve{{Values: []float64{1}}}, plot.Picture{Width: 79}, "width: got 79, want 80 to 4000 pixels"},
+		{[]plot.Curve{{Values: []float64{1}}}, plot.Picture{Height: 4001}, "height: got 4001"},
+		{[]plot.Curve{{Name: "a", X: []float64{1}, Values: []float64{1, 2}}}, plot.Picture{}, "a: got 2 values, want at most 1"},
+		{[]plot.Curve{{X: []float64{2, 1}, Values: []float64{1, 2}}}, plot.Picture{}, "x: value 2: got 1 after 2"},
+		{[]plot.Curve{{X: []float64{math.Inf(1)}, Values: []float64{1}}}, plot.Picture{}, "want a finite number"},
 	} {
 		if _, err := plot.SVG(tt.series, tt.picture); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("got %v, want %q", err, tt.want)

@@ -57,30 +57,45 @@ func OpenFile(path string, keep func(Row) bool) (*File, error) {
 	return f, nil
 }
 
-func (f *File) load(keep func(Row) bool) error {
-	in := bufio.NewReader(f.file)
-	for n := 1; ; n++ {
-		line, err := in.ReadBytes('\n')
-		if err != nil && err != io.EOF {
-			return err
-		}
-		if err == io.EOF {
-			break
-		}
-		row, err := decode(line)
-		if err != nil {
-			return fmt.Errorf("%s:%d: it is no row of metrics: %w", f.path, n, err)
-		}
-		if !keep(row) {
-			break
-		}
-		f.size += int64(len(line))
+func (f *File) load(keep func(Row) bool) (err error) {
+	if f.size, err = read(f.file, f.path, keep); err != nil {
+		return err
 	}
 	if err := f.file.Truncate(f.size); err != nil {
 		return err
 	}
-	_, err := f.file.Seek(f.size, io.SeekStart)
+	_, err = f.file.Seek(f.size, io.SeekStart)
 	return err
+}
+
+// Read calls row with each row of a file that is called name, also of one that
+// a run is still writing.
+func Read(in io.Reader, name string, row func(Row)) error {
+	_, err := read(in, name, func(r Row) bool { row(r); return true })
+	return err
+}
+
+// read calls keep with each row until it refuses one, and returns the size of
+// those before. A last line that was never finished is no row.
+func read(r io.Reader, name string, keep func(Row) bool) (size int64, err error) {
+	in := bufio.NewReader(r)
+	for n := 1; ; n++ {
+		line, err := in.ReadBytes('\n')
+		if err == io.EOF {
+			return size, nil
+		}
+		if err != nil {
+			return size, err
+		}
+		row, err := decode(line)
+		if err != nil {
+			return size, fmt.Errorf("%s:%d: it is no row of metrics: %w", name, n, err)
+		}
+		if !keep(row) {
+			return size, nil
+		}
+		size += int64(len(line))
+	}
 }
 
 // Path is where the file is, or will be.
@@ -156,7 +171,7 @@ func decode(line []byte) (Row, error) {
 	var r Row
 	in := json.NewDecoder(bytes.NewReader(line))
 	if t, err := in.Token(); err != nil || t != json.Delim('{') {
-		return r, errors.Join(errors.New("it is no object"), err)
+		return r, errors.New("it is no object")
 	}
 	stepped := false
 	for in.More() {

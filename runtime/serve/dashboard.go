@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"embed"
+	_ "embed"
 	"fmt"
 	"html/template"
+	"io"
 	"math"
 	"net/http"
 	"net/url"
@@ -23,11 +24,11 @@ import (
 // The dashboard is HTML made here: it has no script, reaches no other machine,
 // and changes nothing.
 
-//go:embed dashboard
-var dashboardFiles embed.FS
+//go:embed dashboard.html
+var dashboardHTML string
 
 var dashboardPages = sync.OnceValue(func() *template.Template {
-	return template.Must(template.ParseFS(dashboardFiles, "dashboard/page.html"))
+	return template.Must(template.New("").Parse(dashboardHTML))
 })
 
 // dashboard are the patterns for which a browser is asked for the key: it is
@@ -110,10 +111,11 @@ func (h *handler) showFailed(w http.ResponseWriter, err error) {
 	h.show(w, status, "failed", failedPage{top{"hudrl: " + e.Detail, dashboardRefresh}, e.Detail, e.Hint})
 }
 
-func (h *handler) dashboardStyle(w http.ResponseWriter, r *http.Request) error {
+func (h *handler) dashboardStyle(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-cache")
-	http.ServeFileFS(w, r, dashboardFiles, "dashboard/style.css")
+	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	_, _ = io.WriteString(w, plot.PageCSS) // a browser that has gone reads no answer
 	return nil
 }
 
@@ -342,7 +344,7 @@ func picture(way []hud.Checkpoint, title string, values []float64, height int) t
 			break
 		}
 	}
-	svg, err := plot.SVG([]plot.Series{{Name: title, Values: values}}, plot.Picture{Title: title, Width: 420, Height: height, X: steps})
+	svg, err := plot.SVG([]plot.Curve{{Name: title, X: steps, Values: values}}, plot.Picture{Title: title, Width: 420, Height: height})
 	if err != nil {
 		return template.HTML(template.HTMLEscapeString(err.Error()))
 	}

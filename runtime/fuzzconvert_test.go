@@ -93,7 +93,7 @@ func (c *crossing) value(depth int) (v any, in any) {
 	case 9, 10:
 		return c.anyKeys(depth)
 	case 11:
-		return c.deep()
+		return c.deep(depth)
 	case 12:
 		return c.pointer()
 	}
@@ -129,7 +129,15 @@ func (c *crossing) whole() (v, in any) {
 
 func (c *crossing) typedList() (v, in any) {
 	t := refTable{}
-	switch c.b.Choose(6) {
+	switch c.b.Choose(9) {
+	case 6:
+		s := c.b.Text()
+		return []byte(s), s
+	case 7:
+		n := c.b.Choose(256)
+		return hostRecord{A: n, Items: []string{"x"}, Named: 0.5}, refTable{"a": float64(n), "items": refTable{1.0: "x"}, "weight": 0.5, "inner": nil}
+	case 8:
+		return []byte(nil), nil
 	case 0:
 		list := make([]float64, c.b.Choose(6))
 		for i := range list {
@@ -214,13 +222,13 @@ func (c *crossing) anyKeys(depth int) (v, in any) {
 }
 
 // deep makes lists in lists, around the bound.
-func (c *crossing) deep() (v, in any) {
+func (c *crossing) deep(depth int) (v, in any) {
 	levels := 190 + c.b.Choose(20)
 	v, in = true, true
 	for range levels {
 		v, in = []any{v}, refTable{1.0: in}
 	}
-	if levels > 200 {
+	if depth+levels > 200 {
 		c.bad = true
 	}
 	return v, in
@@ -300,46 +308,15 @@ func back(in any) (out any, ok bool) {
 	return m, true
 }
 
-// equalData is reflect.DeepEqual that takes a NaN for itself.
-func equalData(a, b any) bool {
-	switch a := a.(type) {
-	case float64:
-		b, ok := b.(float64)
-		return ok && (a == b || a != a && b != b)
-	case []any:
-		b, ok := b.([]any)
-		if !ok || len(a) != len(b) {
-			return false
-		}
-		for i := range a {
-			if !equalData(a[i], b[i]) {
-				return false
-			}
-		}
-		return true
-	case map[string]any:
-		b, ok := b.(map[string]any)
-		if !ok || len(a) != len(b) {
-			return false
-		}
-		for k := range a {
-			if _, there := b[k]; !there || !equalData(a[k], b[k]) {
-				return false
-			}
-		}
-		return true
-	}
-	return reflect.TypeOf(a) == reflect.TypeOf(b) && (a == nil || reflect.TypeOf(a).Comparable() && a == b)
-}
-
 // A returning makes Lua values and says what Go must see of them.
 type returning struct {
-	vm  *runtime.VM
-	L   *lua.LState
-	b   *testkit.Bytes
-	bad bool
-	fns int // functions in it, which only results of a call may be
-	all []*lua.LTable
+	vm     *runtime.VM
+	L      *lua.LState
+	b      *testkit.Bytes
+	bad    bool
+	fns    int // functions in it, which only results of a call may be
+	hollow int // userdata with nothing in them
+	all    []*lua.LTable
 }
 
 func (r *returning) value(depth int) (v lua.LValue, out any) {
@@ -371,6 +348,7 @@ func (r *returning) value(depth int) (v lua.LValue, out any) {
 			r.bad = true
 			return r.L, nil
 		case 4:
+			r.hollow++
 			return &lua.LUserData{Metatable: lua.LNil}, nil
 		}
 		if len(r.all) > 0 { // once more, or around itself
@@ -457,20 +435,24 @@ func show(out any) any {
 // Go values that went through Lua, and Lua values that went through Go, are what
 // they were, or an error said why not.
 func FuzzConvert(f *testing.F) {
+	for kind := range byte(24) {
+		for seed := range byte(5) {
+			f.Add([]byte{2, kind, seed + 2, seed * 3, 6, seed, 9, 2, 1, seed, 8, 4, kind, seed * 31, 2, 0, 1, 2, 3})
+		}
+	}
 	for kind := range byte(14) {
 		for seed := range byte(8) {
 			f.Add([]byte{0, kind, seed, seed * 3, 6, seed, 9, 2, 1, seed, 8, 4, kind, seed * 31, 2, 0, 1, 2, 3})
 			f.Add([]byte{1, kind, seed, seed * 3, 6, seed, 9, 2, 1, seed, 8, 4, kind, seed * 31, 2, 0, 1, 2, 3})
 		}
 	}
-	var making *returning
 	module := runtime.Module{Name: "make", Open: func(vm *runtime.VM) (lua.LValue, error) {
 		vm.DefineType(reflect.TypeFor[*hostThing](), vm.NewTable(0, 0))
 		return vm.NewFunction(func(L *lua.LState) int {
 			making.vm, making.L = vm, L
 			v, out := making.value(0)
 			L.Push(v)
-			going = out
+			going, madeLast = out, v
 			public, publicErr = runtime.ToGo(v)
 			return 1
 		}), nil
@@ -484,6 +466,15 @@ func FuzzConvert(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	echoing, err := runtime.Compile("echo.lua", `local v = require("make")() local ok, e = pcall(_G["echo_" .. ...], v) return ok, e, v`)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, e := range echoes {
+		if err := rt.Set("echo_"+e.name, e.fn); err != nil {
+			f.Fatal(err)
+		}
+	}
 	other := open(f, runtime.Config{})
 	out, err := other.Eval(context.Background(), "print")
 	if err != nil {
@@ -493,7 +484,13 @@ func FuzzConvert(f *testing.F) {
 	ctx := context.Background()
 	f.Fuzz(func(t *testing.T, data []byte) {
 		b := testkit.NewBytes(data)
-		if b.Choose(2) == 0 {
+		mode := b.Choose(3)
+		if mode == 2 {
+			e := testkit.Pick(b, echoes)
+			checkEcho(t, rt, echoing, e, &returning{b: b})
+			return
+		}
+		if mode == 0 {
 			c := &crossing{b: b}
 			v, in := c.value(0)
 			want, ok := back(in)
@@ -511,7 +508,7 @@ func FuzzConvert(f *testing.F) {
 		} else {
 			checkCrossing(t, "made in Lua", show(out).([]any), err, show(want), ok)
 		}
-		if (publicErr != nil) != (err != nil || making.fns > 0) {
+		if (publicErr != nil) != (err != nil || callable(out[0])) {
 			t.Errorf("ToGo: got %v, Run gave %v", publicErr, err)
 		}
 		if err != nil {
@@ -525,7 +522,9 @@ func FuzzConvert(f *testing.F) {
 }
 
 var (
-	going     any // what the last made value must become
+	making    *returning // what make gives the script
+	madeLast  lua.LValue
+	going     any // what it must become in Go
 	public    any
 	publicErr error
 )

@@ -40,7 +40,11 @@ func (g *guestArg) fit(v lua.LValue, t reflect.Type) (lua.LValue, error) {
 	if err != nil || v == lua.LNil || t.Implements(lvalueType) {
 		return v, err
 	}
-	return &lua.LUserData{Value: r.Interface()}, nil
+	data := r.Interface()
+	if data == nil { // a userdata with nothing in it
+		return lua.LNil, nil
+	}
+	return &lua.LUserData{Value: data}, nil
 }
 
 // value is v as a t.
@@ -118,6 +122,9 @@ func fits(f float64, t reflect.Type) error {
 	var lo, hi float64
 	switch t.Kind() {
 	case reflect.Float32, reflect.Float64:
+		if t.Bits() == 32 && math.IsInf(float64(float32(f)), 0) && !math.IsInf(f, 0) {
+			return fmt.Errorf("got %s, want a number within %s", formatNumber(f), formatNumber(math.MaxFloat32))
+		}
 		return nil
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		hi = math.Ldexp(1, t.Bits()-1)
@@ -178,10 +185,10 @@ func (g *guestArg) table(v *lua.LTable, t reflect.Type) (reflect.Value, error) {
 		return g.list(v, reflect.New(t).Elem())
 	case k == reflect.Map:
 		return g.keyed(v, t)
-	case k == reflect.Struct:
+	case k == reflect.Struct && len(structFields(t)) > 0:
 		s := reflect.New(t)
 		return s.Elem(), g.fields(v, s.Elem())
-	case k == reflect.Pointer && t.Elem().Kind() == reflect.Struct:
+	case k == reflect.Pointer && t.Elem().Kind() == reflect.Struct && len(structFields(t.Elem())) > 0: // else it is no data
 		s := reflect.New(t.Elem())
 		return s, g.fields(v, s.Elem())
 	}

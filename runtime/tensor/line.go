@@ -150,9 +150,17 @@ func (a *batch) sweep(from, to int) {
 	if !m.fits(&a.p) {
 		m.set(&a.p)
 	}
+	n, tile := m.p.n, m.p.n <= tileLen
+	if tile {
+		m.w.begin(&m.p, n)
+	}
 	for k := from; k < to; k++ {
 		for i, v := range m.mems {
-			m.p.vals[v].data = a.mem[k*len(m.mems)+i]
+			if x := a.mem[k*len(m.mems)+i]; tile {
+				m.w.cur[v] = x[:n]
+			} else {
+				m.p.vals[v].data = x
+			}
 		}
 		for i, v := range m.ones {
 			m.p.vals[v].one[0] = a.one[k*len(m.ones)+i]
@@ -161,7 +169,12 @@ func (a *batch) sweep(from, to int) {
 			m.p.steps[i].p = a.num[k*len(m.p.steps)+i]
 		}
 		m.p.sums = slices.Grow(m.p.sums[:0], m.p.parts)[:m.p.parts]
-		m.w.run(&m.p, 0, m.p.n)
+		if tile {
+			m.w.rewind()
+			m.w.tile(&m.p, 0, n)
+		} else {
+			m.w.run(&m.p, 0, n)
+		}
 		for i := range m.p.folds {
 			f := &m.p.folds[i]
 			f.out = a.out[k*len(m.p.folds)+i:][:1]
@@ -172,5 +185,6 @@ func (a *batch) sweep(from, to int) {
 	for _, v := range m.mems {
 		m.p.vals[v].data = nil
 	}
+	clear(m.w.cur)
 	moulds.Put(m)
 }

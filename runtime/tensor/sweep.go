@@ -106,19 +106,33 @@ func (p *program) share() {
 	})
 }
 
-// run computes positions from to to.
-func (w *worker) run(p *program, from, to int) {
+// begin has tiles of n positions of p run.
+func (w *worker) begin(p *program, n int) {
 	w.regs = slices.Grow(w.regs[:0], p.regs*tileLen)[:p.regs*tileLen]
 	w.cur = slices.Grow(w.cur[:0], len(p.vals))[:len(p.vals)]
 	for i := range p.vals {
-		if v := &p.vals[i]; v.kind == oneValue {
+		switch v := &p.vals[i]; {
+		case v.kind == oneValue:
 			w.cur[i] = v.one[:]
+		case v.kind == inRegister && v.reg >= 0:
+			w.cur[i] = w.regs[int(v.reg)*tileLen:][:n]
 		}
 	}
 	w.segs = slices.Grow(w.segs[:0], len(p.steps))[:len(p.steps)]
-	for i := range p.steps {
+	w.ahead = w.ahead[:0]
+}
+
+// rewind has the steps begin with their first segments.
+func (w *worker) rewind() {
+	for i := range w.segs {
 		w.segs[i] = -1
 	}
+}
+
+// run computes positions from to to.
+func (w *worker) run(p *program, from, to int) {
+	w.begin(p, min(tileLen, to-from))
+	w.rewind()
 	for lo := from; lo < to; lo += tileLen {
 		hi := min(lo+tileLen, to)
 		for i := range p.vals {

@@ -129,7 +129,7 @@ func (vm *VM) formatOne(L *lua.LState, v verb, i int) string {
 	switch v.letter {
 	case 'd', 'i', 'o', 'u', 'x', 'X', 'c':
 		return vm.formatInteger(L, v, number(), i)
-	case 'e', 'E', 'f', 'F', 'g', 'G', 'a', 'A':
+	case 'e', 'E', 'f', 'g', 'G':
 		return formatFloat(v, number())
 	case 's':
 		s := vm.Text(L, arg)
@@ -138,13 +138,13 @@ func (vm *VM) formatOne(L *lua.LState, v verb, i int) string {
 		}
 		return v.pad(s)
 	case 'q':
-		text, ok := arg.(lua.LString)
-		if !ok {
-			vm.Raise(L, Faultf(CodeValidation, "string.format: argument %d: got %s, want string for %%q", i, typeName(arg)))
+		switch arg.Type() {
+		case lua.LTString, lua.LTNumber:
+			return quote(vm.Text(L, arg))
 		}
-		return quote(string(text))
+		vm.Raise(L, Faultf(CodeValidation, "string.format: argument %d: got %s, want string for %%q", i, typeName(arg)))
 	}
-	vm.Raise(L, Faultf(CodeValidation, "string.format: no such conversion: %%%c (d i u o x X c e E f g G a A q s %%)", v.letter))
+	vm.Raise(L, Faultf(CodeValidation, "string.format: no such conversion: %%%c (d i u o x X c e E f g G q s %%)", v.letter))
 	return ""
 }
 
@@ -212,14 +212,6 @@ func formatFloat(v verb, f float64) string {
 			text = strings.ToUpper(text)
 		}
 		return v.pad(text)
-	}
-	switch v.letter {
-	case 'a', 'A':
-		letter := byte('x')
-		if v.letter == 'A' {
-			letter = 'X'
-		}
-		return v.number(letter, f)
 	}
 	if v.precision < 0 {
 		v.precision = 6

@@ -142,6 +142,7 @@ var dateLayouts = map[byte]string{
 	'a': "Mon", 'A': "Monday", 'b': "Jan", 'B': "January", 'c': "Mon Jan _2 15:04:05 2006", 'd': "02",
 	'F': "2006-01-02", 'H': "15", 'I': "03", 'm': "01", 'M': "04", 'p': "PM", 'S': "05", 'T': "15:04:05",
 	'x': "01/02/06", 'X': "15:04:05", 'y': "06", 'Y': "2006", 'z': "-0700", 'Z': "MST", 'D': "01/02/06",
+	'e': "_2", 'h': "Jan", 'r': "03:04:05 PM", 'R': "15:04",
 }
 
 // dateField is a conversion of C's strftime in the C locale.
@@ -156,6 +157,27 @@ func dateField(t time.Time, c byte) (string, bool) {
 		return fmt.Sprint(int(t.Weekday())), true
 	case 's':
 		return fmt.Sprint(t.Unix()), true
+	case 'u': // 1 to 7, from Monday
+		return fmt.Sprint((int(t.Weekday())+6)%7 + 1), true
+	case 'C':
+		return fmt.Sprintf("%02d", t.Year()/100), true
+	case 'U': // weeks from the first Sunday
+		return fmt.Sprintf("%02d", (t.YearDay()+6-int(t.Weekday()))/7), true
+	case 'W': // weeks from the first Monday
+		return fmt.Sprintf("%02d", (t.YearDay()+6-(int(t.Weekday())+6)%7)/7), true
+	case 'V', 'G', 'g': // ISO 8601's week, and its year
+		year, week := t.ISOWeek()
+		switch c {
+		case 'V':
+			return fmt.Sprintf("%02d", week), true
+		case 'G':
+			return fmt.Sprint(year), true
+		}
+		return fmt.Sprintf("%02d", year%100), true
+	case 'n':
+		return "\n", true
+	case 't':
+		return "\t", true
 	case '%':
 		return "%", true
 	}

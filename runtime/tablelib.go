@@ -145,7 +145,7 @@ func (vm *VM) luaConcatTable(L *lua.LState) int {
 	w := vm.newWork(L)
 	for i := from; i <= to; i++ {
 		w.spend(4)
-		switch v := t.RawGetInt(i).(type) {
+		switch v := t.RawGet(lua.LNumber(i)).(type) {
 		case lua.LString:
 			b.WriteString(string(v))
 		case lua.LNumber:

@@ -46,4 +46,10 @@ f("-9007199254740992", "%d", -2^53)
 ---
 ("%------d"):format(1)       --! repeated flags
 ---
-("%q"):format(1)             --! ^string.format: argument 2: got number, want string for %q$
+("%a"):format(1)             --! ^string.format: no such conversion: %a
+---
+("%F"):format(1)             --! ^string.format: no such conversion: %F
+---
+assert(("%q"):format(5) == '"5"' and ("%+x|% o|%.0d|%+.0d|%#x"):format(255, 8, 0, 0, 0) == "ff|10||+|0")
+---
+("%q"):format({})            --! ^string.format: argument 2: got table, want string for %q$

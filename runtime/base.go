@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -390,8 +391,13 @@ func (vm *VM) luaLoad(L *lua.LState) int {
 	}
 	chunk, err := vm.compileStoppable(L, name, src)
 	if err != nil {
+		text := err.Error()
+		var e *Error
+		if errors.As(err, &e) && e.Hint != "" && !errors.Is(err, ErrIncomplete) {
+			text += " (" + e.Hint + ")"
+		}
 		L.Push(lua.LNil)
-		L.Push(lua.LString(err.Error()))
+		L.Push(lua.LString(text))
 		return 2
 	}
 	L.Push(vm.load(chunk))

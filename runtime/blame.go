@@ -225,9 +225,7 @@ func (at *culprit) nameBefore(register, pc int) string {
 	if register&constantBit != 0 {
 		return ""
 	}
-	if name := at.local(register, pc); strings.HasPrefix(name, "(") {
-		return "" // made by a compiler
-	} else if name != "" {
+	if name := at.local(register, pc); name != "" && !strings.HasPrefix(name, "(") { // those are a compiler's
 		return "local '" + name + "'"
 	}
 	set := at.setter(register, pc)

@@ -3,7 +3,9 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -135,23 +137,46 @@ func parseError(name, src string, err error) *Error {
 	}
 	if pe.Pos.Line == parse.EOF {
 		last := strings.Count(src, "\n") + 1
-		e := syntaxError(name, src, last, "the text ends too early: "+pe.Message, "an end, a bracket or a quote is missing")
+		hint := "an end, a bracket or a quote is missing"
+		if pe.Message == "parse error" { // after what could begin an assignment or a call
+			hint = "a value alone is no statement: assign it to something, or call it"
+		}
+		text := strings.TrimRight(src, " \t\r\n")
+		if other := syntaxHint(text[strings.LastIndexByte(text, '\n')+1:]); other != "" {
+			hint = other
+		}
+		message := "the text ends too early"
+		if !strings.HasSuffix(pe.Message, "error") { // "unterminated string"
+			message += ": " + pe.Message
+		}
+		e := syntaxError(name, src, last, message, hint)
 		e.Err = errIncompleteSyntax
 		return e
 	}
 	message := strings.Replace(pe.Message, "parse error", "syntax error", 1)
+	if strings.HasPrefix(message, "Invalid ") {
+		message = "unexpected character"
+	}
 	if pe.Token != "" {
-		message = fmt.Sprintf("%s near %q", pe.Message, pe.Token)
+		message = fmt.Sprintf("%s near %q", message, pe.Token)
 	}
 	e := syntaxError(name, src, pe.Pos.Line, message, "")
-	e.Hint = syntaxHint(e.Text)
+	if e.Hint = syntaxHint(e.Text); e.Hint == "" && pe.Pos.Line > 1 {
+		e.Hint = hintBefore(lineOf(src, pe.Pos.Line-1))
+	}
 	return e
 }
+
+var jumpLine = regexp.MustCompile(`^no visible label (.+) for <goto> at line (\d+)$`)
 
 func compileError(name, src string, err error) *Error {
 	var ce *lua.CompileError
 	if errors.As(err, &ce) {
 		hint := ""
+		if m := jumpLine.FindStringSubmatch(ce.Message); m != nil { // the line is else that of the function's end
+			line, _ := strconv.Atoi(m[2])
+			return syntaxError(name, src, line, "goto: no visible label "+m[1], "a label is written ::name::, in the same block or one around it")
+		}
 		if strings.Contains(ce.Message, "local variables") || strings.Contains(ce.Message, "register overflow") {
 			hint = "a function has at most 200 locals and temporaries: split it, or use a table"
 		}

@@ -279,31 +279,6 @@ func TestIncomplete(t *testing.T) {
 	}
 }
 
-func TestSyntaxHints(t *testing.T) {
-	t.Parallel()
-	for src, want := range map[string]string{
-		"local a = 7 // 2":                 "math.floor",
-		"if a != b then end":               "~=",
-		"local x <const> = 1":              "Lua 5.4",
-		"x += 1":                           "compound",
-		"x = a & b":                        "bitwise",
-		"x = a && b":                       `"and"`,
-		"for i = 1, 2 do continue end":     "goto",
-		"x = a ? b : c":                    "and a or b",
-		`x = "\x41"`:                       `\65`,
-		"if (a) {\n}":                      "end",
-		"if x = 1 then end":                "==",
-		"x = 1 << 2":                       "bitwise",
-		"if a then\nelse if b then\nend\n": "",
-	} {
-		_, err := runtime.Compile("x", src)
-		var e *runtime.Error
-		if !errors.As(err, &e) || !strings.Contains(e.Hint, want) {
-			t.Errorf("%q: got %v, hint %q, want %q", src, err, e.Hint, want)
-		}
-	}
-}
-
 // gopher-lua's own traceback has a line for every tail call ever made: 16
 // bytes each, and a million of them took 60 MB to report. Not parallel, so
 // that nothing else allocates.

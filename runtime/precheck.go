@@ -25,19 +25,32 @@ type prescan struct {
 	pos, line int
 	depth     int
 	unary     int
+	comma     bool // the last thing was a comma
 }
 
 func (s *prescan) run() *Error {
 	for s.pos < len(s.src) {
 		c := s.src[s.pos]
+		comma := s.comma
+		s.comma = false
 		switch {
 		case c == '\n':
 			s.line++
 			s.pos++
+			s.comma = comma
 		case c == ' ' || c == '\t' || c == '\r':
 			s.pos++
+			s.comma = comma
 		case c == '-' && strings.HasPrefix(s.src[s.pos:], "--"):
 			s.comment()
+			s.comma = comma
+		case c == ',':
+			if comma { // gopher-lua's parser takes it as one
+				return s.fail(`syntax error near ","`, "")
+			}
+			s.pos++
+			s.unary = 0
+			s.comma = true
 		case c == '[' && s.longBracket(s.pos) >= 0:
 			s.long(s.longBracket(s.pos))
 			s.unary = 0
@@ -122,7 +135,7 @@ func (s *prescan) quoted(quote byte) *Error {
 			switch s.src[s.pos] {
 			case 'x', 'u', 'z':
 				return s.fail(fmt.Sprintf(`the escape \%c does not exist in Lua 5.1`, s.src[s.pos]),
-					`write bytes as \ddd with a decimal code: \65 is "A"`)
+					escapeHint(s.src[s.pos], s.src[s.pos+1:]))
 			case '\n':
 				s.line++
 			}

@@ -94,7 +94,7 @@ func TestSession(t *testing.T) {
 		{"comment", "-- nothing\n1", "1\n"},
 		{"empty lines", "\n  \n1", "1\n"},
 		{"give up a line", "for i = 1, 2 do\n^C\n7", "7\n"},
-		{"end in the middle", "if x then", "error: stdin:1: the text ends too early: syntax error\n  hint: an end, a bracket or a quote is missing\n"},
+		{"end in the middle", "if x then", "error: stdin:1: the text ends too early\n  hint: an end, a bracket or a quote is missing\n"},
 		{"syntax error", "x = = 1\n1", "error: stdin:1: syntax error near \"=\"\n1\n"},
 		{"run-time error", "error('boom')\n1", "error: stdin:1: boom\n1\n"},
 		{"hint", "io.open('x')", "error: stdin:1: attempt to index global 'io' (a nil value) with key 'open'\n  hint: there is no io: print writes, and require reads Lua files\n"},

@@ -156,3 +156,52 @@ func TestOutputIsWrittenByOneAtATime(t *testing.T) {
 		}
 	}
 }
+
+// Runtimes share a chunk and nothing else.
+func TestChunkInManyRuntimes(t *testing.T) {
+	testkit.NoLeaks(t)
+	chunk, err := runtime.Compile("x.lua", `local t = {} for i = 1, 200 do t[i] = i .. "" end return table.concat(t):len(), ...`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	testkit.Hammer(t, 4, 10, func(g, i int) {
+		rt, err := runtime.New(runtime.Config{})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer rt.Close()
+		out, err := rt.Run(context.Background(), chunk, g)
+		if err != nil || fmt.Sprint(out) != fmt.Sprintf("[492 %d]", g) {
+			t.Errorf("got %v, %v", out, err)
+		}
+	})
+}
+
+// A thousand tasks wait at once, in all the places where Lua can call Lua.
+func TestThousandTasks(t *testing.T) {
+	testkit.NoLeaks(t)
+	rt, err := runtime.New(tasksConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rt.Close()
+	out, err := mustRun(t, rt, context.Background(), withTasks+`
+		local list = {}
+		for i = 1, 1000 do list[i] = i end
+		local mt = {__index = function(t, k) hud.sleep(0.001) return k end}
+		local r = hud.map(list, function(i)
+			local k = i % 5
+			if k == 0 then hud.sleep(0.001) return i end
+			if k == 1 then return select(2, pcall(function() hud.sleep(0.001) return i end)) end
+			if k == 2 then return coroutine.wrap(function() hud.sleep(0.001) coroutine.yield(i) end)() end
+			if k == 3 then return setmetatable({}, mt)[i] end
+			local t = {i, i - 1} table.sort(t, function(a, b) hud.sleep(0.0005) return a < b end) return t[2]
+		end)
+		local sum = 0
+		for i, v in ipairs(r) do assert(v == i) sum = sum + v end
+		return sum`)
+	if err != nil || out[0] != 500500.0 {
+		t.Errorf("got %v, %v, want 500500", out, err)
+	}
+}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the benchmarks of this directory and those of the matrix products in
 # turn with torch's and OpenBLAS's, and the quickstart, and writes one table of
-# medians, spreads and ratios. A round takes four minutes.
+# medians, spreads and ratios. A round takes five minutes.
 #
 #   tests/bench/run.sh [ROUNDS [FILE]]      default 3 rounds, bench.md
 #
@@ -32,6 +32,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 go test -c -o "$scratch/bench" .
 go test -c -o "$scratch/kernel" ../../internal/kernel
+go test -c -o "$scratch/runtime" ../../runtime
 go build -o "$scratch/hudrl" ../../cmd/hudrl
 bench() { "$scratch/$1" -test.run '^$' -test.bench "$2" -test.benchtime "$3"; }
 peer() { OMP_NUM_THREADS=$1 "$python" "${@:2}"; }
@@ -43,6 +44,9 @@ for i in $(seq "$rounds"); do
 		bench bench 'Decode|Encode|Custom$' 0.2s
 		GOMAXPROCS=1 bench bench 'Decode|Encode|Custom$' 0.2s | sed -E 's/^Benchmark(Decode|Encode|Custom)/Benchmark\1OneCore/'
 		bench bench CustomMemory 5x
+		bench bench 'VM$|Rollouts' 0.5s
+		bench bench Steps 500x
+		bench runtime Protections 10x
 		bench kernel 'Gemm$|GemmCores$' 0.2s
 		HUDRL_KERNEL=avx2 bench kernel 'Gemm$' 0.2s | sed 's/^BenchmarkGemm/BenchmarkGemmAVX2/'
 		"$python" process.py quickstart env HUDRL_HOME="$scratch/home$i" "$scratch/hudrl" run ../../scripts/quickstart.lua
@@ -52,6 +56,7 @@ for i in $(seq "$rounds"); do
 		peer 1 wire.py
 		peer 1 wire.py memory
 		peer 1 gemm.py
+		peer 1 startup.py "$scratch/hudrl"
 		for threads in 1 2; do
 			for kind in llama gpt; do
 				# Ours as often as theirs, since the best of the four counts; a process each, which reports its peak memory.

@@ -4,7 +4,9 @@ import re
 import statistics
 import sys
 
-UNITS = {"ns/op": "ns", "GFLOP/s": "gflops", "peak-GFLOP/s": "peak", "x-one-core": "cores", "peak-MB": "mb", "MB/s": "rate"}
+UNITS = {"ns/op": "ns", "GFLOP/s": "gflops", "peak-GFLOP/s": "peak", "x-one-core": "cores", "peak-MB": "mb", "MB/s": "rate",
+         "B/op": "bytes", "KB/task": "task", "KB/step": "step", "kept-KB/step": "kept", "goroutines": "goroutines",
+         "context-ns": "context", "default-ns": "default", "budget-ns": "budget"}
 
 
 def read(ours, peer):
@@ -41,8 +43,13 @@ def get(r, key):
     return min((v for k, v in r.items() if pattern.fullmatch(k)), default=None)
 
 
+SHOWN = {"ns": (1e-6, "ms", 4), "mb": (1, "MB", 3), "gflops": (1, "GFLOP/s", 3), "peak": (1, "GFLOP/s", 3), "cores": (1, "", 3),
+         "rate": (1e-3, "GB/s", 3), "bytes": (1e-3, "KB", 3), "task": (1, "KB", 3), "step": (1, "KB", 3), "kept": (1, "KB", 3),
+         "goroutines": (1, "", 3), "context": (1, "ns", 3), "default": (1, "ns", 3), "budget": (1, "ns", 3)}
+
+
 def show(values, unit):
-    scale, name, digits = {"ns": (1e-6, "ms", 4), "mb": (1, "MB", 3), "gflops": (1, "GFLOP/s", 3), "peak": (1, "GFLOP/s", 3), "cores": (1, "", 3), "rate": (1e-3, "GB/s", 3)}[unit]
+    scale, name, digits = SHOWN[unit]
     low, mid, high = (f"{f(values) * scale:.{digits}g}" for f in (min, statistics.median, max))
     return f"{mid} {name}".strip() + f" [{low}..{high}]"
 
@@ -68,6 +75,10 @@ def part(a, b):
 
 def per_thousand(a, _):
     return a / 1000
+
+
+def value(a, _):
+    return a
 
 
 for s in SIZES:
@@ -114,9 +125,23 @@ for size, bounds in (("small", "1.1, 1.5"), ("medium", "0.9, 1.2")):
 for n, bounds in ((1, "6, 9"), (32, "2, 3")):
     for how in ("greedy", "drawn"):
         line(11, f"sampling {n}, {how} / torch's best", f"sample/{n}-{how} ns", f"peer/sample/{n}-{how}-* ns", bounds)
+line(12, "start to the first byte / import torch", "start ns", "peer/start ns", "25 ms, 10 ms")
+line(12, "memory at the first byte / import torch", "start mb", "peer/start mb", "30 MB, 15 MB")
 for size in ("small", "medium"):
     line(13, f"peak memory of training {size} / torch's least", f"train/{size} mb", f"peer/train/{size}-* mb", "at most 0.5, 0.25", part)
 line(13, "peak memory of forward_backward_custom in Lua / json and torch, 256x4096", "custommemory/256x4096 mb", "peer/custom/256x4096 mb", "200 MB, 80 MB", part)
 line(14, "10,000 tiny products", "tiny/10000 ns", "peer/tiny/10000 ns", "500 ns, 250 ns each")
 line(16, "quickstart", "quickstart ns", "", "25 s, 13 s", lambda a, _: a / 1e9)
 line(16, "quickstart's peak memory", "quickstart mb", "", "300 MB", part)
+line(15, "a new VM with every module, microseconds", "vm/all ns", "", "300, 100", per_thousand)
+line(15, "memory that it allocates, KB", "vm/all bytes", "", "300, 120", per_thousand)
+line(17, "each of 1,000 rollouts at once, microseconds", "rollouts/1000 ns", "", "100, 50", per_thousand)
+line(17, "memory of each while it waits, KB", "rollouts/1000 task", "", "128, 64", value)
+line(18, "what a training step keeps, KB", "steps/tiny kept", "", "0", value)
+line(18, "goroutines that 500 steps leave", "steps/tiny goroutines", "", "0", value)
+line(18, "what a training step allocates, KB", "steps/tiny step", "", "known", value)
+pieces = [k.removesuffix(" context") for k in rounds[0] if k.endswith(" context")]
+for p in pieces:
+    line("", f"{p.removeprefix('protections/')}: default limits / gopher-lua with a context", f"{p} default", f"{p} context", "at most 1.3", part)
+for p in pieces:
+    line("", f"{p.removeprefix('protections/')}: budgets / gopher-lua with a context", f"{p} budget", f"{p} context", "at most 1.3", part)

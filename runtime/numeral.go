@@ -87,7 +87,7 @@ func shortNumeral(s string) (string, bool) {
 // payNumeral counts what it takes to read v as a number.
 func payNumeral(vm *VM, L *lua.LState, v lua.LValue) {
 	if s, ok := v.(lua.LString); ok && len(s) > longNumeral {
-		if err := gateOf(L).charge(len(s)); err != nil {
+		if err := gateOf(L).charge(len(s) / 2); err != nil {
 			vm.Raise(L, err)
 		}
 	}

@@ -127,7 +127,7 @@ func TestLimitsHoldEverywhere(t *testing.T) {
 				}
 				_, err := run(t, rt, "local hud = require 'hud' P = function() "+o.src+" end reached = nil "+src)
 				o.check(t, place, err)
-				out, err := run(t, rt, `local r = reached reached = nil local s = 0 for i = 1, 10 do s = s + #("x" .. i) end return r, s, pcall(error, "x")`)
+				out, err := inTime(t, rt, `local r = reached reached = nil local s = 0 for i = 1, 10 do s = s + #("x" .. i) end return r, s, pcall(error, "x")`)
 				if err != nil || out[1] != 21.0 || out[2] != false {
 					t.Fatalf("%s: afterwards: got %v, %v", place, out, err)
 				}
@@ -194,10 +194,21 @@ func limited(t *testing.T, l *lab, limits runtime.Limits) *runtime.Runtime {
 	if limits.Steps != 0 || limits.WallTime != 0 {
 		setup = strings.Replace(setup, "1e5", "10", 1)
 	}
-	if _, err := run(t, rt, setup); err != nil {
+	if _, err := inTime(t, rt, setup); err != nil {
 		t.Fatal(err)
 	}
 	return rt
+}
+
+// inTime is run, again where a busy machine took longer than a small limit.
+func inTime(t *testing.T, rt *runtime.Runtime, src string) (out []any, err error) {
+	t.Helper()
+	for range 100 {
+		if out, err = run(t, rt, src); !errors.Is(err, context.DeadlineExceeded) {
+			break
+		}
+	}
+	return out, err
 }
 
 func (o *overrun) check(t *testing.T, place string, err error) {

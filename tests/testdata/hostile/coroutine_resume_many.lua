@@ -1,3 +1,3 @@
--- limits: ; ends: error "registry overflow"
+-- limits: ; ends: error "values on the stack"
 local co = coroutine.wrap(function(...) coroutine.yield(select("#", ...)) end)
 print(co(unpack({}, 1, 150000)))

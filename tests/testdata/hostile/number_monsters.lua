@@ -1,4 +1,4 @@
--- limits: string=2e7 steps=1e6; ends: ok "done"
+-- limits: string=2e7 steps=5e6; ends: ok "done"
 local digits = ("9"):rep(1e6)
 for _, s in ipairs { digits, "0x" .. digits, "-" .. digits, digits .. "e" .. digits, "0." .. digits, (" "):rep(1e6) .. "1", "1e" .. digits, "." .. digits } do
 	tonumber(s)

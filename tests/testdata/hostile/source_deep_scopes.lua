@@ -1,4 +1,4 @@
--- limits: wall=2s; ends: ok "refused"
+-- limits: wall=10s; ends: ok "refused"
 -- Every name is looked for in each of 190 functions with 190 locals.
 local names = {}
 for i = 1, 190 do names[i] = "v" .. i end

@@ -151,7 +151,12 @@ func (b *batches) next(L *lua.LState) int {
 			return 1
 		}
 		b.index(L)
-		records = b.d.records(L, b.order.Of(b.done, nil))
+		var numbers []uint32
+		b.d.reading(L, func(ctx context.Context) (err error) {
+			numbers, err = b.order.Of(ctx, b.done, nil)
+			return err
+		})
+		records = b.d.records(L, numbers)
 		pass = b.done / b.order.PerPass()
 	}
 	b.done++

@@ -93,6 +93,9 @@ func newSet(vm *runtime.VM, files *fs.Reader, L *lua.LState) int {
 			}
 		}
 		for i := 1; i <= source.Len(); i++ {
+			if i%(1<<16) == 0 && vm.Context(L).Err() != nil {
+				vm.Raise(L, context.Cause(vm.Context(L)))
+			}
 			v := source.RawGetInt(i)
 			if v == lua.LNil {
 				a.Fail("source: got nil at position %d of the list, want a record", i)
@@ -110,8 +113,8 @@ func newSet(vm *runtime.VM, files *fs.Reader, L *lua.LState) int {
 const maxBatch = 1 << 20
 
 func size(a *luax.Args, name string, n int) int {
-	if n < 1 || n > maxBatch {
-		a.Fail("%s: got %d, want a whole number of 1 to %d", name, n, maxBatch)
+	if most := min(maxBatch, a.VM().Limits().TableSize); n < 1 || n > most {
+		a.Fail("%s: got %d, want a whole number of 1 to %d", name, n, most)
 	}
 	return n
 }

@@ -32,6 +32,9 @@ type Source struct {
 	t    target
 }
 
+// maxPattern bounds what each of a directory's names is compared with.
+const maxPattern = 255
+
 // Find is the file at a path, or, where there is none and the path's last
 // element has *, ? or [ in it, those that match, by name. It raises when there
 // are none.
@@ -45,6 +48,9 @@ func (r *Reader) Find(a *luax.Args, name string) []Source {
 	dir, pattern := path.Split(filepath.ToSlash(name))
 	if !strings.ContainsAny(pattern, "*?[") {
 		return []Source{one}
+	}
+	if len(pattern) > maxPattern {
+		a.Fail("path: got a pattern of %d bytes, want at most %d", len(pattern), maxPattern)
 	}
 	t := r.l.find(a, path.Join(dir, "."), r.l.read, "read", "--allow-read", "ReadRoots")
 	var names []string

@@ -20,7 +20,7 @@ import (
 
 // Options say where rows go beside the script's output.
 type Options struct {
-	// Dir is where the files are; "" keeps none.
+	// Dir is where the files are, each of which one VM writes; "" keeps none.
 	Dir string
 	// Journal is the run's, or nil. When it was continued, the rows of steps
 	// that were never applied are cut off the files.
@@ -50,13 +50,11 @@ type run struct {
 func (r *run) String() string { return "Metrics " + r.name }
 
 func open(vm *runtime.VM, o Options) (lua.LValue, error) {
-	runs := map[string]*run{}
+	files := map[string]*metrics.File{}
 	vm.OnClose(func() {
-		for _, r := range runs {
-			if r.file != nil {
-				if err := r.file.Close(); err != nil {
-					vm.Logger().Warn("metrics: " + err.Error())
-				}
+		for _, f := range files {
+			if err := f.Close(); err != nil {
+				vm.Logger().Warn("metrics: " + err.Error())
 			}
 		}
 	})
@@ -70,7 +68,7 @@ func open(vm *runtime.VM, o Options) (lua.LValue, error) {
 	})
 	return luax.Module(vm, "hud.metrics", map[string]lua.LGFunction{
 		"run": func(L *lua.LState) int {
-			r, err := newRun(vm, o, runs, L)
+			r, err := newRun(vm, o, files, L)
 			if err != nil {
 				vm.Raise(L, err)
 			}
@@ -82,10 +80,10 @@ func open(vm *runtime.VM, o Options) (lua.LValue, error) {
 
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// maxRuns bounds the open files of a script.
-const maxRuns = 64
+// maxFiles bounds the open files of a script.
+const maxFiles = 16
 
-func newRun(vm *runtime.VM, o Options, runs map[string]*run, L *lua.LState) (*run, error) {
+func newRun(vm *runtime.VM, o Options, files map[string]*metrics.File, L *lua.LState) (*run, error) {
 	a := luax.Read(L, "run")
 	name := a.OptString("name", "metrics")
 	opts := a.Options("every", "show")
@@ -97,12 +95,6 @@ func newRun(vm *runtime.VM, o Options, runs map[string]*run, L *lua.LState) (*ru
 	}
 	if every < 0 {
 		a.Fail("every: got %d, want a whole number of at least 0", every)
-	}
-	if r := runs[name]; r != nil {
-		return r, nil
-	}
-	if len(runs) == maxRuns {
-		a.Fail("got more than %d logs", maxRuns)
 	}
 	var sinks []metrics.Sink
 	if every > 0 {
@@ -118,37 +110,48 @@ func newRun(vm *runtime.VM, o Options, runs map[string]*run, L *lua.LState) (*ru
 		}
 	}
 	r := &run{vm: vm, o: o, name: name}
-	if o.Dir != "" {
-		var kept []metrics.Row
-		var err error
-		upTo := metrics.Place{Loop: math.MaxInt}
-		if o.Journal != nil && o.Journal.Continued() {
-			luax.CursorsOf(vm).Settle(L) // lets other tasks run
-			if r := runs[name]; r != nil {
-				return r, nil
-			}
-			reached := o.Journal.Reached()
-			upTo = metrics.Place{Loop: reached.Loop, Step: reached.Step}
-		}
-		r.file, err = metrics.OpenFile(filepath.Join(o.Dir, name+".jsonl"), func(row metrics.Row) bool {
+	if o.Dir == "" {
+		r.log = metrics.New(sinks...)
+		return r, nil
+	}
+	upTo := metrics.Place{Loop: math.MaxInt}
+	if o.Journal != nil && o.Journal.Continued() {
+		luax.CursorsOf(vm).Settle(L) // lets other tasks run
+		reached := o.Journal.Reached()
+		upTo = metrics.Place{Loop: reached.Loop, Step: reached.Step}
+	}
+	if files[name] != nil {
+		a.FailHint("keep what run returned, or give this one another name", "the log %q was begun already", name)
+	}
+	if len(files) == maxFiles {
+		a.Fail("got more than %d logs", maxFiles)
+	}
+	files[name] = new(metrics.File) // nobody else's, while this one is opened
+	var kept []metrics.Row
+	var err error
+	ctx := vm.Context(L)
+	waited := vm.Wait(L, func() {
+		r.file, err = metrics.OpenFile(ctx, filepath.Join(o.Dir, name+".jsonl"), func(row metrics.Row) bool {
 			if row.Place.After(upTo) {
 				return false
 			}
 			kept = append(kept, row)
 			return true
 		})
-		if err != nil {
-			return nil, runtime.Faultf(runtime.CodeError, "run: %w", err)
+	})
+	if err = errors.Join(err, waited); err != nil {
+		delete(files, name)
+		if ctx.Err() != nil {
+			return nil, err
 		}
-		r.log = metrics.New(append(sinks, r.file)...)
-		for _, row := range kept {
-			r.log.Restore(row)
-			r.seconds = row.Seconds
-		}
-	} else {
-		r.log = metrics.New(sinks...)
+		return nil, runtime.Faultf(runtime.CodeError, "run: %w", err)
 	}
-	runs[name] = r
+	files[name] = r.file
+	r.log = metrics.New(append(sinks, r.file)...)
+	for _, row := range kept {
+		r.log.Restore(row)
+		r.seconds = row.Seconds
+	}
 	return r, nil
 }
 
@@ -181,9 +184,9 @@ func logRow(L *lua.LState) int {
 		}
 	case err != nil:
 		a.Fail("%s", err)
-	case r.file != nil && !r.told:
+	case r.file != nil && r.file.Written() && !r.told:
 		r.told = true
-		r.vm.Logger().Debug("metrics are in " + r.file.Path())
+		r.vm.Logger().Info("metrics are in " + r.file.Path())
 	}
 	return 0
 }
@@ -198,7 +201,7 @@ type flattener struct {
 
 func (f *flattener) table(prefix string, t *lua.LTable) {
 	if f.seen[t] {
-		f.a.Fail("%s: the table holds itself", strings.TrimSuffix(prefix, "/"))
+		f.a.Fail("%.40s: the table holds itself", strings.TrimSuffix(prefix, "/"))
 	}
 	f.seen[t] = true
 	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
@@ -213,6 +216,9 @@ func (f *flattener) table(prefix string, t *lua.LTable) {
 		}
 		if name == "step" {
 			continue
+		}
+		if len(name) > metrics.MaxName {
+			f.a.Fail("got a name of %d bytes, want at most %d: %.40q…", len(name), metrics.MaxName, name)
 		}
 		if metrics.Reserved(name) {
 			f.a.Fail("%s: the name is one of hud.metrics's own", name)

@@ -42,7 +42,7 @@ func TestMetrics(t *testing.T) {
 		{name: "tensors", code: `hud.metrics.run():log{ step = 3, a = tensor{ 2 }, b = tensor.scalar(3), c = tensor{ { 4 } } }`, want: "step     3  a      2  b      3  c      4\n"},
 		{name: "tables", code: `hud.metrics.run():log{ step = 3, loss = { kl = 1, by = { [2] = 5 } } }`, want: "step     3  loss/kl      1  loss/by/2      5\n"},
 		{name: "no numbers", code: `hud.metrics.run():log{ step = 3, a = 0/0, b = 1/0, c = -1/0 }`, want: "step     3  a    NaN  b   +Inf  c   -Inf\n"},
-		{name: "the same log", code: `local m = hud.metrics.run() print(m == hud.metrics.run(), m == hud.metrics.run("x"), m, m.name)`, want: "true\tfalse\tMetrics metrics\tmetrics\n"},
+		{name: "a log of its own", code: `local m = hud.metrics.run() print(m == hud.metrics.run(), m, m.name)`, want: "false\tMetrics metrics\tmetrics\n"},
 		{name: "the loop's step", code: `local m = hud.metrics.run("x", { show = { "a" } }) for i in hud.steps(2) do m:log{ b = 1, a = i * 10 } end`, want: "step     1  a     10\nstep     2  a     20\n"},
 		{name: "every", code: `local m = hud.metrics.run("x", { every = 2 }) for i = 1, 4 do m:log{ step = i, a = i } end`, want: "step     1  a      1\nstep     3  a      3\n"},
 		{name: "silent", code: `local m = hud.metrics.run("x", { every = 0 }) m:log{ step = 1, a = 1 } print(#m:series("a"), m:names()[1])`, want: "1\ta\n"},
@@ -56,6 +56,7 @@ func TestMetrics(t *testing.T) {
 		{name: "large tensor", code: `hud.metrics.run():log{ step = 1, a = tensor{ 1, 2 } }`, err: "log: a: item: got shape [2], want one element"},
 		{name: "a circle", code: `local t = {} t.t = t hud.metrics.run():log{ step = 1, a = t }`, err: "log: a/t: the table holds itself"},
 		{name: "twice in a row", code: `hud.metrics.run():log{ step = 1, a = { b = 1 }, ["a/b"] = 2 }`, err: "log: a/b: got two values of that name in a row"},
+		{name: "a long name", code: `hud.metrics.run():log{ step = 1, [("x"):rep(300)] = 1 }`, err: "log: got a name of 300 bytes, want at most 256"},
 		{name: "own names", code: `hud.metrics.run():log{ step = 1, _at = 1 }`, err: "log: _at: the name is one of hud.metrics's own"},
 		{name: "a key", code: `hud.metrics.run():log{ step = 1, [true] = 1 }`, err: "log: got a key of type boolean, want names"},
 		{name: "no table", code: `hud.metrics.run():log(1)`, err: "log: row: got number, want table"},
@@ -95,10 +96,13 @@ func TestOptions(t *testing.T) {
 		return nil
 	}}
 	_, _, err := script(t, o, `
+		local eval, run = hud.metrics.run("eval"), hud.metrics.run()
 		for step in hud.steps(2) do
-			hud.metrics.run("eval"):log{ reward = step }
-			hud.metrics.run():log{ loss = 0/0 }
-		end`)
+			eval:log{ reward = step }
+			run:log{ loss = 0/0 }
+		end
+		local ok, e = pcall(hud.metrics.run)
+		assert(not ok and e.message == 'run: the log "metrics" was begun already', tostring(e))`)
 	if err != nil || len(got) != 2 || got[1].Step != 2 || got[1].Values[0] != (rows.Value{Name: "reward", Value: 2}) {
 		t.Errorf("got %+v, %v", got, err)
 	}

@@ -158,7 +158,8 @@ func TestLinesFail(t *testing.T) {
 	_, readErr := l.Read(stopped, []uint32{0})
 	_, _, nextErr := l.Next(stopped, 0, 1<<20)
 	_, placeErr := l.Place(stopped, 1<<20)
-	for i, err := range []error{lenErr, readErr, nextErr, placeErr} {
+	_, orderErr := (&dataset.Order{N: 1 << 20, Batch: 1, Shuffle: true}).Of(stopped, 0, nil)
+	for i, err := range []error{lenErr, readErr, nextErr, placeErr, orderErr} {
 		if !errors.Is(err, why) {
 			t.Errorf("%d: got %v, want the stop", i, err)
 		}
@@ -173,7 +174,10 @@ func TestOrder(t *testing.T) {
 	all := func(o dataset.Order, pass int) []uint32 {
 		var out []uint32
 		for k := range o.PerPass() {
-			out = o.Of(pass*o.PerPass()+k, out)
+			var err error
+			if out, err = o.Of(t.Context(), pass*o.PerPass()+k, out); err != nil {
+				t.Fatal(err)
+			}
 		}
 		return out
 	}
@@ -226,7 +230,11 @@ func BenchmarkShuffledBatch(b *testing.B) {
 	}
 	o := dataset.Order{N: 100_000, Batch: 32, Shuffle: true}
 	for k := 0; b.Loop(); k++ {
-		if _, err := l.Read(b.Context(), o.Of(k, nil)); err != nil {
+		numbers, err := o.Of(b.Context(), k, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := l.Read(b.Context(), numbers); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -3,7 +3,8 @@
 //
 //	lines, err := dataset.New(dataset.File{Name: "train.jsonl", Open: open})
 //	order := dataset.Order{N: n, Batch: 32, Shuffle: true, Seed: 1}
-//	records, err := lines.Read(ctx, order.Of(0, nil))
+//	numbers, err := order.Of(ctx, 0, nil)
+//	records, err := lines.Read(ctx, numbers)
 //
 // Nothing stays open between two calls, and a file that changes between them
 // is refused. Lines end in LF or CRLF, the last may lack its end, blank ones

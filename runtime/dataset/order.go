@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/hudrl/hudrl/runtime/rng"
@@ -47,7 +48,8 @@ func (o *Order) Check() error {
 
 // Of appends the numbers, from 0, of the records of batch k, from 0, which
 // belongs to pass k / PerPass. It depends on nothing but the exported fields.
-func (o *Order) Of(k int, to []uint32) []uint32 {
+// The error is that of the context, which a long shuffling asks.
+func (o *Order) Of(ctx context.Context, k int, to []uint32) ([]uint32, error) {
 	pass, in := k/o.PerPass(), k%o.PerPass()
 	first := in * o.Batch
 	last := min(first+o.Batch, o.N)
@@ -55,19 +57,37 @@ func (o *Order) Of(k int, to []uint32) []uint32 {
 		for i := first; i < last; i++ {
 			to = append(to, uint32(i))
 		}
-		return to
+		return to, nil
 	}
 	if !o.drawn || pass != o.pass {
-		if len(o.perm) != o.N {
-			o.perm = make([]uint32, o.N)
+		if err := o.draw(ctx, pass); err != nil {
+			return to, err
 		}
-		for i := range o.perm {
-			o.perm[i] = uint32(i)
-		}
-		rng.New(rng.Derive(o.Seed, rng.Hash("pass"), uint64(pass))).Shuffle(o.N, func(i, j int) {
-			o.perm[i], o.perm[j] = o.perm[j], o.perm[i]
-		})
-		o.pass, o.drawn = pass, true
 	}
-	return append(to, o.perm[first:last]...)
+	return append(to, o.perm[first:last]...), nil
+}
+
+// draw shuffles the records for a pass.
+func (o *Order) draw(ctx context.Context, pass int) error {
+	const asked = 1 << 16 // records between two looks at the context
+	o.drawn = false
+	if len(o.perm) != o.N {
+		o.perm = make([]uint32, o.N)
+	}
+	for i := range o.perm {
+		o.perm[i] = uint32(i)
+	}
+	r := rng.New(rng.Derive(o.Seed, rng.Hash("pass"), uint64(pass)))
+	for i := o.N - 1; i > 0; i-- {
+		if i%asked == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		j, err := r.Int(0, int64(i))
+		if err != nil {
+			return err
+		}
+		o.perm[i], o.perm[j] = o.perm[j], o.perm[i]
+	}
+	o.pass, o.drawn = pass, true
+	return nil
 }

@@ -3,6 +3,7 @@ package metrics
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,14 +35,22 @@ const (
 	atName      = "_at"
 )
 
+// MaxBytes is how large a file may become: what logs is a script, which may
+// write nothing else.
+const MaxBytes = 64 << 20
+
+// ErrFull is a file that has reached MaxBytes.
+var ErrFull = fmt.Errorf("the file has %d MiB, and gets no more", MaxBytes>>20)
+
 // Reserved reports whether no value may have that name.
 func Reserved(name string) bool { return name == stepName || name == secondsName || name == atName }
 
 // OpenFile is the file at path, which is made, with its directory, for the
 // first row. Of the rows that are there, keep is called with one after the
 // other: the first that it refuses, and what follows, is cut off, and so is a
-// last line that was never finished.
-func OpenFile(path string, keep func(Row) bool) (*File, error) {
+// last line that was never finished. When the context ends meanwhile, the file
+// stays as it is.
+func OpenFile(ctx context.Context, path string, keep func(Row) bool) (*File, error) {
 	f := &File{path: path}
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -51,14 +60,14 @@ func OpenFile(path string, keep func(Row) bool) (*File, error) {
 		return nil, err
 	}
 	f.file = file
-	if err := f.load(keep); err != nil {
+	if err := f.load(ctx, keep); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return f, nil
 }
 
-func (f *File) load(keep func(Row) bool) (err error) {
-	if f.size, err = read(f.file, f.path, keep); err != nil {
+func (f *File) load(ctx context.Context, keep func(Row) bool) (err error) {
+	if f.size, err = read(ctx, f.file, f.path, keep); err != nil {
 		return err
 	}
 	if err := f.file.Truncate(f.size); err != nil {
@@ -71,15 +80,18 @@ func (f *File) load(keep func(Row) bool) (err error) {
 // Read calls row with each row of a file that is called name, also of one that
 // a run is still writing.
 func Read(in io.Reader, name string, row func(Row)) error {
-	_, err := read(in, name, func(r Row) bool { row(r); return true })
+	_, err := read(context.Background(), in, name, func(r Row) bool { row(r); return true })
 	return err
 }
 
 // read calls keep with each row until it refuses one, and returns the size of
 // those before. A last line that was never finished is no row.
-func read(r io.Reader, name string, keep func(Row) bool) (size int64, err error) {
+func read(ctx context.Context, r io.Reader, name string, keep func(Row) bool) (size int64, err error) {
 	in := bufio.NewReader(r)
 	for n := 1; ; n++ {
+		if n%256 == 0 && ctx.Err() != nil {
+			return size, context.Cause(ctx)
+		}
 		line, err := in.ReadBytes('\n')
 		if err == io.EOF {
 			return size, nil
@@ -117,6 +129,9 @@ func (f *File) Log(r Row) error {
 		f.file = file
 	}
 	f.buf = encode(f.buf[:0], r)
+	if f.size+int64(len(f.buf)) > MaxBytes {
+		return fmt.Errorf("%s: %w", f.path, ErrFull)
+	}
 	n, err := f.file.Write(f.buf)
 	if err != nil {
 		// Half a line would spoil the next.

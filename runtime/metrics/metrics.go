@@ -43,6 +43,7 @@ type Sink interface {
 // The bounds of a log.
 const (
 	MaxNames  = 1000 // different ones
+	MaxName   = 256  // bytes of one
 	MaxPoints = 1024 // of a series
 )
 
@@ -87,6 +88,9 @@ func (l *Log) Add(r Row) error {
 	}
 	fresh := 0
 	for i, v := range r.Values {
+		if len(v.Name) > MaxName {
+			return fmt.Errorf("got a name of %d bytes, want at most %d: %.40q…", len(v.Name), MaxName, v.Name)
+		}
 		if slices.ContainsFunc(r.Values[:i], func(w Value) bool { return w.Name == v.Name }) {
 			return fmt.Errorf("%s: got two values of that name in a row", v.Name)
 		}

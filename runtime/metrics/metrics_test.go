@@ -1,8 +1,10 @@
 package metrics_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -24,7 +26,7 @@ func all(metrics.Row) bool { return true }
 func TestFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "run", "metrics.jsonl")
-	f, err := metrics.OpenFile(path, all)
+	f, err := metrics.OpenFile(t.Context(), path, all)
 	if err != nil || f.Written() {
 		t.Fatalf("got %v, written %v", err, f.Written())
 	}
@@ -57,7 +59,7 @@ func TestFile(t *testing.T) {
 	}
 
 	var got []metrics.Row
-	f, err = metrics.OpenFile(path, func(r metrics.Row) bool { got = append(got, r); return true })
+	f, err = metrics.OpenFile(t.Context(), path, func(r metrics.Row) bool { got = append(got, r); return true })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +96,7 @@ func TestFileIsCut(t *testing.T) {
 		"no line at once": `{`,
 	} {
 		write(begin + rest)
-		f, err := metrics.OpenFile(path, applied)
+		f, err := metrics.OpenFile(t.Context(), path, applied)
 		if err == nil {
 			err = errors.Join(f.Log(row(2, metrics.Value{Name: "a", Value: 3})), f.Close())
 		}
@@ -103,9 +105,20 @@ func TestFileIsCut(t *testing.T) {
 			t.Errorf("%s: got %s, %v, want %s", name, got, err, want)
 		}
 	}
+	// A stop leaves the file as it is.
+	long := strings.Repeat(begin, 1000) + `{"half`
+	write(long)
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if _, err := metrics.OpenFile(stopped, path, func(metrics.Row) bool { return true }); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the stop", err)
+	}
+	if got, _ := os.ReadFile(path); string(got) != long {
+		t.Errorf("got %d bytes, want %d", len(got), len(long))
+	}
 	for _, text := range []string{"[]\n", "hello\n", `{"a":1}` + "\n", `{"step":1.5}` + "\n", `{"step":1,"a":"x"}` + "\n", `{"step":1,"a":{}}` + "\n", begin + "\n"} {
 		write(text)
-		if _, err := metrics.OpenFile(path, all); err == nil || !strings.Contains(err.Error(), "it is no row of metrics") {
+		if _, err := metrics.OpenFile(t.Context(), path, all); err == nil || !strings.Contains(err.Error(), "it is no row of metrics") {
 			t.Errorf("%q: got %v", text, err)
 		}
 		if got, _ := os.ReadFile(path); string(got) != text {
@@ -140,6 +153,7 @@ func TestLog(t *testing.T) {
 		{row(5, b), "b: it was logged for step 5 already"},
 		{row(4, a), "step: got 4, want at least 5, the last one: steps do not go back"},
 		{row(6, b), ""},
+		{row(7, metrics.Value{Name: strings.Repeat("x", 257)}), "got a name of 257 bytes, want at most 256: \"" + strings.Repeat("x", 40) + "\"…"},
 		{row(7, a, b, a), "a: got two values of that name in a row"},
 	} {
 		if err := l.Add(tc.row); err == nil && tc.want != "" || err != nil && err.Error() != tc.want {
@@ -203,10 +217,39 @@ func TestLogIsBounded(t *testing.T) {
 	l := metrics.New()
 	var err error
 	for i := 0; err == nil && i < 2*metrics.MaxNames; i++ {
-		err = l.Add(row(i, metrics.Value{Name: strings.Repeat("x", i+1), Value: 1}))
+		err = l.Add(row(i, metrics.Value{Name: fmt.Sprint("x", i), Value: 1}))
 	}
 	if err == nil || !strings.Contains(err.Error(), "got more than 1000 different names") || len(l.Names()) != metrics.MaxNames {
 		t.Errorf("got %v and %d names", err, len(l.Names()))
+	}
+}
+
+// A file has an end, which is no error of the log's.
+func TestFileIsBounded(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "metrics.jsonl")
+	f, err := metrics.OpenFile(t.Context(), path, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var values []metrics.Value
+	for i := range metrics.MaxNames {
+		values = append(values, metrics.Value{Name: fmt.Sprintf("%0250d", i), Value: 0.123456789})
+	}
+	rows := 0
+	for err == nil {
+		err = f.Log(row(rows, values...))
+		rows++
+	}
+	if !errors.Is(err, metrics.ErrFull) {
+		t.Fatal(err)
+	}
+	if err := f.Log(row(rows, values...)); !errors.Is(err, metrics.ErrFull) {
+		t.Error(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() > metrics.MaxBytes || info.Size() < metrics.MaxBytes-300_000 {
+		t.Errorf("got %v, %v", info.Size(), err)
 	}
 }
 
@@ -266,7 +309,7 @@ func FuzzOpenFile(f *testing.F) {
 			t.Fatal(err)
 		}
 		n := 0
-		file, err := metrics.OpenFile(path, func(metrics.Row) bool { n++; return true })
+		file, err := metrics.OpenFile(t.Context(), path, func(metrics.Row) bool { n++; return true })
 		if err != nil {
 			return
 		}
@@ -274,7 +317,7 @@ func FuzzOpenFile(f *testing.F) {
 			t.Fatal(err)
 		}
 		again := 0
-		file, err = metrics.OpenFile(path, func(metrics.Row) bool { again++; return true })
+		file, err = metrics.OpenFile(t.Context(), path, func(metrics.Row) bool { again++; return true })
 		if err != nil || again != n+1 {
 			t.Fatalf("got %d rows, %v, want %d", again, err, n+1)
 		}
@@ -283,7 +326,7 @@ func FuzzOpenFile(f *testing.F) {
 }
 
 func BenchmarkAdd(b *testing.B) {
-	f, err := metrics.OpenFile(filepath.Join(b.TempDir(), "m.jsonl"), all)
+	f, err := metrics.OpenFile(b.Context(), filepath.Join(b.TempDir(), "m.jsonl"), all)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 func written(t *testing.T, name string, rows ...metrics.Row) *metrics.Recorded {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "metrics.jsonl")
-	file, err := metrics.OpenFile(path, func(metrics.Row) bool { return true })
+	file, err := metrics.OpenFile(t.Context(), path, func(metrics.Row) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}

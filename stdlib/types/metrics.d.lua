@@ -12,7 +12,7 @@ local metrics = {}
 ---@field every? integer  print one of so many steps, 1 by default; 0 prints none
 ---@field show? string[]  print only these names, in this order
 
----A log. The name is that of its file; asking for it again gives the same log.
+---A new log. The name is that of its file, which no other log may have.
 ---
 ---    > run = hud.metrics.run()
 ---    > for step in hud.steps(3) do run:log{ reward = step / 4, loss = { kl = 1 / step } } end

@@ -308,6 +308,29 @@ func ExampleRuntime_Reload() {
 	// [20 3] <nil>
 }
 
+// A host stops a training loop between two steps, where nothing is half done: to
+// go on with new code, say, from what hud.state saved.
+func ExampleConfig_between() {
+	errDeploy := errors.New("a new version is there")
+	steps := 0
+	cfg := bindings.Default(hudtest.NewFake())
+	cfg.Stdout = os.Stdout
+	cfg.Between = func() error {
+		if steps++; steps > 2 {
+			return errDeploy
+		}
+		return nil
+	}
+	rt := start(cfg)
+	defer rt.Close()
+	_, err := rt.Eval(context.Background(), `for step in require("hud").steps(100) do print("step", step) end`)
+	fmt.Println(err, errors.Is(err, errDeploy))
+	// Output:
+	// step	1
+	// step	2
+	// stdin:1: a new version is there true
+}
+
 // Where the time goes, in pprof's format.
 func ExampleRuntime_Profile() {
 	rt := start(runtime.Config{})

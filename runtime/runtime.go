@@ -250,8 +250,8 @@ func (rt *Runtime) Display(ctx context.Context, src string) ([]string, error) {
 // that shows those and no others. A Go function becomes a Lua one: its arguments
 // must fit its parameters, a last result that is an error is raised, and where
 // its first parameter is a context.Context it gets that of the call, and the
-// script's other tasks run meanwhile. A function that a script passes arrives as
-// a *Func, for Call.
+// script's other tasks run meanwhile: whatever waits should have one, and heed
+// it. A function that a script passes arrives as a *Func, for Call.
 func (rt *Runtime) Set(name string, value any, methods ...string) error {
 	if !isName(name) {
 		return fmt.Errorf("runtime: Set: name: got %q, want a Lua name", name)

@@ -195,13 +195,20 @@ func (s *Service) add(ctx context.Context, op string, m store.Model, c policy.Co
 	return catalogEntry(m), nil
 }
 
+// A ModelConfig is the shape of a model. Its fields are Vocab, the rows of the
+// embedding (264 for the tokenizer of bytes that ships); Dim, the width of the
+// residual stream; Layers; Heads, which share Dim in even parts; KVHeads, which
+// divide Heads; FFN, the width of the feed-forward layer; MaxContext, in tokens;
+// RopeTheta, NormEps, and Tied: whether logits use the embedding matrix.
+type ModelConfig = policy.Config
+
 // CreateOptions describe a model with fresh random weights.
 type CreateOptions struct {
 	Name     string
-	Shape    string         // "nano" or "mini"; "" when Config is set
-	Config   *policy.Config // any other shape
-	GradClip float64        // gradients of a larger norm are scaled down to it before each step; 0: never
-	Seed     uint64         // of the initial weights
+	Shape    string       // "nano" or "mini"; "" when Config is set
+	Config   *ModelConfig // any other shape
+	GradClip float64      // gradients of a larger norm are scaled down to it before each step; 0: never
+	Seed     uint64       // of the initial weights
 }
 
 // Create makes a trainable model with random weights.

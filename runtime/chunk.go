@@ -82,7 +82,19 @@ func compileWith(name, src string, maxBytes int, change func([]ast.Stmt) []ast.S
 	if bad := finishBytecode(proto); bad != nil {
 		return nil, syntaxError(name, src, max(bad.LineDefined, 1), fmt.Sprintf("a function uses more than %d locals of the functions around it", maxUpvalues), "use a table")
 	}
+	endWithin(proto, strings.Count(strings.TrimRight(src, " \t\r\n"), "\n")+1)
 	return &Chunk{name: name, src: src, proto: proto}, nil
+}
+
+// endWithin puts the implicit return of functions that end on the last line on
+// that line: gopher-lua has it on the one after.
+func endWithin(proto *lua.FunctionProto, last int) {
+	if n := len(proto.DbgSourcePositions); n > 0 {
+		proto.DbgSourcePositions[n-1] = min(proto.DbgSourcePositions[n-1], last)
+	}
+	for _, p := range proto.FunctionPrototypes {
+		endWithin(p, last)
+	}
 }
 
 // longSource is where compiling begins to take milliseconds.

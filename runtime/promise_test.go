@@ -313,3 +313,22 @@ func TestWithStdout(t *testing.T) {
 		t.Errorf("got %q and %q", &all, &one)
 	}
 }
+
+// A stop where a script ends is on its last line, not after it.
+func TestStopAtTheEnd(t *testing.T) {
+	t.Parallel()
+	why := errors.New("stop")
+	rt := open(t, runtime.Config{})
+	if err := rt.Set("stop", func() { rt.Interrupt(why) }); err != nil {
+		t.Fatal(err)
+	}
+	for src, want := range map[string]string{
+		"stop()": "test.lua:1: stop",
+		"\nfor i = 1, 1 do stop() end\n\n":         "test.lua:2: stop",
+		"local function f()\n stop() end\nf() x = 1": "test.lua:2: stop",
+	} {
+		if _, err := mustRun(t, rt, context.Background(), src); !errors.Is(err, why) || err.Error() != want {
+			t.Errorf("%q: got %v, want %s", src, err, want)
+		}
+	}
+}

@@ -117,12 +117,19 @@ func (l *lineage) load(tree []Checkpoint, drawn []*SamplingInfo) {
 func (l *lineage) lag(drawn []*SamplingInfo) (most int, known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	left := map[string]bool{} // the checkpoints not met yet on the way up from the head, which in a long run is long
+	for _, s := range drawn {
+		if !l.foreign[s.CheckpointID] || s.CheckpointID == "" {
+			left[s.CheckpointID] = true
+		}
+	}
 	up := map[string]int{}
-	for id, hops := l.head, 0; ; id, hops = l.parent[id], hops+1 {
+	for id, hops := l.head, 0; len(left) > 0; id, hops = l.parent[id], hops+1 {
 		if _, again := up[id]; again {
 			break
 		}
 		up[id] = hops
+		delete(left, id)
 		if id == "" {
 			break
 		}

@@ -72,6 +72,8 @@ func TestScripts(t *testing.T) {
 					t.Errorf("held-out nll: got %v, then %v, want a fall by at least 20 %%", before, after)
 				}
 			}},
+		{name: "finetune.lua", args: "--epochs 1 --batch 32",
+			want: `(?s)step     1  epoch      1  nll  \d\.\d+  learning_rate .*step     5 .*mean nll.*160 records, 5 steps: hudrl chat finetune "Triple 1\."\n`},
 		{name: "reverse.lua", args: "--steps 10 --prompts 4 --group 4 --exam 10 --letters 4",
 			want: `(?s).*before\n.*step +10 .+` + share + `\n.*before, ` + share + ` after\n`},
 		{name: "selfplay.lua", args: "--steps 5 --games 4 --exam 6 --pile 6",
@@ -179,4 +181,15 @@ func TestScriptsAreShort(t *testing.T) {
 		}
 		runScript(t, "", filepath.Base(name), "--help").want(t, 0, []string{"usage: hudrl run ", "(default "}, nil)
 	}
+}
+
+// A file of one's own, in batches, from wherever the script is run.
+func TestFinetuneFile(t *testing.T) {
+	t.Parallel()
+	p := program{dir: t.TempDir()}
+	write(t, p.dir, "train.jsonl", strings.Repeat("{\"prompt\": \"ping\", \"answer\": \"pong\"}\n", 9))
+	r := p.run(t, "run", "--data", "d", "--seed", "1", shipped(t, "finetune.lua"), "--file", "train.jsonl", "--model", "hudrl/nano", "--epochs", "2", "--batch", "4")
+	r.want(t, 0, []string{"step     6  epoch      2", `9 records, 6 steps: hudrl chat finetune "ping"`}, []string{"metrics are in "})
+	write(t, p.dir, "train.jsonl", "{\"prompt\": \"ping\"\n")
+	p.run(t, "run", "--data", "d", shipped(t, "finetune.lua"), "--file", "train.jsonl").want(t, 1, nil, []string{"dataset: train.jsonl:1: column 18: got the end in an object, want , or }"})
 }

@@ -58,18 +58,26 @@ var otherLanguages = []struct {
 	{regexp.MustCompile(`\b\d[\da-fA-F]*_\d|\b0[bBoO][0-7]|\b0[xX][\da-fA-F]*(\.|[pP])`), `a number is decimal or hexadecimal, without _: 1000000, 1e6, 0xff`},
 	{regexp.MustCompile(`\)\s*\{|\{\s*$|^\s*\}`), `blocks end with "end", not with braces`},
 	{regexp.MustCompile(`!\s*[\w(]`), `"not" is a word in Lua`},
-	{regexp.MustCompile(`\b(if|while|elseif|until)\b[^=~<>]*[^=~<>]=([^=]|$)`), `= assigns; comparison is ==`},
+	{inCondition, `= assigns; comparison is ==`},
+	{regexp.MustCompile(`\bbreak\s+[A-Za-z_]\w*\s*[=(.]`), `break ends its block: write do break end in the middle of one`},
 	{regexp.MustCompile(`^\s*(local\s+)?[\w.,\s]+==`), `== compares; = assigns`},
 	{regexp.MustCompile(`"\s*\+|\+\s*"`), `strings are joined by ..`},
 }
+
+var (
+	inCondition = regexp.MustCompile(`\b(?:if|while|elseif|until)\b(.*?)(?:\bthen\b|\bdo\b|$)`)
+	assignment  = regexp.MustCompile(`[^=~<>]=([^=]|$)`)
+)
 
 // syntaxHint is what to write in place of a line that does not parse, or "".
 func syntaxHint(line string) string {
 	code := codeOf(line)
 	for _, h := range otherLanguages {
-		if h.re.MatchString(code) {
-			return h.hint
+		m := h.re.FindStringSubmatch(code)
+		if m == nil || h.re == inCondition && !assignment.MatchString(m[1]) {
+			continue
 		}
+		return h.hint
 	}
 	return ""
 }

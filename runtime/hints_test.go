@@ -64,6 +64,8 @@ func TestSyntaxHints(t *testing.T) {
 		{"// a comment", "begins with --"}, {"/* a comment */", "begins with --"}, {"# a comment", "begins with --"},
 		{"goto nowhere", "::name::"},
 		{"x", "assign it"},
+		{"while true do break x = 1 end", "break ends its block"},
+		{"if a then b = 1 c d end", ""},
 		{"x = {1,, 2}", ""},
 		{"x = 5 5 -- a != b, c += 1", ""},
 		{`x = "a != b" "&&"`, ""},

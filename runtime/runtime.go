@@ -32,6 +32,41 @@
 // What is not promised: the heap limit is process-wide and coarse, so code
 // that means harm needs a process of its own: package isolate. Packages check,
 // bindings/test and repl are the tools for scripts, to embed as well.
+//
+// # Lua 5.1, and what differs
+//
+// Scripts are Lua 5.1, and the test files of Lua 5.1 run in the sandbox. What is
+// otherwise, on purpose or because gopher-lua, the interpreter beneath, is so:
+//
+//   - Absent, because they reach the host, other code or the collector: io,
+//     debug, package, most of os, module, dofile, loadfile, getfenv, setfenv,
+//     newproxy, collectgarbage, string.dump and bytecode; and what Lua 5.1
+//     deprecates itself, such as table.foreach. There are no weak tables and no
+//     __gc.
+//   - Functions raise error objects, with code, message and hint, where Lua's
+//     raise strings; tostring, .. and the string library take them as their
+//     message. Errors of the language are strings, in Lua 5.1's words; inside a
+//     coroutine they do not name the variable.
+//   - xpcall calls its handler after the stack is unwound (the error has the
+//     traceback), and passes more arguments on to the function.
+//   - The metatable of strings cannot be seen or changed; s.unknown raises.
+//   - Numbers print as %.14g, "inf", "-inf" and "nan" on every machine. A loop
+//     takes numbers only, no numerals. The remainder by an infinity is Lua 5.3's.
+//     Only whole numbers are hexadecimal.
+//   - string.format checks its arguments: %d and its like want whole numbers, %s
+//     takes anything. tostring always gives a string.
+//   - A pattern may contain \0; %1 of a position capture is an error, where Lua
+//     matches nothing.
+//   - table.insert wants a position from 1 to #t+1, table.remove gives nil where
+//     there is nothing, table.sort accepts any comparison. pairs goes in order
+//     of insertion. A table with holes has its last item for its length.
+//   - math.random draws from a stream of the task's own, from Config.Seed.
+//     Dates are UTC, names those of the C locale; the clock is a capability.
+//   - As in Lua 5.2: goto, __len of tables, empty statements, a call whose
+//     bracket is on the next line, and load of strings.
+//   - Bounds of one function: 200 locals, 255 outer locals, 10,000 constants,
+//     25,550 items of a table literal; of a source text: 200 nested blocks and
+//     brackets. What is beyond is refused.
 package runtime
 
 import (

@@ -323,8 +323,8 @@ func TestStopAtTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	for src, want := range map[string]string{
-		"stop()": "test.lua:1: stop",
-		"\nfor i = 1, 1 do stop() end\n\n":         "test.lua:2: stop",
+		"stop()":                           "test.lua:1: stop",
+		"\nfor i = 1, 1 do stop() end\n\n": "test.lua:2: stop",
 		"local function f()\n stop() end\nf() x = 1": "test.lua:2: stop",
 	} {
 		if _, err := mustRun(t, rt, context.Background(), src); !errors.Is(err, why) || err.Error() != want {

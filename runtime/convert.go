@@ -15,7 +15,7 @@ const maxNested = 200
 
 // ToLua makes a Lua value of a Go one: nil, booleans, numbers, strings and byte
 // slices (as strings), other slices and arrays (as lists), maps with string or
-// number keys and structs (as tables), functions, [Object]s, errors (as error
+// number keys and structs (as tables), functions, [Object]s and [Exposer]s, errors (as error
 // objects), and Go values whose type [VM.DefineType] knows. Data is copied. Of a
 // struct that is passed by value the exported fields are, with their names in
 // snake_case or what a tag luar:"name" says; luar:"-" hides one. A whole number
@@ -67,6 +67,9 @@ func (vm *VM) fromGo(v any, depth int) (lua.LValue, error) {
 	}
 	if mt := vm.types[reflect.TypeOf(v)]; mt != nil {
 		return vm.Wrap(v), nil
+	}
+	if e, ok := v.(Exposer); ok {
+		return vm.object(Object{v, e.LuaMethods()})
 	}
 	if err, ok := v.(error); ok {
 		return vm.errorUserdata(&errorObject{err: err, message: err.Error(), code: errorCode(err), hint: errorHint(err), status: errorStatus(err)}), nil

@@ -331,6 +331,31 @@ func ExampleConfig_between() {
 	// stdin:1: a new version is there true
 }
 
+// os.exit ends the script, not the host.
+func ExampleExitError() {
+	rt := start(runtime.Config{})
+	defer rt.Close()
+	_, err := rt.Eval(context.Background(), `pcall(os.exit, 3)`)
+	var exit *runtime.ExitError
+	fmt.Println(errors.As(err, &exit), exit.Code)
+	// Output: true 3
+}
+
+// Random streams follow from the seed alone, also those of tasks.
+func ExampleConfig_seed() {
+	draw := mustCompile("draw.lua", `return math.random(1000), math.random(1000)`)
+	var seen []string
+	for _, seed := range []int64{1, 1, 2} {
+		rt := start(runtime.Config{Seed: seed})
+		out, err := rt.Run(context.Background(), draw)
+		check(err)
+		seen = append(seen, fmt.Sprint(out))
+		rt.Close()
+	}
+	fmt.Println(seen[0] == seen[1], seen[0] == seen[2])
+	// Output: true false
+}
+
 // Where the time goes, in pprof's format.
 func ExampleRuntime_Profile() {
 	rt := start(runtime.Config{})

@@ -12,9 +12,11 @@ import (
 	"github.com/hudrl/hudrl/runtime/tensor"
 )
 
-// A Simulator is the embedder's own environment: the script sees Task and Judge
-// of it, and nothing else.
+// A Simulator is the embedder's own environment.
 type Simulator struct{ secret string }
+
+// LuaMethods are what scripts may call, and nothing else of it.
+func (s *Simulator) LuaMethods() []string { return []string{"Task", "Judge"} }
 
 func (s *Simulator) Task(i int) string { return fmt.Sprintf("What is %d + 1?", i) }
 
@@ -44,7 +46,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer rt.Close()
-	if err := rt.Set("simulator", &Simulator{}, "Task", "Judge"); err != nil {
+	if err := rt.Set("simulator", &Simulator{}); err != nil {
 		log.Fatal(err)
 	}
 	chunk, err := runtime.Compile("train.lua", `

@@ -27,6 +27,12 @@ type Object struct {
 	Methods []string
 }
 
+// An Exposer is a Go value that names the methods of it that scripts may call,
+// by their Go names: wherever it goes into Lua it is an [Object] by itself.
+type Exposer interface {
+	LuaMethods() []string
+}
+
 // A guestClass is what all objects of one Go type and list of methods share:
 // their metatable, and so their functions.
 type guestClass struct {

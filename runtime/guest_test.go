@@ -159,6 +159,43 @@ func TestGuestValues(t *testing.T) {
 	}
 }
 
+// A boss exposes itself.
+type boss struct{ unit }
+
+func (b *boss) LuaMethods() []string { return []string{"Name", "Roar"} }
+func (b *boss) Roar() string         { return "roar" }
+func (b *boss) Secret() string       { return "secret" }
+
+// A liar names a method that it has not.
+type liar struct{}
+
+func (*liar) LuaMethods() []string { return []string{"Truth"} }
+
+func TestExposer(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	rt := open(t, runtime.Config{})
+	b := &boss{unit{"boss", 9}}
+	if err := rt.Set("boss", b); err != nil {
+		t.Fatal(err)
+	}
+	if err := rt.Set("call", func() *boss { return b }); err != nil {
+		t.Fatal(err)
+	}
+	out, err := rt.Run(ctx, chunk(t, `local given, list = ... return given == boss and list[1] == call(), boss:roar(), call():name(), given`), b, []*boss{b})
+	if err != nil || fmt.Sprint(out[:3]) != "[true roar boss]" || out[3] != any(b) {
+		t.Errorf("got %v, %v", out, err)
+	}
+	for _, src := range []string{`boss:secret()`, `boss:lua_methods()`, `boss:hit(boss, 1)`} {
+		if _, err := rt.Run(ctx, chunk(t, src)); err == nil || !strings.Contains(err.Error(), "no such method") {
+			t.Errorf("%s: got %v", src, err)
+		}
+	}
+	if err := rt.Set("liar", &liar{}); err == nil || !strings.Contains(err.Error(), `no exported method "Truth"`) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // Userdata of objects that no script holds are let go.
 func TestObjectsAreForgotten(t *testing.T) {
 	t.Parallel()

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 
+	lua "github.com/yuin/gopher-lua"
+
 	"github.com/hudrl/hudrl/runtime"
 )
 
@@ -205,5 +207,43 @@ func TestReloadHammer(t *testing.T) {
 	}
 	if err := rt.Reload(ctx, version(1)); !errors.Is(err, runtime.ErrClosed) {
 		t.Errorf("got %v, want ErrClosed", err)
+	}
+}
+
+// What a version logs says which one it is.
+func TestReloadIsSeenInLogs(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	var log bytes.Buffer
+	rt, err := runtime.New(runtime.Config{
+		Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		Modules: []runtime.Module{{Name: "say", Open: func(vm *runtime.VM) (lua.LValue, error) {
+			return vm.NewFunction(func(L *lua.LState) int { vm.Logger().Info("said"); return 0 }), nil
+		}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rt.Close()
+	say := chunk(t, `require("say")() function again() require("say")() end`)
+	if _, err := rt.Run(ctx, say); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := rt.Reload(ctx, say); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := rt.Eval(ctx, "again()"); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range strings.Lines(log.String()) {
+		_, text, _ := strings.Cut(line, "msg=")
+		got = append(got, strings.TrimSpace(text))
+	}
+	want := "said; said version=2; reloaded script=grader.lua version=2; said version=3; reloaded script=grader.lua version=3; said version=3"
+	if s := strings.Join(got, "; "); s != want {
+		t.Errorf("got %s, want %s", s, want)
 	}
 }

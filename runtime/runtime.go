@@ -282,7 +282,7 @@ func (rt *Runtime) Display(ctx context.Context, src string) ([]string, error) {
 
 // Set gives the script a Go value as a global. Plain data (numbers, strings,
 // slices, maps, structs) is copied; with methods the value becomes an [Object]
-// that shows those and no others. A Go function becomes a Lua one: its arguments
+// that shows those and no others, as an [Exposer] does by itself. A Go function becomes a Lua one: its arguments
 // must fit its parameters, a last result that is an error is raised, and where
 // its first parameter is a context.Context it gets that of the call, and the
 // script's other tasks run meanwhile: whatever waits should have one, and heed

@@ -150,6 +150,7 @@ func (vm *VM) fromMap(r reflect.Value, depth int) (lua.LValue, error) {
 	// Tables remember the order of insertion: sorted keys make it repeatable.
 	sort.Slice(keys, func(i, j int) bool { return fmt.Sprint(keys[i]) < fmt.Sprint(keys[j]) })
 	t := vm.root.CreateTable(0, len(keys))
+	several, seen := r.Type().Key().Kind() == reflect.Interface, map[lua.LValue]bool{}
 	for _, k := range keys {
 		key, err := vm.fromGo(k.Interface(), depth+1)
 		if err != nil {
@@ -159,16 +160,22 @@ func (vm *VM) fromMap(r reflect.Value, depth int) (lua.LValue, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%v: %w", k, err)
 		}
-		if err := newKey(t, key); err != nil {
+		if err := checkMapKey(key); err != nil {
 			return nil, fmt.Errorf("map key %v %w", k, err)
+		}
+		if several { // types of keys: 1 and 1.0 are two keys in Go
+			if seen[key] {
+				return nil, fmt.Errorf("map key %v is one number with another of another type", k)
+			}
+			seen[key] = true
 		}
 		t.RawSet(key, value)
 	}
 	return t, nil
 }
 
-// newKey says why key cannot be one more key of t.
-func newKey(t *lua.LTable, key lua.LValue) error {
+// checkMapKey says why key cannot be the key of a map that becomes a table.
+func checkMapKey(key lua.LValue) error {
 	switch n := key.(type) {
 	case lua.LString:
 	case lua.LNumber:
@@ -177,9 +184,6 @@ func newKey(t *lua.LTable, key lua.LValue) error {
 		}
 	default:
 		return fmt.Errorf("is a %s for Lua, want a string or a number", typeName(key))
-	}
-	if t.RawGet(key) != lua.LNil {
-		return errors.New("is one number with another of another type")
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ var parts = []runtime.Module{
 }
 
 // Default is a configuration with every module, for scripts that train on
-// svc. Everything else about it is the sandbox of the zero Config.
+// svc; without one (nil) what needs it raises. Everything else about it is the sandbox of the zero Config.
 func Default(svc hud.Service) runtime.Config {
 	modules := append(slices.Clone(parts), hudbind.Module(svc, parts, nil))
 	return runtime.Config{Modules: modules}

@@ -257,3 +257,19 @@ func TestProgress(t *testing.T) {
 		}
 	}
 }
+
+// A host that gives no service is told so, in place of a panic.
+func TestWithoutService(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{
+		`require("hud").models.resolve("hudrl/mini")`,
+		`require("hud").models.list()`,
+		`require("hud").chat{ model = "hudrl/mini", messages = { { role = "user", content = "x" } } }`,
+		`require("hud").TrainingClient("hudrl/mini"):head()`,
+	} {
+		_, _, err := script{}.run(t, code)
+		if err == nil || !strings.Contains(err.Error(), "this host gives scripts no service") {
+			t.Errorf("%s: got %v", code, err)
+		}
+	}
+}

@@ -189,6 +189,12 @@ func FuzzProgram(f *testing.F) {
 				t.Log(src)
 			}
 		}()
-		underLimits(t, fuzzConfig(limits), chunk, clean)
+		var bugs []error
+		cfg := fuzzConfig(limits)
+		cfg.Modules = append(cfg.Modules, report(&bugs))
+		underLimits(t, cfg, chunk, clean)
+		for _, bug := range bugs {
+			t.Errorf("caught: %v", bug)
+		}
 	})
 }

@@ -37,6 +37,9 @@ type library struct {
 }
 
 func open(vm *runtime.VM, svc hud.Service, parts []runtime.Module, j *journal.Journal) (lua.LValue, error) {
+	if svc == nil {
+		svc = absent{}
+	}
 	if j == nil {
 		j = journal.Memory()
 	}

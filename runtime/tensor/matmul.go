@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"context"
 	"slices"
 
 	"github.com/hudrl/hudrl/internal/kernel"
@@ -26,12 +27,44 @@ func init() {
 		products(batch, n.in[0].shape, n.in[1].shape, func(at, pa, pb int) {
 			g := g[at*m*out : (at+1)*m*out]
 			if ga != nil {
-				kernel.Gemm(kernel.NT, m, in, out, g, out, b[pb*in*out:], out, ga[pa*m*in:], in, true)
+				gemm(p.ctx, kernel.NT, m, in, out, g, out, b[pb*in*out:], out, ga[pa*m*in:], in, true)
 			}
 			if gb != nil {
-				kernel.Gemm(kernel.TN, in, out, m, a[pa*m*in:], in, g, out, gb[pb*in*out:], out, true)
+				gemm(p.ctx, kernel.TN, in, out, m, a[pa*m*in:], in, g, out, gb[pb*in*out:], out, true)
 			}
 		})
+		p.err = ended("backward", p.ctx)
+	}
+}
+
+// pieceLen is how many multiplications are made between two looks at a context:
+// some milliseconds.
+const pieceLen = 1 << 27
+
+// gemm is kernel.Gemm, bit for bit, in pieces of which none begins once ctx, if
+// there is one, is done.
+func gemm(ctx context.Context, l kernel.Layout, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, accumulate bool) {
+	if ctx == nil || m <= pieceLen/max(k, 1)/max(n, 1) {
+		kernel.Gemm(l, m, n, k, a, lda, b, ldb, c, ldc, accumulate)
+		return
+	}
+	const width = 512 // what the kernel packs at once
+	rows := 256
+	cols := max(1, pieceLen/rows/k/width) * width
+	for j := 0; j < n; j += cols {
+		for i := 0; i < m; i += rows {
+			if ctx.Err() != nil {
+				return
+			}
+			atA, atB := i*lda, j
+			if l == kernel.TN {
+				atA = i
+			}
+			if l == kernel.NT {
+				atB = j * ldb
+			}
+			kernel.Gemm(l, min(rows, m-i), min(cols, n-j), k, a[atA:], lda, b[atB:], ldb, c[i*ldc+j:], ldc, accumulate)
+		}
 	}
 }
 
@@ -98,12 +131,15 @@ func (t *Tensor) MatMul(u *Tensor) *Tensor {
 		if err != nil {
 			return failure(err)
 		}
-		dst := out.st.cur.data
+		dst, ctx := out.st.cur.data, out.st.alloc.began()
 		err = out.st.alloc.lend("matmul", size > longProduct/k, func() {
 			products(batch, a.shape, b.shape, func(at, pa, pb int) {
-				kernel.Gemm(kernel.NN, m, n, k, x[pa*m*k:], k, y[pb*k*n:], n, dst[at*m*n:], n, false)
+				gemm(ctx, kernel.NN, m, n, k, x[pa*m*k:], k, y[pb*k*n:], n, dst[at*m*n:], n, false)
 			})
 		}, a.st.cur, b.st.cur)
+		if err == nil {
+			err = ended("matmul", ctx)
+		}
 		if err != nil {
 			return failure(err)
 		}

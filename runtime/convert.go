@@ -130,7 +130,7 @@ func (vm *VM) fromNamed(key lua.LValue, v reflect.Value, depth int) (lua.LValue,
 }
 
 func (vm *VM) fromStruct(r reflect.Value, fields []structField, depth int) (lua.LValue, error) {
-	t := vm.root.CreateTable(0, len(fields))
+	t := vm.NewTable(0, len(fields))
 	for _, f := range fields {
 		v, err := r.FieldByIndexErr(f.Index)
 		if err != nil {
@@ -149,7 +149,7 @@ func (vm *VM) fromMap(r reflect.Value, depth int) (lua.LValue, error) {
 	keys := r.MapKeys()
 	// Tables remember the order of insertion: sorted keys make it repeatable.
 	sort.Slice(keys, func(i, j int) bool { return fmt.Sprint(keys[i]) < fmt.Sprint(keys[j]) })
-	t := vm.root.CreateTable(0, len(keys))
+	t := vm.NewTable(0, len(keys))
 	several, seen := r.Type().Key().Kind() == reflect.Interface, map[lua.LValue]bool{}
 	for _, k := range keys {
 		key, err := vm.fromGo(k.Interface(), depth+1)

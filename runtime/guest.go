@@ -149,7 +149,7 @@ func (vm *VM) class(t reflect.Type, methods []string) (*guestClass, error) {
 		c.names = append(c.names, snakeCase(name))
 	}
 	slices.Sort(c.names)
-	c.mt = vm.root.NewTable()
+	c.mt = vm.NewTable(0, 8)
 	c.mt.RawSetString("__name", lua.LString(c.name))
 	c.mt.RawSetString("__metatable", lua.LString(c.name))
 	c.mt.RawSetString("__tostring", vm.NewFunction(func(L *lua.LState) int {

@@ -73,7 +73,6 @@ const maxWraps = 1_000
 
 // newErrorMeta makes the metatable of error objects.
 func (vm *VM) newErrorMeta() *lua.LTable {
-	L := vm.root
 	wrap := vm.NewFunction(func(L *lua.LState) int {
 		o := checkErrorObject(L, "wrap")
 		text, ok := L.Get(2).(lua.LString)
@@ -94,7 +93,7 @@ func (vm *VM) newErrorMeta() *lua.LTable {
 		L.Push(vm.errorUserdata(&w))
 		return 1
 	})
-	mt := L.NewTable()
+	mt := vm.NewTable(0, 10)
 	mt.RawSetString("__metatable", lua.LString("error"))
 	mt.RawSetString("__index", vm.NewFunction(func(L *lua.LState) int {
 		o := checkErrorObject(L, "error")

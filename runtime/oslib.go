@@ -105,7 +105,7 @@ func (vm *VM) luaDate(L *lua.LState) int {
 	}
 	format = strings.TrimPrefix(format, "!")
 	if strings.HasPrefix(format, "*t") {
-		out := vm.root.CreateTable(0, 9)
+		out := vm.NewTable(0, 9)
 		for name, v := range map[string]int{"year": t.Year(), "month": int(t.Month()), "day": t.Day(), "hour": t.Hour(),
 			"min": t.Minute(), "sec": t.Second(), "wday": int(t.Weekday()) + 1, "yday": t.YearDay()} {
 			out.RawSetString(name, lua.LNumber(v))

@@ -136,7 +136,7 @@ func newRuntime(original Config, version int) (*Runtime, error) {
 	})
 	vm.root.G.MainThread = vm.root // otherwise the first thread to run would become it
 	vm.root.G.CurrentThread = vm.root
-	vm.methods = vm.root.NewTable()
+	vm.methods = vm.NewTable(0, len(allowed["string"]))
 	vm.errorMeta = vm.newErrorMeta()
 	vm.taskMeta = vm.newTaskMeta()
 	vm.quiet = vm.NewFunction(callQuiet)

@@ -190,7 +190,7 @@ func (vm *VM) openLibraries() {
 	for lib, names := range allowed {
 		into := globals
 		if lib != "_G" {
-			into = vm.root.CreateTable(0, len(names))
+			into = vm.NewTable(0, len(names)+2)
 			globals.RawSetString(lib, into)
 		}
 		for name, entry := range names {
@@ -214,7 +214,7 @@ func (vm *VM) openLibraries() {
 func (vm *VM) freezeStrings() {
 	methods := vm.methods
 	vm.root.G.Global.RawGetString("string").(*lua.LTable).ForEach(methods.RawSet)
-	unknown := vm.root.NewTable()
+	unknown := vm.NewTable(0, 1)
 	unknown.RawSetString("__index", vm.NewFunction(func(L *lua.LState) int {
 		key, ok := L.Get(2).(lua.LString)
 		if !ok {
@@ -224,7 +224,7 @@ func (vm *VM) freezeStrings() {
 		return 0
 	}))
 	methods.Metatable = unknown
-	mt := vm.root.NewTable()
+	mt := vm.NewTable(0, 2+len(arithmetic))
 	mt.RawSetString("__index", methods)
 	mt.RawSetString("__metatable", lua.LString("string"))
 	for event, fn := range arithmetic {
@@ -234,7 +234,7 @@ func (vm *VM) freezeStrings() {
 }
 
 func (vm *VM) setArg() {
-	arg := vm.root.NewTable()
+	arg := vm.NewTable(len(vm.cfg.Args), 1)
 	for i, a := range vm.cfg.Args {
 		arg.RawSet(lua.LNumber(i), lua.LString(a))
 	}

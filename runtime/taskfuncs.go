@@ -35,7 +35,7 @@ func TaskFunctions(vm *VM) map[string]lua.LGFunction {
 }
 
 func (vm *VM) newTaskMeta() *lua.LTable {
-	methods := vm.root.NewTable()
+	methods := vm.NewTable(0, 2)
 	methods.RawSetString("wait", vm.NewFunction(func(L *lua.LState) int {
 		t := vm.checkTask(L, "wait")
 		if err := t.Wait(L); err != nil {
@@ -47,7 +47,7 @@ func (vm *VM) newTaskMeta() *lua.LTable {
 		vm.checkTask(L, "cancel").Cancel()
 		return 0
 	}))
-	mt := vm.root.NewTable()
+	mt := vm.NewTable(0, 4)
 	mt.RawSetString("__name", lua.LString("task"))
 	mt.RawSetString("__metatable", lua.LString("task"))
 	mt.RawSetString("__index", vm.NewFunction(func(L *lua.LState) int {

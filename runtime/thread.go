@@ -74,3 +74,25 @@ func closeUpvalues(L *lua.LState) {
 	}
 	*open = nil
 }
+
+// keysOffset and placesOffset are where a table keeps its keys in order of
+// insertion, and the place of each.
+var keysOffset, placesOffset = func() (keys, places uintptr) {
+	t := reflect.TypeFor[lua.LTable]()
+	k, ok := t.FieldByName("keys")
+	if !ok || k.Type != reflect.TypeFor[[]lua.LValue]() {
+		panic("runtime: gopher-lua's tables have no list of keys")
+	}
+	p, ok := t.FieldByName("k2i")
+	if !ok || p.Type != reflect.TypeFor[map[lua.LValue]int]() {
+		panic("runtime: gopher-lua's tables have no places of keys")
+	}
+	return k.Offset, p.Offset
+}()
+
+// order makes room in a new table for the order of n keys, which gopher-lua lets
+// grow from nothing.
+func order(t *lua.LTable, n int) {
+	*(*[]lua.LValue)(unsafe.Add(unsafe.Pointer(t), keysOffset)) = make([]lua.LValue, 0, n)
+	*(*map[lua.LValue]int)(unsafe.Add(unsafe.Pointer(t), placesOffset)) = make(map[lua.LValue]int, n)
+}

@@ -197,7 +197,13 @@ func (vm *VM) Wrap(v any) *lua.LUserData {
 }
 
 // NewTable makes an empty table with room for narray elements and nhash keys.
-func (vm *VM) NewTable(narray, nhash int) *lua.LTable { return vm.root.CreateTable(narray, nhash) }
+func (vm *VM) NewTable(narray, nhash int) *lua.LTable {
+	t := vm.root.CreateTable(narray, nhash)
+	if nhash > 0 {
+		order(t, nhash)
+	}
+	return t
+}
 
 // str makes a Lua string, within Limits.StringBytes.
 func (vm *VM) str(L *lua.LState, s string) lua.LValue {

@@ -14,6 +14,7 @@ package loss
 
 import (
 	"strings"
+	"sync"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -43,6 +44,19 @@ func Open(vm *runtime.VM) (lua.LValue, error) {
 	if l, ok := vm.Value(moduleKey{}).(*library); ok {
 		return l.table, nil
 	}
+	all := functions()
+	l := &library{table: luax.Module(vm, "loss", all.losses)}
+	l.table.RawSetString("kl", luax.Module(vm, "loss.kl", all.kl))
+	l.table.RawSetString("advantages", luax.Module(vm, "loss.advantages", all.advantages))
+	vm.SetValue(moduleKey{}, l)
+	return l.table, nil
+}
+
+// moduleFunctions are those of the module's three tables.
+type moduleFunctions struct{ losses, kl, advantages map[string]lua.LGFunction }
+
+// functions are the same for every VM.
+var functions = sync.OnceValue(func() moduleFunctions {
 	f := map[string]lua.LGFunction{
 		"as_custom": asCustom, "aggregate": aggregate, "register": register, "list": list, "check": check,
 	}
@@ -68,12 +82,8 @@ func Open(vm *runtime.VM) (lua.LValue, error) {
 			f[name] = call
 		}
 	}
-	l := &library{table: luax.Module(vm, "loss", f)}
-	l.table.RawSetString("kl", luax.Module(vm, "loss.kl", kl))
-	l.table.RawSetString("advantages", luax.Module(vm, "loss.advantages", advantages()))
-	vm.SetValue(moduleKey{}, l)
-	return l.table, nil
-}
+	return moduleFunctions{f, kl, advantages()}
+})
 
 // adaptiveKL is loss.kl.controller_adaptive(beta, kl, options).
 func adaptiveKL(L *lua.LState) int {

@@ -73,9 +73,9 @@ func (e *Error) lines() string {
 // Lines is an error that came out of a Runtime as a person reads it: what
 // err.Error puts on one line stands on as many as it has.
 func Lines(err error) string {
-	if many, ok := err.(taskErrors); ok {
-		lines := make([]string, len(many))
-		for i, err := range many {
+	if many, ok := err.(*taskErrors); ok {
+		lines := make([]string, len(many.errs))
+		for i, err := range many.errs {
 			lines[i] = Lines(err)
 		}
 		return strings.Join(lines, "\n")
@@ -203,21 +203,24 @@ func withContext(ctx context.Context, err error) error {
 	}
 	if errors.As(err, &e) && e.Err == cause {
 		e.Err = both
+		if e.Code == CodeError {
+			e.Code = errorCode(ctx.Err())
+		}
 	}
 	return err
 }
 
 // taskErrors are the error of a call and those of tasks that nobody waited for.
-type taskErrors []error
+type taskErrors struct{ errs []error }
 
-func (t taskErrors) Error() string {
-	lines := make([]string, len(t))
-	for i, err := range t {
+func (t *taskErrors) Error() string {
+	lines := make([]string, len(t.errs))
+	for i, err := range t.errs {
 		lines[i] = err.Error()
 	}
 	return strings.Join(lines, "; ")
 }
-func (t taskErrors) Unwrap() []error { return t }
+func (t *taskErrors) Unwrap() []error { return t.errs }
 
 // hostBug is a panic of a host function.
 type hostBug struct {

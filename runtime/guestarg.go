@@ -177,12 +177,12 @@ func (g *guestArg) table(v *lua.LTable, t reflect.Type) (reflect.Value, error) {
 
 	switch k := t.Kind(); {
 	case k == reflect.Slice:
-		return g.list(v, reflect.MakeSlice(t, v.Len(), v.Len()))
+		return g.list(v, t)
 	case k == reflect.Array:
 		if v.Len() != t.Len() {
 			return none, fmt.Errorf("got a list of %d, want %d", v.Len(), t.Len())
 		}
-		return g.list(v, reflect.New(t).Elem())
+		return g.list(v, t)
 	case k == reflect.Map:
 		return g.keyed(v, t)
 	case k == reflect.Struct && len(structFields(t)) > 0:
@@ -195,24 +195,31 @@ func (g *guestArg) table(v *lua.LTable, t reflect.Type) (reflect.Value, error) {
 	return none, mismatch(v, t)
 }
 
-// list fills a slice or an array.
-func (g *guestArg) list(v *lua.LTable, out reflect.Value) (reflect.Value, error) {
-	met := 0
-	for k, e := v.Next(lua.LNil); k != lua.LNil; k, e = v.Next(k) {
+// list makes a slice or an array. It counts before it makes room: a table may
+// have one element, at place 16,777,216.
+func (g *guestArg) list(v *lua.LTable, t reflect.Type) (reflect.Value, error) {
+	n, met := v.Len(), 0
+	for k, _ := v.Next(lua.LNil); k != lua.LNil; k, _ = v.Next(k) {
 		g.spend(1)
-		n, ok := k.(lua.LNumber)
-		if i := int(n); !ok || lua.LNumber(i) != n || i < 1 || i > out.Len() {
-			return out, fmt.Errorf("key %s: want a list", keyText(k))
+		at, ok := k.(lua.LNumber)
+		if i := int(at); !ok || lua.LNumber(i) != at || i < 1 || i > n {
+			return reflect.Value{}, fmt.Errorf("key %s: want a list", keyText(k))
 		}
-		r, err := g.value(e, out.Type().Elem())
-		if err != nil {
-			return out, fmt.Errorf("%s: %w", keyText(k), err)
-		}
-		out.Index(int(n) - 1).Set(r)
 		met++
 	}
-	if met < out.Len() {
-		return out, fmt.Errorf("got a list with holes")
+	if met < n {
+		return reflect.Value{}, fmt.Errorf("got a list with holes")
+	}
+	out := reflect.New(t).Elem()
+	if t.Kind() == reflect.Slice {
+		out.Set(reflect.MakeSlice(t, n, n))
+	}
+	for i := range n {
+		r, err := g.value(v.RawGetInt(i+1), t.Elem())
+		if err != nil {
+			return reflect.Value{}, fmt.Errorf("[%d]: %w", i+1, err)
+		}
+		out.Index(i).Set(r)
 	}
 	return out, nil
 }

@@ -53,7 +53,8 @@ func NewPool(cfg Config, n int) (*Pool, error) {
 // Run runs chunk as [Runtime.Run] does, on a Runtime that is idle, for which it
 // waits until ctx ends or the Pool is closed. Globals that a chunk sets, modules
 // that it requires and random streams stay with their Runtime, and which one
-// runs next is not promised: see RunFresh.
+// runs next is not promised: see RunFresh. A function among the results cannot be
+// called: return what it gives.
 func (p *Pool) Run(ctx context.Context, chunk *Chunk, args ...any) ([]any, error) {
 	m, err := p.take(ctx)
 	if err != nil {

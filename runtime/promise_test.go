@@ -190,11 +190,15 @@ func TestCausesOfTheContext(t *testing.T) {
 	for _, c := range []struct {
 		ctx  context.Context
 		want error
-	}{{canceled, context.Canceled}, {late, context.DeadlineExceeded}} {
+		code string
+	}{{canceled, context.Canceled, runtime.CodeCanceled}, {late, context.DeadlineExceeded, runtime.CodeTimeout}} {
 		for range 2 { // while it runs, and before it begins
 			_, err := rt.Run(c.ctx, forever)
 			if !errors.Is(err, why) || !errors.Is(err, c.want) || !strings.HasSuffix(err.Error(), "the client left") {
 				t.Errorf("got %v, want the cause and %v", err, c.want)
+			}
+			if e := new(runtime.Error); !errors.As(err, &e) || e.Code != c.code {
+				t.Errorf("got code %q, want %q", e.Code, c.code)
 			}
 		}
 		if err := rt.Reload(c.ctx, forever); !errors.Is(err, why) || !errors.Is(err, c.want) {

@@ -455,7 +455,7 @@ const maxFailures = 8
 
 // joinTasks adds the errors of tasks that nobody waited for.
 func joinTasks(err error, failures []*Task) error {
-	var errs taskErrors
+	var errs []error
 	if err != nil {
 		errs = append(errs, err)
 	}
@@ -478,7 +478,7 @@ func joinTasks(err error, failures []*Task) error {
 	if listed == 0 {
 		return err
 	}
-	return errs
+	return &taskErrors{errs}
 }
 
 // enterAny is enter with Go values in and out.

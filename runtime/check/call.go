@@ -55,6 +55,9 @@ func (c *checker) call(e *ast.FuncCallExpr) []*typ {
 			args = args[1:]
 		}
 	}
+	if fn.name == "hud.test.raises" {
+		c.try(args)
+	}
 	c.arguments(args, fn)
 	c.count(line, args, fn)
 	c.note(e, receiver, fn, args)
@@ -69,6 +72,15 @@ func (c *checker) peek(e ast.Expr) string {
 		}
 	}
 	return ""
+}
+
+// try notes a function whose calls may be there to see whether they raise.
+func (c *checker) try(args []ast.Expr) {
+	if len(args) > 0 {
+		if fn, ok := args[0].(*ast.FunctionExpr); ok {
+			c.tried[fn] = true
+		}
+	}
 }
 
 // own notes that a name is used for what it is, and handed to nobody.
@@ -109,7 +121,10 @@ func (c *checker) builtin(line int, name string, args []ast.Expr) []*typ {
 		return nil
 	}
 	switch name {
-	case "print", "assert", "pcall", "select", "setmetatable", "getmetatable", "rawequal", "rawget":
+	case "print", "assert", "pcall", "xpcall", "select", "setmetatable", "getmetatable", "rawequal", "rawget":
+		if strings.HasSuffix(name, "pcall") {
+			c.try(args)
+		}
 		c.arguments(args, nil)
 		if name == "print" {
 			for _, a := range args {
@@ -214,7 +229,7 @@ func (c *checker) count(line int, args []ast.Expr, fn *typ) {
 // discarded reports a call whose only effect is its result.
 func (c *checker) discarded(e ast.Expr, result *typ) {
 	call, ok := e.(*ast.FuncCallExpr)
-	if !ok || !result.is("tensor") {
+	if !ok || !result.is("tensor") || c.trying {
 		return
 	}
 	if call.Method == "" {

@@ -90,7 +90,7 @@ func Source(name, src string, opts Options) []Problem {
 	c := &checker{
 		lib: stubs().forScript(), source: name, lines: strings.Split(src, "\n"),
 		written: map[decl]int{}, expects: map[*ast.FunctionExpr]*typ{}, globals: map[string]*global{}, registered: map[string]bool{}, excused: map[int]bool{}, places: map[*ast.TableExpr]string{},
-		idle: map[*ast.FunctionExpr][]*variable{}, escaped: map[decl]bool{},
+		idle: map[*ast.FunctionExpr][]*variable{}, escaped: map[decl]bool{}, tried: map[*ast.FunctionExpr]bool{},
 	}
 	c.standard(opts.Globals)
 	c.script(stmts) // learns what later lines assign and expect

@@ -129,6 +129,8 @@ func TestSource(t *testing.T) {
 		{"in place of what the gradient is of", "local function mine(data, logprobs)\n  logprobs[1]:mul_(2)\n  logprobs[1][1] = 0\n  logprobs[1] = logprobs[1] * 2\n  return logprobs[1]:sum() * #data\nend\ntr:forward_backward_custom({}, mine)\ntr:optim_step{ learning_rate = 1e-4 }", []string{
 			"3: mul_ cannot change logprobs: the gradient is of them [write mul, which makes a new tensor]",
 			"4: logprobs cannot be assigned to: the gradient is of them [use tensor.where, or multiply by a mask]"}},
+		{"unused result of a trial", "print(pcall(function() tensor.zeros(-1) end))\nrequire('hud.test').raises(function() tensor.ones(2):mul('x') end)", []string{
+			"3: tensor:mul: other: got string, want tensor or number"}},
 		{"unused result of a function", "tensor.zeros(2)\nloss.ppo({})\nlocal x = tensor.zeros(2)\nprint(x)", []string{
 			"2: the result of hud.tensor.zeros is not used [assign it]", "3: the result of hud.loss.ppo is not used [assign it]"}},
 

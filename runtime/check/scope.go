@@ -28,10 +28,12 @@ type checker struct {
 	facts   facts
 	places  map[*ast.TableExpr]string // what messages call a table that is given
 	idle    map[*ast.FunctionExpr][]*variable
-	escaped map[decl]bool // trainers that something else is handed
-	within  []int         // the loops around the statement, in its function
-	began   int           // loops so far
-	ifs     int           // conditions around the statement, in its function
+	escaped map[decl]bool              // trainers that something else is handed
+	within  []int                      // the loops around the statement, in its function
+	began   int                        // loops so far
+	tried   map[*ast.FunctionExpr]bool // by pcall and the like: they may be there to raise
+	trying  bool                       // in such a function
+	ifs     int                        // conditions around the statement, in its function
 
 	registered map[string]bool // by loss.register
 }

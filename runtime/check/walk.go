@@ -190,8 +190,8 @@ func (c *checker) function(fn *ast.FunctionExpr, want *typ, method bool) {
 	}
 	want = c.expects[fn]
 	c.depth++
-	within, ifs := c.within, c.ifs
-	c.within, c.ifs = nil, 0
+	within, ifs, trying := c.within, c.ifs, c.trying
+	c.within, c.ifs, c.trying = nil, 0, c.tried[fn]
 	c.push()
 	if method {
 		c.declare(&variable{name: "self", line: fn.Line(), decl: decl{fn, -1}})
@@ -212,7 +212,7 @@ func (c *checker) function(fn *ast.FunctionExpr, want *typ, method bool) {
 	c.stmts(fn.Stmts)
 	c.idle[fn] = idle(params)
 	c.pop()
-	c.within, c.ifs = within, ifs
+	c.within, c.ifs, c.trying = within, ifs, trying
 	c.depth--
 }
 

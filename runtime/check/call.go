@@ -178,13 +178,14 @@ func (c *checker) arguments(args []ast.Expr, fn *typ) []*typ {
 			continue
 		}
 		p := fn.params[i]
-		want := p.typ.asTable()
+		want := p.typ.asTable(a)
 		if given, ok := a.(*ast.TableExpr); ok {
 			if fn.name != "" {
 				where := fn.name
 				if want.kind == class && !strings.HasSuffix(want.name, "Options") {
 					where = ""
 				}
+				c.places[given] = fn.name + ": " + p.name
 				c.given(given, want, where)
 			}
 		} else if f := p.typ.asFunction(); f != nil {

@@ -109,6 +109,16 @@ func TestSource(t *testing.T) {
 			`3: loss_fn: no service has a loss "gspo" [it is one of hud.loss: trainer:forward_backward_custom(batch, loss.as_custom("gspo"))]`}},
 		{"as_custom", "loss.register('mine', print)\nprint(loss.as_custom('gspo'), loss.as_custom('mine'), loss.as_custom('gsppo'))", []string{
 			`3: hud.loss.as_custom: there is no loss "gsppo" [did you mean gspo?]`}},
+		{"as_custom's options", "print(loss.as_custom('ppo', { epsilom = 0.1 }), loss.as_custom('ppo', { epsilon = 0.1 }))", []string{
+			`2: hud.loss.ppo: unknown option "epsilom" [did you mean epsilon?]`}},
+		{"elements", "print(hud.plot.line({ 1, 'x' }), hud.plot.line({ a = { 1, true } }), hud.metrics.run('m', { show = { 'a', 1 } }))\ntr:forward_backward({}, { loss_fn_config = { epsilon = '0.2' }, group_size = 8 })\ntr:optim_step{ learning_rate = 1e-4 }", []string{
+			"2: hud.metrics.run: show[2]: got number, want string [tostring(n) writes a number]",
+			"2: hud.plot.line: series: a[2]: got boolean, want number",
+			"2: hud.plot.line: series[2]: got string, want number",
+			"3: hud.Trainer:forward_backward: loss_fn_config: epsilon: got string, want number"}},
+		{"a table of tables", "print(hud.Agent('m', { tools = { add = { descripton = 'a + b', run = print }, sub = 3 } }))", []string{
+			"2: hud.Agent: tools: sub: got number, want hud.Tool or function",
+			`2: hud.Tool: unknown option "descripton" [did you mean description?]`}},
 		{"flags", "local args = hud.args{ steps = 10, name = { 'x', 'whose' }, on = false }\nprint(args.steps, args[1], args.stpes)\nhud.sleep(args.name)", []string{
 			"3: hud.args has no stpes [did you mean steps?]", "4: hud.sleep: seconds: got string, want number"}},
 		{"flags and more", "local args = hud.args{ steps = 10 }\nargs.more = 1\nprint(args.more)", nil},

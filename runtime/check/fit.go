@@ -160,22 +160,34 @@ func (t *typ) String() string {
 	return strings.Join(names, " or ")
 }
 
-// asTable is what a table given for t may hold: t, or the one of its
-// alternatives that says so.
-func (t *typ) asTable() *typ {
+// asTable is what the table e, given for t, may hold: t, or the one of its
+// alternatives that has e's form. Other expressions have no form.
+func (t *typ) asTable(e ast.Expr) *typ {
 	if t == nil || t.kind != unknown {
 		return t
 	}
+	named, listed := false, false
+	if given, ok := e.(*ast.TableExpr); ok {
+		for _, f := range given.Fields {
+			named = named || f.Key != nil
+			listed = listed || f.Key == nil
+		}
+	}
 	var one *typ
 	for _, a := range t.alts {
+		fits := false
 		switch {
-		case a.kind == record || a.kind == list || a.kind == class && !a.is("tensor"):
-			if one != nil {
-				return anything
-			}
-			one = a
-		case a.is1("table") || a.kind == unknown:
+		case a.kind == unknown:
 			return anything
+		case a.kind == list:
+			fits = !named
+		case a.kind == record, a.is1("table"), a.kind == class && !a.is("tensor"):
+			fits = named || !listed
+		}
+		if fits && one != nil {
+			return anything
+		} else if fits {
+			one = a
 		}
 	}
 	if one == nil {

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/yuin/gopher-lua/ast"
@@ -163,31 +164,41 @@ func (c *checker) table(e *ast.TableExpr, want *typ) {
 			fields[f.name] = f.typ
 		}
 	}
-	where := c.places[e]
+	where, listed := c.places[e], 0
 	for _, f := range e.Fields {
 		var as *typ
 		place := ""
 		switch key := f.Key.(type) {
 		case nil:
+			listed++
 			if want != nil && want.kind == list {
-				as = want.elem
+				as, place = want.elem, "["+strconv.Itoa(listed)+"]"
 			}
 		case *ast.StringExpr:
 			as, place = fields[key.Value], key.Value
 		default:
 			c.expr(key, nil)
 		}
+		if as == nil && want != nil && want.is1("table") && want.elem != nil {
+			as = want.elem
+			if place == "" {
+				place = "[…]"
+			}
+		}
 		if as == nil {
 			c.expr(f.Value, nil)
 			continue
 		}
-		shape := as.asTable()
+		shape := as.asTable(f.Value)
 		if given, ok := f.Value.(*ast.TableExpr); ok {
+			if where != "" {
+				c.places[given] = strings.Replace(where+": "+place, ": [", "[", 1)
+			}
 			c.given(given, shape, "")
 		}
 		t := c.expr(f.Value, shape)
 		if where != "" && place != "" {
-			c.fit(where+": "+place, f.Value, t, as, true)
+			c.fit(strings.Replace(where+": "+place, ": [", "[", 1), f.Value, t, as, place[0] != '[')
 		}
 	}
 }

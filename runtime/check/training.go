@@ -65,6 +65,10 @@ func (c *checker) note(e *ast.FuncCallExpr, receiver *typ, fn *typ, args []ast.E
 					hint = "loss.list() has them all"
 				}
 				c.report(name.Line(), Type, hint, "%s: there is no loss %q", fn.name, name.Value)
+			} else if ok && arg(1) != nil && !c.registered[name.Value] {
+				if e := c.lib.entries["hud.loss."+name.Value]; len(e.Params) > 0 {
+					c.given(arg(1), c.lib.parse(e.Params[len(e.Params)-1].Type).asTable(arg(1)), "hud.loss."+name.Value)
+				}
 			}
 		}
 	case "hud.loss.register":

@@ -312,6 +312,7 @@ func alternative(all []*typ, t *typ) []*typ {
 		}
 		both := *other
 		both.whole = other.whole && t.whole
+		both.elem = nil
 		both.enum = nil
 		if other.enum != nil && t.enum != nil {
 			both.enum = append(slices.Clone(other.enum), t.enum...)
@@ -376,8 +377,9 @@ func (p *parser) primary() *typ {
 		if p.take("<") {
 			p.union()
 			p.take(",")
-			p.union()
+			values := p.union()
 			p.take(">")
+			return &typ{kind: basic, name: "table", elem: values}
 		}
 		return aTable
 	case "function":

@@ -26,8 +26,8 @@
 //   - A [Pool] is several Runtimes for many callers; [Runtime.Reload] changes
 //     over to a new version of a script; [Runtime.Profile] says where time goes.
 //   - Host functions and modules get the [VM], valid while they hold the
-//     interpreter lock. Inside one VM a script may spawn [Task]s, which take turns
-//     whenever one of them waits, and hold some 14 KB each.
+//     interpreter lock. Inside one VM a script may spawn tasks (see [Task]), which
+//     take turns whenever one of them waits, and hold some 14 KB each.
 //
 // What is not promised: the heap limit is process-wide and coarse, so code
 // that means harm needs a process of its own: package isolate. Packages check,

@@ -289,3 +289,29 @@ func TestRandomStreamsGoOn(t *testing.T) {
 		t.Errorf("another Runtime of the same seed drew %s and %s, want %s and %s", f, s, first, second)
 	}
 }
+
+// Tasks that all want to go on do so about equally often, at every measurement
+// within a fifth of each other: four times as often would be unfair.
+func TestTasksTakeTurns(t *testing.T) {
+	t.Parallel()
+	_, out, err := run(t, tasksConfig(), withTasks+`
+		local turns, total, tasks = {}, 0, {}
+		for i = 1, 20 do
+			turns[i] = 0
+			tasks[i] = function()
+				while total < 30000 do
+					turns[i], total = turns[i] + 1, total + 1
+					hud.sleep(0)
+				end
+			end
+		end
+		hud.gather(tasks)
+		table.sort(turns)
+		return turns[1], turns[#turns]`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if least, most := out[0].(float64), out[1].(float64); 4*least < most {
+		t.Errorf("one task had %v turns, another %v", most, least)
+	}
+}

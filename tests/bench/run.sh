@@ -47,6 +47,7 @@ for i in $(seq "$rounds"); do
 		bench bench 'VM$|Rollouts' 0.5s
 		bench bench Steps 500x
 		bench runtime Protections 10x
+		bench runtime WaitingTasks 2x
 		bench kernel 'Gemm$|GemmCores$' 0.2s
 		HUDRL_KERNEL=avx2 bench kernel 'Gemm$' 0.2s | sed 's/^BenchmarkGemm/BenchmarkGemmAVX2/'
 		"$python" process.py quickstart env HUDRL_HOME="$scratch/home$i" "$scratch/hudrl" run ../../scripts/quickstart.lua

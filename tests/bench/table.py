@@ -137,6 +137,7 @@ line(15, "a new VM with every module, microseconds", "vm/all ns", "", "300, 100"
 line(15, "memory that it allocates, KB", "vm/all bytes", "", "300, 120", per_thousand)
 line(17, "each of 1,000 rollouts at once, microseconds", "rollouts/1000 ns", "", "100, 50", per_thousand)
 line(17, "memory of each while it waits, KB", "rollouts/1000 task", "", "128, 64", value)
+line(17, "memory of each of 10,000 spawned tasks that wait, KB", "waitingtasks/10000 task", "", "", value)
 line(18, "what a training step keeps, KB", "steps/tiny kept", "", "0", value)
 line(18, "goroutines that 500 steps leave", "steps/tiny goroutines", "", "0", value)
 line(18, "what a training step allocates, KB", "steps/tiny step", "", "known", value)

@@ -107,7 +107,6 @@ var owners = map[string][]string{
 	"golang.org/x/sys":                 {"runtime/isolate", "internal/heap", "internal/kernel", "internal/store", "internal/cli", "runtime/local", "runtime/repl"},
 	"github.com/google/uuid":           {"runtime/hud/...", "runtime/local", "runtime/rollout", "runtime/serve", "runtime/tinker", "internal/store"},
 	"github.com/joho/godotenv":         {"runtime/hud", "internal/cli"},
-	"gonum.org/v1/plot":                {"internal/plot"},
 }
 
 // oneFile lists the external modules that a single file of the module imports.

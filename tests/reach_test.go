@@ -3,10 +3,14 @@ package tests
 import (
 	"context"
 	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -15,12 +19,26 @@ import (
 	"github.com/hudrl/hudrl/stdlib"
 )
 
-// samples are values of every class that a script can make without a service.
+// samples are values of every class that a script can make, and all that it gets
+// from pcall, coroutines, the service, modules of its own and the host.
 const samples = `
 local hud = require "hud"
 local _, err = pcall(string.rep)
 local function up() return hud end
+local session, context
+local taskset = hud.Taskset("t", { { run = function(s, c) session, context = s, c return 1 end } })
+local agent = hud.Agent("tiny", { max_tokens = 2 })
+local job = hud.Job.start("j", { group = 1 })
+local rollouts = taskset:run(agent, { job = job })
+local trainer = hud.TrainingClient "tiny"
+local forward = trainer:forward(batch)
 return {
+	trainer = trainer, agent = agent, taskset = taskset, job = job, session = session, context = context, rollouts = rollouts, forward = forward,
+	tokenizer = hud.tokenizer and hud.tokenizer "tiny", models = hud.models.list(), chat = hud.chat { model = "tiny", messages = { { role = "user", content = "x" } }, max_tokens = 1 },
+	step = trainer:forward_backward(batch, { loss_fn = "cross_entropy" }), checkpoints = trainer:checkpoints(),
+	raised = { pcall(error, { 1 }) }, limit = { pcall(string.rep, "x", 1e12) }, service = { pcall(hud.models.resolve, "nobody") }, bug = { pcall(require "bug") },
+	failed = { coroutine.resume(coroutine.create(function() error(err) end)) }, yielded = { coroutine.resume(coroutine.create(function() coroutine.yield(hud, up) end)) },
+	handled = { xpcall(error, function(e) return e, hud end, err) }, mine = require "mine", grad = hud.tensor({ 1 }):requires_grad_():sum(), steps = hud.steps(1),
 	tensor = hud.tensor { 1 }, error = err, task = hud.spawn(function() end), stream = hud.rng.stream(1),
 	coroutine = coroutine.create(up), wrap = coroutine.wrap(up), gmatch = ("x"):gmatch("x"), closure = up,
 	schedule = hud.schedule.constant(1), decoded = hud.json.decode '[null, {"a": [1]}]', chunk = loadstring "return 1",
@@ -29,7 +47,7 @@ return {
 
 // reached are the values that are neither a standard name of runtime.Names nor
 // documented in stdlib, by where they are found, with the reason why they may
-// be there. A * stands for any name.
+// be there. A * stands for any name, ** for any path.
 var reached = map[string]string{
 	"_G table":                            "the globals",
 	"_G.ipairs.<upvalue 1> Go function":   "its iterator, which it returns: reads one table",
@@ -46,33 +64,44 @@ var reached = map[string]string{
 	"hud.json.null userdata of <nil>":     "stands for null, holds nothing",
 	"registry table":                      "gopher-lua's own; empty, and no script can name it",
 
-	"sample table":                         "of this test",
-	"sample.closure *":                     "the script's own function",
-	"sample.chunk *":                       "what loadstring made",
-	"sample.coroutine *":                   "the script's own",
-	"sample.wrap *":                        "resumes one coroutine",
-	"sample.gmatch *":                      "the next match",
-	"sample.index *":                       "a method",
-	"sample.schedule *":                    "a number from a number",
-	"sample.decoded table":                 "what json.decode made",
-	"sample.decoded.2 table":               "what json.decode made",
-	"sample.decoded.2.a table":             "what json.decode made",
-	"sample.decoded.2.a.<metatable> table": "marks a list, so that an empty one is encoded as one; empty",
+	"_G.batch table":                                 "of this test",
+	"_G.batch.** table":                              "of this test",
+	"_G.guest *":                                     "the host's own value",
+	"_G.guest.<metatable> table":                     "hidden by __metatable",
+	"_G.guest.<metatable>.* Go function":             "shows the methods that the host named",
+	"_G.guest.<metatable>.__index.hello Go function": "the one that the host named",
 
-	"sample.error userdata of *runtime.errorObject":                "a Go error, of which only the named fields are shown",
-	"sample.task userdata of *runtime.Task":                        "has wait and cancel",
-	"sample.tensor userdata of *tensor.Tensor":                     "has the methods of its class",
-	"sample.stream userdata of *rng.Stream":                        "has the methods of its class",
-	"sample.progress userdata of *progress.line":                   "has the methods of its class",
-	"sample.dataset userdata of *dataset.set":                      "has the methods of its class; gives records",
-	"sample.metrics userdata of *metrics.run":                      "has the methods of its class; writes one file of its own name",
-	"sample.batches userdata of *dataset.batches":                  "has the methods of its class",
-	"sample.*.<metatable> table":                                   "of a class; __metatable hides it from the script",
-	"sample.*.<metatable>.* Go function":                           "of a class: reads its own userdata and no other",
-	"sample.*.<metatable>.__index table":                           "the methods of a class",
-	"sample.*.<metatable>.__index.* Go function":                   "a method, which reads its own userdata and no other",
-	"sample.*.<metatable>.__index.<metatable> table":               "refuses unknown methods",
-	"sample.*.<metatable>.__index.<metatable>.__index Go function": "refuses unknown methods",
+	"sample table":                "of this test",
+	"sample.** table":             "data: the script's own, or copied for it",
+	"sample.** Lua function":      "the script's own, or what loadstring or require made",
+	"sample.closure.** table":     "what the script's own function holds",
+	"sample.coroutine *":          "the script's own",
+	"sample.wrap Go function":     "resumes one coroutine",
+	"sample.gmatch Go function":   "the next match",
+	"sample.index Go function":    "a method",
+	"sample.schedule Go function": "a number from a number",
+	"sample.steps Go function":    "the next number",
+
+	"sample.** userdata of *runtime.errorObject":                    "a Go error, of which only the named fields are shown",
+	"sample.task userdata of *runtime.Task":                         "has wait and cancel",
+	"sample.** userdata of *tensor.Tensor":                          "has the fields and methods of its class",
+	"sample.** userdata of *rng.Stream":                             "has the fields and methods of its class",
+	"sample.** userdata of *progress.line":                          "has the fields and methods of its class",
+	"sample.** userdata of *dataset.set":                            "has the fields and methods of its class",
+	"sample.** userdata of *dataset.batches":                        "has the fields and methods of its class",
+	"sample.** userdata of *metrics.run":                            "has the fields and methods of its class",
+	"sample.** userdata of *hud.tokenizer":                          "has the fields and methods of its class",
+	"sample.** userdata of *hud.trainer":                            "has the fields and methods of its class",
+	"sample.** userdata of *hud.agent":                              "has the fields and methods of its class",
+	"sample.** userdata of *hud.session":                            "has the fields and methods of its class",
+	"sample.** userdata of *hud.episodeContext":                     "has the fields and methods of its class",
+	"sample.** userdata of *hud.taskset":                            "has the fields and methods of its class",
+	"sample.** userdata of *hud.job":                                "has the fields and methods of its class",
+	"sample.**.<metatable> table":                                   "of a class, or of what shows itself; __metatable hides it from the script",
+	"sample.**.<metatable>.* Go function":                           "of a class: reads its own userdata and no other",
+	"sample.**.<metatable>.__index.* Go function":                   "a method, which reads its own userdata and no other",
+	"sample.**.<metatable>.__index.<metatable>.__index Go function": "refuses unknown methods",
+	"sample.forward.data.packed.* Go function":                      "a method of packed data",
 
 	"<metatable of string> table":                                   "hidden by __metatable",
 	"<metatable of string>.__index table":                           "a private copy of the string methods",
@@ -84,9 +113,8 @@ var reached = map[string]string{
 func explained(names map[string][]string, path, kind string) bool {
 	if rest, ok := strings.CutPrefix(path, "_G."); ok {
 		lib, name, nested := strings.Cut(rest, ".")
-		if !nested {
-			_, isLib := names[lib]
-			return isLib || slices.Contains(names["_G"], lib)
+		if _, isLib := names[lib]; !nested && (isLib || slices.Contains(names["_G"], lib)) {
+			return true
 		}
 		if slices.Contains(names[lib], name) {
 			return true
@@ -97,6 +125,7 @@ func explained(names map[string][]string, path, kind string) bool {
 	}
 	for pattern := range reached {
 		p := regexp.QuoteMeta(pattern)
+		p = strings.ReplaceAll(p, `\.\*\*`, `\..+`)
 		p = strings.ReplaceAll(strings.ReplaceAll(p, `\.\*`, `\.[^.<>]+`), ` \*`, ` .+`)
 		if regexp.MustCompile("^" + p + "$").MatchString(path + " " + kind) {
 			return true
@@ -168,8 +197,12 @@ func (w *walker) first(path, kind string, v any) bool {
 func TestReachableValues(t *testing.T) {
 	t.Parallel()
 	w := &walker{seen: map[any]bool{}, found: map[string]string{}}
-	config := bindings.Default(nil)
-	config.Modules = append(config.Modules, runtime.Module{Name: "walk", Open: func(vm *runtime.VM) (lua.LValue, error) {
+	config := bindings.Default(newLab(t))
+	config.Capabilities = runtime.Capabilities{ReadRoots: []string{t.TempDir()}, Hosts: []string{"127.0.0.1:1"}, Env: []string{"USER"}}
+	config.Roots = append(config.Roots, fstest.MapFS{"mine.lua": {Data: []byte("return { f = function() return _G end }")}})
+	config.Modules = append(config.Modules, runtime.Module{Name: "bug", Open: func(vm *runtime.VM) (lua.LValue, error) {
+		return vm.NewFunction(func(*lua.LState) int { panic("broken") }), nil
+	}}, runtime.Module{Name: "walk", Open: func(vm *runtime.VM) (lua.LValue, error) {
 		return vm.NewFunction(func(L *lua.LState) int {
 			w.walk("_G", L.G.Global)
 			w.walk("registry", L.G.Registry)
@@ -191,7 +224,10 @@ func TestReachableValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer rt.Close()
-	chunk, err := runtime.Compile("reach.lua", `require "walk" ((function() `+samples+` end)())`)
+	if err := rt.Set("guest", &guest{}, "Hello"); err != nil {
+		t.Fatal(err)
+	}
+	chunk, err := runtime.Compile("reach.lua", `require "walk" ((function() batch = { { reward = 1, samples = { { prompt_token_ids = { 5, 6 }, output_token_ids = { 7, 8 }, output_logprobs = { -1, -1 } } } } } `+samples+` end)())`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,6 +236,11 @@ func TestReachableValues(t *testing.T) {
 	}
 	if len(w.found) < 300 {
 		t.Errorf("reached %d values, which cannot be all", len(w.found))
+	}
+	for _, class := range classes(t) {
+		if !slices.Contains(slices.Collect(maps.Values(w.found)), "userdata of "+class) {
+			t.Errorf("no sample is a %s", class)
+		}
 	}
 	names := runtime.Names()
 	for _, p := range []string{"_G.debug", "_G.os.execute", "hud.secret", "hud.json.secret", "_G.pairs.<upvalue 1>.<env>.dofile"} {
@@ -212,4 +253,42 @@ func TestReachableValues(t *testing.T) {
 			t.Errorf("reached %s, a %s, which is on no list", path, kind)
 		}
 	}
+}
+
+// guest is a Go value of the host's.
+type guest struct{ Secret string }
+
+// Hello is shown to scripts, Hidden is not.
+func (*guest) Hello() string  { return "hello" }
+func (*guest) Hidden() string { return "hidden" }
+
+// classes are the Go types that scripts meet as objects, from the source.
+func classes(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	class := regexp.MustCompile(`luax\.Class\[\*([\w.]+)\]`)
+	files, err := filepath.Glob("../bindings/*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range class.FindAllStringSubmatch(string(text), -1) {
+			name := m[1]
+			if strings.HasSuffix(file, "_test.go") || strings.HasPrefix(file, "../bindings/luax/") {
+				continue
+			}
+			if !strings.Contains(name, ".") {
+				name = filepath.Base(filepath.Dir(file)) + "." + name
+			}
+			all = append(all, "*"+name)
+		}
+	}
+	if len(all) < 10 {
+		t.Fatalf("found only %v", all)
+	}
+	return all
 }

@@ -68,8 +68,6 @@ type number struct {
 	is bool
 }
 
-func doubles(p [2]float32) [2]float64 { return [2]float64{float64(p[0]), float64(p[1])} }
-
 // init makes op's gradient; every elem goes through it.
 func (op *elem) init() *elem {
 	op.elem = op

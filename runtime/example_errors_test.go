@@ -34,6 +34,27 @@ grade{ text = "seven" }`))
 	// grade.lua:5: in main chunk
 }
 
+// What does not compile says where, and what may have been meant.
+func ExampleCompile() {
+	for _, src := range []string{"local x <const> = 1", "local half = 7 // 2", "for i = 1, 3 do"} {
+		_, err := runtime.Compile("mine.lua", src)
+		var e *runtime.Error
+		errors.As(err, &e)
+		fmt.Println(err, errors.Is(err, runtime.ErrIncomplete))
+		fmt.Println("\t", e.Hint)
+	}
+	_, err := runtime.Limits{SourceBytes: 10}.Compile("mine.lua", "return 'far too long'")
+	fmt.Println(err, errors.Is(err, runtime.ErrSize))
+	// Output:
+	// mine.lua:1: syntax error near "<" false
+	// 	 attribs such as <const> are Lua 5.4: leave them out
+	// mine.lua:1: syntax error near "/" false
+	// 	 "//" is Lua 5.3: write math.floor(a / b)
+	// mine.lua:1: the text ends too early true
+	// 	 an end, a bracket or a quote is missing
+	// mine.lua:1: source size: used 21 bytes of 10 bytes true
+}
+
 // A Go error goes through Lua, and through pcall, and comes out as itself; the
 // script sees its code, message and hint.
 func ExampleError_service() {

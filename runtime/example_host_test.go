@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing/fstest"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -95,8 +96,7 @@ func ExampleModule_needs() {
 	// [asks weather.example:443]
 }
 
-// A host function calls back into Lua with VM.Call, and lets tasks run while it
-// waits with VM.Wait.
+// A host function calls back into Lua.
 func ExampleVM_Call() {
 	retry := runtime.Module{Name: "retry", Open: func(vm *runtime.VM) (lua.LValue, error) {
 		return vm.NewFunction(func(L *lua.LState) int {
@@ -118,6 +118,41 @@ func ExampleVM_Call() {
 	fmt.Println(rt.Eval(context.Background(), `
 		return require "retry" (function(n) assert(n > 2, "not yet") return "at try " .. n end)`))
 	// Output: [at try 3] <nil>
+}
+
+// A host function that waits lets other tasks run, and ends with the call.
+func ExampleVM_Wait() {
+	answers := make(chan string, 1)
+	ask := runtime.Module{Name: "ask", Open: func(vm *runtime.VM) (lua.LValue, error) {
+		return vm.NewFunction(func(L *lua.LState) int {
+			ctx, answer := vm.Context(L), ""
+			err := vm.Wait(L, func() { // without the lock: no Lua in here
+				select {
+				case answer = <-answers:
+				case <-ctx.Done():
+				}
+			})
+			if err == nil {
+				err = context.Cause(ctx)
+			}
+			if err != nil {
+				vm.Raise(L, err)
+			}
+			L.Push(lua.LString(answer))
+			return 1
+		}), nil
+	}}
+	rt := start(runtime.Config{Modules: []runtime.Module{ask}})
+	defer rt.Close()
+	answers <- "forty-two"
+	fmt.Println(rt.Eval(context.Background(), `require "ask" ()`))
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	_, err := rt.Eval(ctx, `require "ask" ()`)
+	fmt.Println(errors.Is(err, context.DeadlineExceeded))
+	// Output:
+	// [forty-two] <nil>
+	// true
 }
 
 // What scripts may touch outside: directories, addresses, variables, the clock,

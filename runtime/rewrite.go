@@ -378,6 +378,9 @@ func (r *rewriter) table(e *ast.TableExpr) {
 			f.Key = r.expr(f.Key)
 		}
 		f.Value = r.expr(f.Value)
+		if f.Key != nil { // gopher-lua appends a call at the end, key or no key
+			f.Value = single(f.Value)
+		}
 	}
 }
 
@@ -469,11 +472,12 @@ func (r *rewriter) assign(s *ast.AssignStmt) ast.Stmt {
 	return block
 }
 
-// entangled reports whether s has several targets of which gopher-lua may change
-// one before it reads the values and tables of the others: it computes the value
-// of a local in place, so that "a, b = b, a" loses one of them.
+// entangled reports whether s has several targets or values, and gopher-lua may
+// change one target before it reads the other values and tables: it computes the
+// value of a local in place, so that "a, b = b, a" loses one of them, and
+// "a = 1, f(a)" calls f(1).
 func entangled(s *ast.AssignStmt) bool {
-	if len(s.Lhs) == 1 {
+	if len(s.Lhs) == 1 && len(s.Rhs) == 1 && !inPlace(s.Rhs[0]) {
 		return false
 	}
 	names := 0
@@ -482,10 +486,23 @@ func entangled(s *ast.AssignStmt) bool {
 			names++
 		}
 	}
-	if names == len(s.Lhs) && len(s.Rhs) == 1 {
+	if names == len(s.Lhs) && len(s.Rhs) == 1 && !inPlace(s.Rhs[0]) {
 		return false // the values of a call, or one and nils
 	}
 	return names > 0
+}
+
+// inPlace reports whether e, computed in the place of a local, may go wrong:
+// (...) clears the locals that were declared after that one, and "b = t.x and 5"
+// leaves b as it was where t.x is nil or false.
+func inPlace(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.Comma3Expr:
+		return e.AdjustRet
+	case *ast.LogicalOpExpr:
+		return true
+	}
+	return false
 }
 
 // single makes sure that an expression in a list gives one value.

@@ -53,3 +53,51 @@ i, u[i] = i + 1, 99
 assert(i == 2 and u[1] == 99 and u[2] == 20)
 u[1], u[2] = u[2], u[1]
 assert(u[1] == 20 and u[2] == 99)
+
+-- more values than targets: all are computed first
+local calls = 0
+local function note(...) calls = calls + 1 return ... end
+x = 5
+local y = 1
+y = 2, note(y)
+assert(y == 2 and calls == 1)
+y, x = 3, note(y), note(x)
+assert(y == 3 and x == 2 and calls == 3)
+
+-- a condition that does not hold is assigned, too
+local off, on, cond, opts = nil, true, "before", {x = false}
+cond = not on and 5 assert(cond == false)
+cond = "before" cond = off and 5 assert(cond == nil)
+cond = "before" cond = opts.x and 5 assert(cond == false)
+cond = "before" cond = opts.y and 5 assert(cond == nil)
+cond = "before" cond = (opts.x or opts.y) and 5 assert(cond == nil)
+cond = "before" cond = 1 > 2 and 5 assert(cond == false)
+cond = "before" cond = note() and 5 assert(cond == nil)
+cond = "before" cond, on = (note() and 5) assert(cond == nil and on == nil)
+cond = "before" cond = opts.x and 5 or 7 assert(cond == 7)
+cond = "before" cond = on or opts.y assert(cond == nil)
+
+-- (...) in the place of a local leaves the ones after it alone
+local function first(...)
+  local a, b, c, d = 1, 2, 3, {}
+  b = (...)
+  assert(a == 1 and b == 10 and c == 3 and type(d) == "table")
+  b = c == 3 and (...)
+  assert(b == 10 and c == 3 and type(d) == "table")
+  b, c = (...)
+  assert(b == 10 and c == nil and type(d) == "table")
+  a = ..., 5
+  assert(a == 10 and b == 10 and type(d) == "table")
+end
+first(10, 20, 30)
+
+-- a named field at the end of a list has one value, and is no item
+local function two() return 5, 6 end
+local list = {1, 2, name = two()}
+assert(#list == 2 and list.name == 5 and list[3] == nil)
+list = {"a", [10] = two()}
+assert(list[2] == nil and list[10] == 5 and list[11] == nil)
+list = (function(...) return {1, rest = ...} end)(7, 8)
+assert(#list == 1 and list.rest == 7)
+list = {two(), x = 1, two()}
+assert(#list == 3 and list[2] == 5 and list[3] == 6)

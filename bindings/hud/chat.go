@@ -1,9 +1,12 @@
 package hud
 
 import (
+	"fmt"
+
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/hudrl/hudrl/bindings/luax"
+	"github.com/hudrl/hudrl/runtime"
 	"github.com/hudrl/hudrl/runtime/hud"
 )
 
@@ -120,6 +123,9 @@ type tokenizer struct {
 
 func (t *tokenizer) String() string { return "tokenizer of " + t.model }
 
+// maxEncode bytes become tokens at once, which takes some 50 ms.
+const maxEncode = 2 << 20
+
 func (l *library) defineTokenizer() {
 	luax.Define(l.vm, luax.Class[*tokenizer]{
 		Name: "tokenizer",
@@ -129,6 +135,10 @@ func (l *library) defineTokenizer() {
 				t := luax.Self[*tokenizer](&a)
 				text := a.String("text")
 				a.End()
+				if len(text) > maxEncode {
+					l.vm.Raise(L, &runtime.Fault{Code: runtime.CodeLimit, Hint: "encode it in parts: no model reads so much at once",
+						Message: fmt.Sprintf("encode: text: got %d bytes, want at most %d", len(text), maxEncode)})
+				}
 				L.Push(luax.List(l.vm, t.Encode(text)))
 				return 1
 			},
@@ -137,7 +147,9 @@ func (l *library) defineTokenizer() {
 				t := luax.Self[*tokenizer](&a)
 				ids := luax.Numbers[int](&a, "ids", a.Table("ids"))
 				a.End()
-				L.Push(lua.LString(t.Decode(ids)))
+				text := t.Decode(ids)
+				l.vm.CheckString(L, len(text))
+				L.Push(lua.LString(text))
 				return 1
 			},
 			"render": func(L *lua.LState) int {

@@ -276,7 +276,13 @@ func (d *decoder) str() (string, error) {
 // escaped reads on from a string's first byte that is not plain.
 func (d *decoder) escaped(start int) (string, error) {
 	out := []byte(d.text[start:d.at])
-	for d.at < len(d.text) {
+	for look := d.at + pollBytes; d.at < len(d.text); {
+		if d.at >= look {
+			look += pollBytes
+			if err := context.Cause(d.ctx); err != nil {
+				return "", err
+			}
+		}
 		c := d.text[d.at]
 		switch {
 		case c == '"':

@@ -20,6 +20,9 @@ const maxDepth = 200
 // 10 ms of work.
 const pollEvery = 4096
 
+// pollBytes is the same for the bytes of one string.
+const pollBytes = 1 << 18
+
 // An encoder writes one value. Its errors name the place: value.rewards[3].
 type encoder struct {
 	ctx    context.Context
@@ -100,7 +103,16 @@ func (e *encoder) str(s string) error {
 		return errTooLong
 	}
 	e.out = append(e.out, '"')
-	for i := 0; i < len(s); {
+	for i, look := 0, pollBytes; i < len(s); {
+		if i >= look { // not only at the end: an escape takes six bytes
+			look += pollBytes
+			if err := context.Cause(e.ctx); err != nil {
+				return err
+			}
+			if err := e.checkSize(); err != nil {
+				return err
+			}
+		}
 		c := s[i]
 		if c >= utf8.RuneSelf {
 			r, size := utf8.DecodeRuneInString(s[i:])

@@ -71,7 +71,11 @@ func (a *Allocator) Randn(r *rand.Rand, shape ...int) *Tensor {
 func fill(t *Tensor, f func(i int) float64) *Tensor {
 	if t.err == nil {
 		data := t.st.cur.data
+		wait := patience{ctx: t.st.alloc.began()}
 		for i := range data {
+			if wait.ends(1) {
+				return failure(ended("fill", wait.ctx))
+			}
 			data[i] = float32(f(i))
 		}
 	}

@@ -367,7 +367,7 @@ func TestContextEnds(t *testing.T) {
 	t.Parallel()
 	stopped, stop := context.WithCancelCause(t.Context())
 	stop(errors.New("stopped"))
-	ctx := stopped
+	ctx := t.Context()
 	a := tensor.NewAllocator(nil)
 	a.SetRunner(func(work func()) error { work(); return nil })
 	a.SetContext(func() context.Context { return ctx })
@@ -378,6 +378,7 @@ func TestContextEnds(t *testing.T) {
 		y = y.Add(x)
 	}
 	s := y.Square().Sum()
+	ctx = stopped
 	if _, err := s.Item(); err == nil || err.Error() != "item: stopped" {
 		t.Errorf("got %v, want item: stopped", err)
 	}

@@ -163,6 +163,24 @@ func ended(op string, ctx context.Context) error {
 	return &Error{Op: op, Detail: err.Error(), Err: err}
 }
 
+// A patience looks at a context now and then, during work that takes long.
+type patience struct {
+	ctx  context.Context // nil: never ends
+	done int
+}
+
+// patienceLen elements take about a millisecond.
+const patienceLen = 1 << 18
+
+// ends reports whether the work is to end, n elements later.
+func (p *patience) ends(n int) bool {
+	if p.done += n; p.done < patienceLen {
+		return false
+	}
+	p.done = 0
+	return p.ctx != nil && p.ctx.Err() != nil
+}
+
 // NewAllocator makes an Allocator; a nil budget is no limit.
 func NewAllocator(b Budget) *Allocator {
 	a := &Allocator{budget: b}

@@ -1,6 +1,8 @@
 package tensor
 
 import (
+	"context"
+
 	"github.com/hudrl/hudrl/internal/kernel"
 )
 
@@ -25,21 +27,29 @@ func scan(name string, reads uint8, f func(dst, x []float32), d func(into, y, g 
 		if reads&readsY != 0 {
 			y = p.values(&n.t)
 		}
-		strips(dims, func(at func(s []float32) []float32, put func(s, v []float32)) {
+		strips(p.ctx, dims, func(at func(s []float32) []float32, put func(s, v []float32)) {
 			d := make([]float32, dims[1])
 			op.d(d, at(y), at(g))
 			put(into, d)
 		})
+		if dims[0]*dims[1]*dims[2] >= patienceLen && p.err == nil {
+			p.err = ended("backward", p.ctx)
+		}
 	}
 	return op
 }
 
 // strips calls f for each stretch along the middle of [outer n inner], with a
-// function that copies the stretch out of an array and one that adds to it.
-func strips(dims [3]int, f func(at func(s []float32) []float32, put func(s, v []float32))) {
+// function that copies the stretch out of an array and one that adds to it, until
+// ctx ends.
+func strips(ctx context.Context, dims [3]int, f func(at func(s []float32) []float32, put func(s, v []float32))) {
 	outer, n, inner := dims[0], dims[1], dims[2]
+	wait := patience{ctx: ctx}
 	for o := range outer {
 		for i := range inner {
+			if wait.ends(n) {
+				return
+			}
 			base := o*n*inner + i
 			f(func(s []float32) []float32 {
 				if inner == 1 {
@@ -79,10 +89,16 @@ func (t *Tensor) scan(op *scanOp, dim int) *Tensor {
 	}
 	if dims[1] > 0 {
 		buf := make([]float32, dims[1])
-		strips(dims, func(at func(s []float32) []float32, put func(s, v []float32)) {
+		ctx := t.st.alloc.began()
+		strips(ctx, dims, func(at func(s []float32) []float32, put func(s, v []float32)) {
 			op.f(buf, at(x))
 			put(out.st.cur.data, buf)
 		})
+		if t.n >= patienceLen {
+			if err := ended(op.name, ctx); err != nil {
+				return failure(err)
+			}
+		}
 	}
 	if nd != nil {
 		nd.aux = dims

@@ -181,7 +181,11 @@ func gather(dst []float32, t *Tensor) {
 		copy(dst, src[t.off:t.off+t.n])
 		return
 	}
+	wait, over := patience{ctx: t.st.alloc.began()}, false
 	rows(t.shape, t.strides, t.off, func(at, pos, n, step int) {
+		if over = over || wait.ends(n); over {
+			return // whoever asked finds the context ended
+		}
 		if step == 1 {
 			copy(dst[at:at+n], src[pos:])
 			return

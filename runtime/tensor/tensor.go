@@ -352,6 +352,11 @@ func (t *Tensor) values(op string) ([]float32, error) {
 		return nil, err
 	}
 	gather(out, t)
+	if t.n >= patienceLen {
+		if err := ended(op, t.st.alloc.began()); err != nil {
+			return nil, err
+		}
+	}
 	return out, nil
 }
 

@@ -116,6 +116,11 @@ func (t *Tensor) Clone() *Tensor {
 		nd.tiled = t.n >= lateLen
 	}
 	gather(out.st.cur.data, t)
+	if t.n >= patienceLen {
+		if err := ended("clone", t.st.alloc.began()); err != nil {
+			return failure(err)
+		}
+	}
 	return out
 }
 

@@ -26,6 +26,7 @@ var files = map[string]string{
 	"long.jsonl":     "{\"n\": 1}\n\"" + strings.Repeat("x", 70_000) + "\"\n",
 	".env":           "HUD_API_KEY=secret",
 	"dir/inner.json": "1",
+	"dir/.env":       "HUD_API_KEY=secret",
 }
 
 func run(t *testing.T, config runtime.Config, code string) (string, error) {
@@ -74,6 +75,8 @@ func TestDataset(t *testing.T) {
 		{name: "indexed", code: `local d = hud.dataset("five.jsonl") print(d[1].n, d[5].n, d[0], d[6], d[1.5])`, want: "1\t5\tnil\tnil\tnil\n"},
 		{name: "larger than the data", code: `show(hud.dataset("five.jsonl"):batches(100))`, want: "1:1,2,3,4,5\n"},
 		{name: "several files", code: `show(hud.dataset("part-*.jsonl"):batches(2)) show(hud.dataset("[odd].jsonl"):batches(2))`, want: "1:7,6\n1:8\n"},
+		{name: "hidden files", code: `show(hud.dataset("dir/*"):batches(2))`, want: "1:1\n"},
+		{name: "beyond the end", code: `for step in hud.steps(hud.dataset("five.jsonl"):batches(2), { after = 1e12 }) do print(step) end`},
 		{name: "list", code: `local t = { "a", "b", "c" } local d = hud.dataset(t) t[1] = "z" show(d:batches(2)) print(d[3], #d, tostring(d), tostring(d:batches(2)))`,
 			want: "1:a,b 1:c\nc\t3\tDataset list\tBatches of 2 from list\n"},
 		{name: "the end stays", code: `local b = hud.dataset({ 1 }):batches(1) b() print(b(), b:next())`, want: "nil\tnil\n"},

@@ -36,8 +36,8 @@ type Source struct {
 const maxPattern = 255
 
 // Find is the file at a path, or, where there is none and the path's last
-// element has *, ? or [ in it, those that match, by name. It raises when there
-// are none.
+// element has *, ? or [ in it, those that match, by name; a leading dot must be
+// written. It raises when there are none.
 func (r *Reader) Find(a *luax.Args, name string) []Source {
 	source := func(name string) Source {
 		t := r.l.find(a, name, r.l.read, "read", "--allow-read", "ReadRoots")
@@ -78,7 +78,8 @@ func (r *Reader) Find(a *luax.Args, name string) []Source {
 			if err != nil {
 				return runtime.Faultf(runtime.CodeValidation, "%s: %s: %w", a.Name(), name, err)
 			}
-			if ok && !e.IsDir() {
+			hidden := strings.HasPrefix(e.Name(), ".") && pattern[0] != '.'
+			if ok && !hidden && !e.IsDir() {
 				names = append(names, e.Name())
 			}
 		}

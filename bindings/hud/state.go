@@ -55,7 +55,7 @@ func (l *library) steps(L *lua.LState) int {
 		if !begun {
 			begun = true
 			l.goOn(L, loop, after)
-			if follows != nil {
+			if follows != nil && after < n {
 				follows.Seek(L, after)
 			}
 		}

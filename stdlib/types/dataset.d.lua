@@ -15,7 +15,7 @@
 ---    end
 ---
 ---Files are never held in memory: unshuffled they are read batch by batch, and
----shuffled by an index of 8 bytes a record. Each line is one record, decoded as
+---shuffled by an index of 12 bytes a record. Each line is one record, decoded as
 ---hud.json does; blank lines are passed over, and a line that is wrong is named
 ---with its file and number. #data counts the records and data[i] is one of them.
 ---

@@ -13,26 +13,31 @@ import (
 // Bounds of the tree that gopher-lua's compiler gets. Beyond them it recurses
 // without end, takes quadratic time, or drops items without a word.
 const (
-	maxTreeDepth  = 1_000
-	maxTableItems = 25_550 // 511 flushes of 50: more are lost
-	maxConstants  = 10_000 // distinct ones of one function, searched one by one
-	maxSearches   = 1e8    // steps of those searches, and of those for names, half a second
-	maxUpvalues   = 255    // of one function: beyond 511 gopher-lua takes one for another
-	maxJumps      = 10_000 // labels and gotos, which search each other
-	maxFunctions  = 10_000 // 14 KB each to compile
-	maxOperands   = 10_000 // of one chain of ..
-	concatGroup   = 50     // operands of one call of concat; a function has 200 registers
+	maxTreeDepth   = 1_000
+	maxTableItems  = 25_550 // 511 flushes of 50: more are lost
+	fieldsPerFlush = 50
+	maxConstants   = 10_000 // distinct ones of one function, searched one by one
+	maxSearches    = 1e8    // steps of those searches, and of those for names, half a second
+	maxUpvalues    = 255    // of one function: beyond 511 gopher-lua takes one for another
+	maxJumps       = 10_000 // labels and gotos, which search each other
+	maxFunctions   = 10_000 // 14 KB each to compile
+	maxOperands    = 10_000 // of one chain of ..
+	concatGroup    = 50     // operands of one call of concat; a function has 200 registers
 )
 
 // The compile step calls a host function in place of "..", because one
 // instruction joins a whole chain without any limit. The calls name this string;
 // finishBytecode puts the function into the constants of the bytecode, where no
 // script can reach or replace it.
-const concatName = "\x00hudrl.concat"
+const (
+	concatName = "\x00hudrl.concat"
+	appendName = "\x00hudrl.append"
+)
 
 // helpers need no Guard: what they call of scripts has its own.
 var helpers = map[lua.LValue]*lua.LFunction{
 	lua.LString(concatName): {IsG: true, GFunction: concatValues},
+	lua.LString(appendName): {IsG: true, GFunction: appendValues},
 }
 
 // finishBytecode puts the helpers in, and makes an ordinary call of
@@ -326,7 +331,7 @@ func (r *rewriter) expr(e ast.Expr) ast.Expr {
 		e.Object = r.expr(e.Object)
 		e.Key = r.expr(e.Key)
 	case *ast.TableExpr:
-		r.table(e)
+		return r.table(e)
 	case *ast.FuncCallExpr:
 		if e.Func != nil {
 			e.Func = r.expr(e.Func)
@@ -367,7 +372,7 @@ func (r *rewriter) numeral(e *ast.NumberExpr) {
 	e.Value = strconv.FormatFloat(f, 'g', -1, 64)
 }
 
-func (r *rewriter) table(e *ast.TableExpr) {
+func (r *rewriter) table(e *ast.TableExpr) ast.Expr {
 	items := 0
 	for _, f := range e.Fields {
 		if f.Key == nil {
@@ -382,6 +387,37 @@ func (r *rewriter) table(e *ast.TableExpr) {
 			f.Value = single(f.Value)
 		}
 	}
+	n := len(e.Fields) - 1
+	if n < 0 || e.Fields[n].Key != nil || items == 1 || (items-1)%fieldsPerFlush != 0 || !several(e.Fields[n].Value) {
+		return e
+	}
+	// After a full flush, gopher-lua writes the values of a call over the last one.
+	rest := e.Fields[n].Value
+	e.Fields = e.Fields[:n]
+	c := call(e, appendName, e, &ast.NumberExpr{Value: strconv.Itoa(items - 1)}, rest)
+	c.Args[2] = rest
+	return c
+}
+
+// several reports whether an expression at the end of a list gives all its values.
+func several(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.FuncCallExpr:
+		return !e.AdjustRet
+	case *ast.Comma3Expr:
+		return !e.AdjustRet
+	}
+	return false
+}
+
+// appendValues sets the values after the first n of a list.
+func appendValues(L *lua.LState) int {
+	t, n := L.Get(1).(*lua.LTable), int(L.Get(2).(lua.LNumber))
+	for i := 3; i <= L.GetTop(); i++ {
+		t.RawSetInt(n+i-2, L.Get(i))
+	}
+	L.Push(t)
+	return 1
 }
 
 // concat flattens a chain of .. into calls of the helper, from the right in

@@ -101,3 +101,15 @@ list = (function(...) return {1, rest = ...} end)(7, 8)
 assert(#list == 1 and list.rest == 7)
 list = {two(), x = 1, two()}
 assert(#list == 3 and list[2] == 5 and list[3] == 6)
+
+-- a call after a multiple of 50 items
+local function items(n, tail)
+  return assert(loadstring("local function two() return 'x', nil, 'y' end return {" .. ("7,"):rep(n) .. tail .. "}"))
+end
+for _, n in ipairs{0, 1, 49, 50, 51, 99, 100, 101, 150, 1000} do
+  for tail, last in pairs{["two()"] = 3, ["(two())"] = 1, ["..."] = 2, ["(...)"] = 1, ["k = 1, two()"] = 3, ["two(), k = 1"] = 1} do
+    local t = items(n, tail)("x", "y")
+    for i = 1, n do assert(t[i] == 7) end
+    assert(t[n + 1] == "x" and t[n + last] == (last == 1 and "x" or "y") and t[n + last + 1] == nil, n .. tail)
+  end
+end

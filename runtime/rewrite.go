@@ -224,7 +224,7 @@ func (r *rewriter) stmts(list []ast.Stmt) []ast.Stmt {
 		list[i] = r.stmt(s)
 	}
 	r.visible = outside
-	return list
+	return r.labels(list)
 }
 
 // within is stmts with more names around them.
@@ -266,10 +266,10 @@ func (r *rewriter) stmt(s ast.Stmt) ast.Stmt {
 		s.Stmts = r.stmts(s.Stmts)
 	case *ast.WhileStmt:
 		s.Condition = r.expr(s.Condition)
-		s.Stmts = r.stmts(s.Stmts)
+		s.Stmts = r.target(r.stmts(s.Stmts))
 	case *ast.RepeatStmt:
 		s.Condition = r.expr(s.Condition)
-		s.Stmts = r.stmts(s.Stmts)
+		s.Stmts = r.target(r.stmts(s.Stmts))
 	case *ast.IfStmt:
 		s.Condition = r.expr(s.Condition)
 		s.Then = r.stmts(s.Then)
@@ -283,7 +283,7 @@ func (r *rewriter) stmt(s ast.Stmt) ast.Stmt {
 		s.Stmts = r.within(1, s.Stmts)
 	case *ast.GenericForStmt:
 		r.exprs(s.Exprs)
-		s.Stmts = r.within(len(s.Names), s.Stmts)
+		s.Stmts = r.target(r.within(len(s.Names), s.Stmts))
 		return generic(s)
 	case *ast.FuncDefStmt:
 		if s.Name.Func != nil {

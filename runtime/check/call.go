@@ -182,7 +182,7 @@ func (c *checker) arguments(args []ast.Expr, fn *typ) []*typ {
 		if given, ok := a.(*ast.TableExpr); ok {
 			if fn.name != "" {
 				where := fn.name
-				if want.kind == class && !strings.HasSuffix(want.name, "Options") {
+				if want.kind == class && !strings.HasSuffix(want.name, "Options") && want.name != fn.name {
 					where = ""
 				}
 				c.places[given] = fn.name + ": " + p.name

@@ -111,6 +111,9 @@ func TestSource(t *testing.T) {
 			`3: hud.loss.as_custom: there is no loss "gsppo" [did you mean gspo?]`}},
 		{"as_custom's options", "print(loss.as_custom('ppo', { epsilom = 0.1 }), loss.as_custom('ppo', { epsilon = 0.1 }))", []string{
 			`2: hud.loss.ppo: unknown option "epsilom" [did you mean epsilon?]`}},
+		{"fields of a constructor", "print(hud.TrajectoryPayload{ reward = 1 }, hud.TrajectoryPayload{ samples = {}, rewrd = 1 })", []string{
+			`2: hud.TrajectoryPayload: missing option reward`, `2: hud.TrajectoryPayload: missing option samples`,
+			`2: hud.TrajectoryPayload: unknown option "rewrd" [did you mean reward?]`}},
 		{"elements", "print(hud.plot.line({ 1, 'x' }), hud.plot.line({ a = { 1, true } }), hud.metrics.run('m', { show = { 'a', 1 } }))\ntr:forward_backward({}, { loss_fn_config = { epsilon = '0.2' }, group_size = 8 })\ntr:optim_step{ learning_rate = 1e-4 }", []string{
 			"2: hud.metrics.run: show[2]: got number, want string [tostring(n) writes a number]",
 			"2: hud.plot.line: series: a[2]: got boolean, want number",

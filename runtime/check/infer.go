@@ -210,6 +210,7 @@ func (c *checker) given(e *ast.TableExpr, want *typ, where string) {
 	if len(known) == 0 {
 		return
 	}
+	constructor := where == want.name
 	if where == "" {
 		where = want.name
 		if where == "" {
@@ -239,7 +240,7 @@ func (c *checker) given(e *ast.TableExpr, want *typ, where string) {
 		}
 		delete(missing, key.Value)
 	}
-	if open || want.kind == class && !strings.HasSuffix(want.name, "Options") {
+	if open || want.kind == class && !strings.HasSuffix(want.name, "Options") && !constructor {
 		return
 	}
 	for _, f := range known {

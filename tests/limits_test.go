@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -232,5 +233,23 @@ func (o *overrun) check(t *testing.T, place string, err error) {
 	}
 	if !errors.As(err, &e) || e.Code != runtime.CodeLimit || !strings.Contains(e.Hint, o.hint) {
 		t.Errorf("%s: got %#v, want a limit whose hint has %q", place, e, o.hint)
+	}
+}
+
+// Every limit of a host is a flag, too.
+func TestLimitsAreFlags(t *testing.T) {
+	t.Parallel()
+	flags := map[string]string{
+		"Steps": "--max-steps N", "WallTime": "--timeout TIME", "CallDepth": "--max-depth N", "Coroutines": "--max-coroutines N", "Tasks": "--max-tasks N",
+		"StringBytes": "--max-string SIZE", "TableSize": "--max-table N", "TensorBytes": "--max-tensor SIZE", "HeapBytes": "--max-memory SIZE", "SourceBytes": "--max-source SIZE",
+	}
+	for _, command := range []string{"run", "repl", "test"} {
+		help := program{}.run(t, command, "--help").out
+		for field := range reflect.TypeFor[runtime.Limits]().Fields() {
+			flag := flags[field.Name]
+			if flag == "" || !strings.Contains(help, flag+" ") {
+				t.Errorf("hudrl %s: Limits.%s has no flag %q", command, field.Name, flag)
+			}
+		}
 	}
 }

@@ -56,16 +56,22 @@ func (g *gate) enter(t *Task) {
 
 // gateOf is the gate that L carries.
 func gateOf(L *lua.LState) *gate {
+	if g := findGate(L); g != nil {
+		return g
+	}
+	panic("runtime: this LState does not belong to a running task")
+}
+
+// findGate is the gate that L carries, or nil when L is not one of this
+// package's.
+func findGate(L *lua.LState) *gate {
 	switch ctx := L.Context().(type) {
 	case *gate:
 		return ctx
 	case nil:
-		panic("runtime: this LState does not belong to a running task")
+		return nil
 	default:
-		g, ok := ctx.Value(gateKey{}).(*gate)
-		if !ok {
-			panic("runtime: this LState does not belong to a running task")
-		}
+		g, _ := ctx.Value(gateKey{}).(*gate)
 		return g
 	}
 }

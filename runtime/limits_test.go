@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	lua "github.com/yuin/gopher-lua"
+
 	"github.com/hudrl/hudrl/runtime"
 )
 
@@ -338,5 +340,26 @@ func TestSourceThatIsSlowToCompileIsRefused(t *testing.T) {
 		if _, err := runtime.Compile("fine.lua", src); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A store on a thread that a host function made itself is checked, too.
+func TestStoresOnThreadsOfHostFunctions(t *testing.T) {
+	t.Parallel()
+	cfg := runtime.Config{Modules: []runtime.Module{{Name: "aside", Open: func(vm *runtime.VM) (lua.LValue, error) {
+		return vm.NewFunction(func(L *lua.LState) int {
+			th, cancel := L.NewThread()
+			defer cancel()
+			th.Push(L.Get(1))
+			var raised *lua.ApiError
+			if errors.As(th.PCall(0, 0, nil), &raised) {
+				L.Error(raised.Object, 0)
+			}
+			return 0
+		}), nil
+	}}}}
+	_, _, err := run(t, cfg, `require "aside"(function() local t, k = {}, 5e7 t[k] = 1 end)`)
+	if want := "table size"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want an error with %q", err, want)
 	}
 }

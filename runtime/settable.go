@@ -22,7 +22,7 @@ func init() {
 	jumpTable[lua.OP_SETTABLE] = func(L *lua.LState, inst uint32, base unsafe.Pointer) int {
 		key := argument(L, inst&0x1ff)
 		if n, ok := key.(lua.LNumber); ok && n > sparseFree {
-			if g, ok := L.Context().(*gate); ok {
+			if g := findGate(L); g != nil {
 				g.task.vm.store(L, L.Get(int(inst>>18&0xff)+1), key, argument(L, inst>>9&0x1ff))
 				return 0
 			}

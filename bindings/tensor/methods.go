@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -316,8 +317,14 @@ func (b *Binding) valueMethods(m methods) {
 	m["tolist"] = func(L *lua.LState) int {
 		a := luax.Read(L, "tolist")
 		t := luax.Self[*tensor.Tensor](&a)
-		if most := b.vm.Limits().TableSize; t.Len() > most {
-			b.vm.Raise(L, runtime.Faultf(runtime.CodeLimit, "tolist: got %d elements, want at most %d, the limit of a table", t.Len(), most))
+		values := 1
+		for _, size := range t.Shape() { // also of a tensor without elements, which may have many rows
+			if most := b.vm.Limits().TableSize; size > most/max(values, 1) {
+				b.vm.Raise(L, runtime.Faultf(runtime.CodeLimit, "tolist: got %v, want at most %d elements or rows, the limit of a table", t.Shape(), most))
+			}
+			if values *= size; values == 0 {
+				break
+			}
 		}
 		c := t.Detach()
 		if !c.Contiguous() {
@@ -327,7 +334,7 @@ func (b *Binding) valueMethods(m methods) {
 			b.vm.Raise(L, err)
 		}
 		data := c.Data()
-		L.Push(b.list(t.Shape(), &data))
+		L.Push(b.list(b.vm.Context(L), L, t.Shape(), &data))
 		return 1
 	}
 	m["equal"] = func(L *lua.LState) int {
@@ -358,15 +365,24 @@ func (b *Binding) valueMethods(m methods) {
 }
 
 // list is nested Lua lists of the elements, taken from the front of data.
-func (b *Binding) list(shape []int, data *[]float32) lua.LValue {
+func (b *Binding) list(ctx context.Context, L *lua.LState, shape []int, data *[]float32) lua.LValue {
 	if len(shape) == 0 {
 		v := (*data)[0]
 		*data = (*data)[1:]
+		if len(*data)%pollItems == 0 && ctx.Err() != nil {
+			b.vm.Raise(L, context.Cause(ctx))
+		}
 		return lua.LNumber(v)
 	}
 	out := b.vm.NewTable(shape[0], 0)
 	for i := range shape[0] {
-		out.RawSetInt(i+1, b.list(shape[1:], data))
+		if i%pollItems == pollItems-1 && ctx.Err() != nil { // rows may be empty
+			b.vm.Raise(L, context.Cause(ctx))
+		}
+		out.RawSetInt(i+1, b.list(ctx, L, shape[1:], data))
 	}
 	return out
 }
+
+// pollItems of a list are made between looks at the context.
+const pollItems = 1 << 14

@@ -125,7 +125,7 @@ func TestScripts(t *testing.T) {
 		{`tensor.zeros(1e9, 1e9)`, "! zeros: shape [1000000000 1000000000] is too large: more than 8589934592 elements"},
 		{`tensor.zeros(-1)`, "! zeros: got shape [-1], want sizes of at least 0"},
 		{`tensor{1}:expand(2^32):sum()`, "! expand: shape [4294967296] has 4294967296 elements, want at most 268435456, what Limits.TensorBytes holds"},
-		{`tensor{1}:expand(2^25):tolist()`, "! tolist: got 33554432 elements, want at most 16777216, the limit of a table"},
+		{`tensor{1}:expand(2^25):tolist()`, "! tolist: got [33554432], want at most 16777216 elements or rows, the limit of a table"},
 		{`tensor.zeros(2^34)`, "! zeros: shape [17179869184] is too large: more than 8589934592 elements"},
 		{`tensor.arange(0, 1e300)`, "! arange: got start 0, stop 1e+300, step 1"},
 		{`tensor.zeros(0/0)`, "! zeros: size: got nan, want a whole number"},

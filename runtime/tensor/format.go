@@ -22,7 +22,9 @@ func (t *Tensor) String() string {
 		return "[" + err.Error() + "]"
 	}
 	p := &printer{t: t, elide: t.n > printAll}
-	p.measure()
+	if t.n > 0 {
+		p.measure()
+	}
 	if len(t.shape) == 0 {
 		p.b.WriteString(p.cell(float64(t.value(0))))
 		p.b.WriteByte('\n')

@@ -23,6 +23,9 @@ func scan(name string, reads uint8, f func(dst, x []float32), d func(into, y, g 
 			return
 		}
 		dims := n.aux.([3]int)
+		if dims[0]*dims[1]*dims[2] == 0 {
+			return
+		}
 		y := g // a place holder where the result is not read
 		if reads&readsY != 0 {
 			y = p.values(&n.t)
@@ -87,7 +90,7 @@ func (t *Tensor) scan(op *scanOp, dim int) *Tensor {
 	if err != nil {
 		return failure(err)
 	}
-	if dims[1] > 0 {
+	if t.n > 0 {
 		buf := make([]float32, dims[1])
 		ctx := t.st.alloc.began()
 		strips(ctx, dims, func(at func(s []float32) []float32, put func(s, v []float32)) {

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/hudrl/hudrl/internal/testkit"
 )
 
 // process is this test program as a process of its own.
@@ -107,7 +105,6 @@ func TestStuckOnPipes(t *testing.T) {
 // is not.
 func TestScriptsFromPipes(t *testing.T) {
 	t.Parallel()
-	testkit.NoLeaks(t)
 	cmd := process(t, "run", "script")
 	name := filepath.Join(cmd.Dir, "script")
 	if err := syscall.Mkfifo(name, 0o600); err != nil {

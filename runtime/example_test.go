@@ -13,7 +13,7 @@ import (
 )
 
 // A Simulator is the embedder's own environment.
-type Simulator struct{ secret string }
+type Simulator struct{ Secret string }
 
 // LuaMethods are what scripts may call, and nothing else of it.
 func (s *Simulator) LuaMethods() []string { return []string{"Task", "Judge"} }

@@ -40,7 +40,7 @@ func (e *hostError) Error() string { return e.text }
 
 var (
 	knownThing = &hostThing{1} // of a type that DefineType knows
-	plainError = errors.New("plain")
+	errPlain   = errors.New("plain")
 	foreign    *runtime.Func // of another Runtime
 )
 
@@ -161,7 +161,7 @@ func (c *crossing) typedList() (v, in any) {
 	case 3:
 		return [][]bool{{}, {true}}, refTable{1.0: refTable{}, 2.0: refTable{1.0: true}}
 	case 4:
-		return []error{plainError}, refTable{1.0: plainError}
+		return []error{errPlain}, refTable{1.0: errPlain}
 	}
 	return []string(nil), refTable{}
 }
@@ -240,7 +240,7 @@ func (c *crossing) pointer() (v, in any) {
 	case 0:
 		return knownThing, knownThing
 	case 1:
-		return plainError, plainError
+		return errPlain, errPlain
 	case 2:
 		e := &hostError{"own"}
 		return e, e
@@ -340,7 +340,7 @@ func (r *returning) value(depth int) (v lua.LValue, out any) {
 		case 0:
 			return r.vm.Wrap(knownThing), knownThing
 		case 1:
-			return r.vm.ErrorValue(r.L, plainError), plainError
+			return r.vm.ErrorValue(r.L, errPlain), errPlain
 		case 2:
 			r.fns++
 			return r.vm.NewFunction(func(*lua.LState) int { return 0 }), (*runtime.Func)(nil)

@@ -21,8 +21,8 @@ import (
 // when.
 const hammerSeed = 20250607
 
-// plannedError is raised by scripts that are meant to fail.
-var plannedError = errors.New("as planned")
+// errPlanned is raised by scripts that are meant to fail.
+var errPlanned = errors.New("as planned")
 
 // hammerWorld is a guest value that all Runtimes share.
 type hammerWorld struct {
@@ -38,7 +38,7 @@ func (w *hammerWorld) Step(by int) int {
 	return w.steps
 }
 
-func (w *hammerWorld) Fail() error { return plannedError }
+func (w *hammerWorld) Fail() error { return errPlanned }
 
 // Rest waits, and lets other tasks run meanwhile.
 func (w *hammerWorld) Rest(ctx context.Context, microseconds int) error {
@@ -68,17 +68,16 @@ func (w *hammerWorld) Kept() *runtime.Func {
 // hammered is what the goroutines share: places for Runtimes and a pool, which
 // some of them replace.
 type hammered struct {
-	t             *testing.T
-	world         *hammerWorld
-	mu            sync.Mutex
-	runtimes      [3]*runtime.Runtime
-	pool          *runtime.Pool
-	opened, shut  atomic.Int64 // VMs
-	count         sync.Map     // of outcomes
-	interruption  error
-	work, pooled  *runtime.Chunk
-	good, bad     []*runtime.Chunk
-	entering, gap *runtime.Chunk
+	t            *testing.T
+	world        *hammerWorld
+	mu           sync.Mutex
+	runtimes     [3]*runtime.Runtime
+	pool         *runtime.Pool
+	opened, shut atomic.Int64 // VMs
+	count        sync.Map     // of outcomes
+	interruption error
+	work, pooled *runtime.Chunk
+	good, bad    []*runtime.Chunk
 }
 
 // module gives scripts functions that wait, call back, spawn, fail and enter
@@ -217,7 +216,7 @@ func (h *hammered) do(r *rand.Rand) (what string, err error) {
 	ctx := context.Background()
 	if r.IntN(3) == 0 {
 		c, cancel := context.WithCancelCause(ctx)
-		timer := time.AfterFunc(time.Duration(r.IntN(3000))*time.Microsecond, func() { cancel(plannedError) })
+		timer := time.AfterFunc(time.Duration(r.IntN(3000))*time.Microsecond, func() { cancel(errPlanned) })
 		defer timer.Stop()
 		defer cancel(nil)
 		ctx = c
@@ -317,7 +316,7 @@ func (h *hammered) outcome(what string, err error) string {
 		return "closed"
 	case errors.Is(err, h.interruption):
 		return "interrupted"
-	case errors.Is(err, plannedError), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case errors.Is(err, errPlanned), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return "cancelled"
 	case what == "Reload" && (strings.Contains(text, "another Reload came first") || strings.Contains(text, "this version is bad")):
 		return "refused"

@@ -156,15 +156,15 @@ func TestContextEnds(t *testing.T) {
 // What comes back is what the script returned and printed, or an error.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
-	run := func(src string) ([]any, error, string) {
+	run := func(src string) ([]any, string, error) {
 		var out bytes.Buffer
 		values, err := isolate.Run(t.Context(), isolate.Job{Name: "x.lua", Source: src}, isolate.Options{Stdout: &out, Limits: isolate.Limits{Wall: time.Minute}})
-		return values, err, out.String()
+		return values, out.String(), err
 	}
-	if _, err, out := run(`print("\255\0\n") print(("\1"):rep(1e6))`); err != nil || out != "\xff\x00\n\n"+strings.Repeat("\x01", 1e6)+"\n" {
+	if _, out, err := run(`print("\255\0\n") print(("\1"):rep(1e6))`); err != nil || out != "\xff\x00\n\n"+strings.Repeat("\x01", 1e6)+"\n" {
 		t.Errorf("got %v, printed %d bytes", err, len(out))
 	}
-	_, err, _ := run(`os.exit(9)`)
+	_, _, err := run(`os.exit(9)`)
 	var exit *runtime.ExitError
 	if !errors.As(err, &exit) || exit.Code != 9 {
 		t.Errorf("os.exit: got %v", err)
@@ -174,7 +174,7 @@ func TestAnswers(t *testing.T) {
 		`local function f() return 1 + f() end f()`: runtime.ErrDepth,
 		`error("mine")`: nil,
 	} {
-		_, err, _ := run(src)
+		_, _, err := run(src)
 		var e *runtime.Error
 		if !errors.As(err, &e) || want != nil && !errors.Is(err, want) || errors.Is(err, runtime.ErrSteps) {
 			t.Errorf("%s: got %#v, want %v", src, err, want)
@@ -186,7 +186,7 @@ func TestAnswers(t *testing.T) {
 		`return print`:             "result 1 cannot be sent: got a *runtime.Func",
 		`return {["\200"] = true}`: "a string is not UTF-8",
 	} {
-		if _, err, _ := run(src); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := run(src); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", src, err, want)
 		}
 	}

@@ -264,6 +264,11 @@ func (at *culprit) nameBefore(register, pc int) string {
 
 // local is the local variable in a register, or "".
 func (at *culprit) local(register, pc int) string {
+	if n := len(at.proto.DbgLocals); n > 0 && at.proto.DbgLocals[n-1].EndPc == 0 {
+		// Two blocks of the function use the same registers: gopher-lua then gives
+		// their locals the ends of others.
+		return ""
+	}
 	for _, l := range at.proto.DbgLocals {
 		if l.StartPc > pc {
 			break

@@ -22,10 +22,14 @@ func (r *rewriter) target(list []ast.Stmt) []ast.Stmt {
 	return append([]ast.Stmt{block}, list...)
 }
 
-// labels is target for what follows each label of list.
+// labels is target for what follows each label of list. Labels at its end stay
+// there: a goto may jump to them over the locals before.
 func (r *rewriter) labels(list []ast.Stmt) []ast.Stmt {
-	for i := len(list) - 2; i >= 0; i-- {
-		if _, ok := list[i].(*ast.LabelStmt); ok {
+	last := true // nothing but labels follows: what they begin is after the block
+	for i := len(list) - 1; i >= 0; i-- {
+		_, label := list[i].(*ast.LabelStmt)
+		last = last && label
+		if label && !last {
 			list = append(list[:i+1:i+1], r.target(list[i+1:])...)
 		}
 	}

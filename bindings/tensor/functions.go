@@ -14,6 +14,8 @@ func (b *Binding) functions() *lua.LTable {
 	f := map[string]lua.LGFunction{}
 	make1 := func(name string, build func(a *luax.Args) *tensor.Tensor) {
 		f[name] = func(L *lua.LState) int {
+			b.in = L // nobody knows yet how long it takes
+			defer b.leave()
 			a := luax.Read(L, name)
 			t := build(&a)
 			a.End()

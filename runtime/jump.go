@@ -93,3 +93,19 @@ func beginsConstant(e ast.Expr) bool {
 	}
 	return false
 }
+
+// leap is a goto that closes what it leaves. gopher-lua's closes every captured
+// local of the function where the blocks that it leaves have none: closures went
+// on with copies. A block of its own with a captured local makes gopher-lua
+// count those that stay.
+func (r *rewriter) leap(s *ast.GotoStmt) ast.Stmt {
+	local := &ast.LocalAssignStmt{Exprs: []ast.Expr{&ast.FalseExpr{}}}
+	capture := &ast.ReturnStmt{Exprs: []ast.Expr{r.hidden(local, s)}}
+	function := &ast.FunctionExpr{ParList: &ast.ParList{}, Stmts: []ast.Stmt{capture}}
+	never := &ast.IfStmt{Condition: &ast.FalseExpr{}, Then: []ast.Stmt{&ast.LocalAssignStmt{Names: []string{"_"}, Exprs: []ast.Expr{function}}}}
+	block := &ast.DoBlockStmt{Stmts: []ast.Stmt{local, never, s}}
+	for _, n := range []ast.PositionHolder{local, local.Exprs[0], capture, function, never, never.Condition, never.Then[0], block} {
+		at(n, s)
+	}
+	return block
+}

@@ -295,12 +295,19 @@ func (r *rewriter) stmt(s ast.Stmt) ast.Stmt {
 		r.function(s.Func)
 	case *ast.ReturnStmt:
 		r.exprs(s.Exprs)
-	case *ast.LabelStmt, *ast.GotoStmt:
-		if r.jumps++; r.jumps > maxJumps {
-			r.fail(s, "split the file", "more than %d labels and gotos", maxJumps)
-		}
+	case *ast.LabelStmt:
+		r.jump(s)
+	case *ast.GotoStmt:
+		r.jump(s)
+		return r.leap(s)
 	}
 	return s
+}
+
+func (r *rewriter) jump(s ast.Stmt) {
+	if r.jumps++; r.jumps > maxJumps {
+		r.fail(s, "split the file", "more than %d labels and gotos", maxJumps)
+	}
 }
 
 func (r *rewriter) function(f *ast.FunctionExpr) {

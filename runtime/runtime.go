@@ -63,8 +63,6 @@
 //     of insertion. A table with holes has its last item for its length.
 //   - math.random draws from a stream of the task's own, from Config.Seed.
 //     Dates are UTC, names those of the C locale; the clock is a capability.
-//   - A goto parts the closures made before it from all locals around them, also
-//     from those that it does not leave: they go on with copies (gopher-lua).
 //   - As in Lua 5.2: goto, __len of tables, empty statements, a call whose
 //     bracket is on the next line, and load of strings.
 //   - Bounds of one function: 200 locals, 255 outer locals, 10,000 constants,

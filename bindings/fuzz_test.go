@@ -11,45 +11,23 @@ import (
 	"testing"
 	"time"
 
-	lua "github.com/yuin/gopher-lua"
-
 	"github.com/hudrl/hudrl/bindings"
 	"github.com/hudrl/hudrl/internal/testkit"
 	"github.com/hudrl/hudrl/internal/testkit/luagen"
 	"github.com/hudrl/hudrl/runtime"
+	"github.com/hudrl/hudrl/runtime/runtimetest"
 	"github.com/hudrl/hudrl/stdlib"
 )
 
 // modulePrelude names one object of each class that a script can make without a
 // service.
-const modulePrelude = reportingPcall + `
+const modulePrelude = runtimetest.ReportingPcall + `
 local hud = require "hud"
 local tensor, loss = hud.tensor, hud.loss
 local T, V, S = tensor{{1, 2, 3}, {4, 5, 6}}, tensor{0.5, -1, 2}:requires_grad_(), tensor.scalar(2)
 local Stream, Progress, Dataset = hud.rng.stream(1), hud.progress(), hud.dataset({1, 2, 3})
 local Batches = Dataset:batches(2)
 `
-
-// reportingPcall shows the host what programs catch: a host bug must not be
-// lost there.
-const reportingPcall = `
-local caught, report = pcall, require "report"
-function pcall(...) return report(caught(...)) end
-`
-
-// report collects the host bugs among what was caught.
-func report(bugs *[]error) runtime.Module {
-	return runtime.Module{Name: "report", Open: func(vm *runtime.VM) (lua.LValue, error) {
-		return vm.NewFunction(func(L *lua.LState) int {
-			if v, err := runtime.ToGo(L.Get(2)); err == nil && L.Get(1) == lua.LFalse {
-				if err, ok := v.(error); ok && errors.Is(err, runtime.ErrHostBug) {
-					*bugs = append(*bugs, fmt.Errorf("%w\n%v", err, L.GetField(L.Get(2), "traceback")))
-				}
-			}
-			return L.GetTop()
-		}), nil
-	}}
-}
 
 var (
 	fieldName = regexp.MustCompile(`(\w+)\??:`)
@@ -155,7 +133,7 @@ func FuzzModules(f *testing.F) {
 	const patience = 10 * time.Second
 	cfg := bindings.Default(nil)
 	var bugs []error
-	cfg.Modules = append(cfg.Modules, report(&bugs))
+	cfg.Modules = append(cfg.Modules, runtimetest.HostBugs(&bugs))
 	cfg.Limits = runtime.Limits{Steps: 50_000, WallTime: 500 * time.Millisecond, CallDepth: 200, Coroutines: 20, Tasks: 20,
 		StringBytes: 1 << 16, TableSize: 1 << 20, TensorBytes: 4 << 20, HeapBytes: 1 << 30}
 	clean, err := runtime.Compile("clean.lua", `local s = 0 for i = 1, 100 do s = s + i end return s, ("x"):rep(3)`)

@@ -15,6 +15,7 @@ import (
 	"github.com/hudrl/hudrl/internal/testkit"
 	"github.com/hudrl/hudrl/internal/testkit/luagen"
 	"github.com/hudrl/hudrl/runtime"
+	"github.com/hudrl/hudrl/runtime/runtimetest"
 )
 
 // fuzzLimits are all low; the second ones let more of a program run.
@@ -191,7 +192,7 @@ func FuzzProgram(f *testing.F) {
 		}()
 		var bugs []error
 		cfg := fuzzConfig(limits)
-		cfg.Modules = append(cfg.Modules, report(&bugs))
+		cfg.Modules = append(cfg.Modules, runtimetest.HostBugs(&bugs))
 		underLimits(t, cfg, chunk, clean)
 		for _, bug := range bugs {
 			t.Errorf("caught: %v", bug)

@@ -1,16 +1,13 @@
 package runtime_test
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
-	lua "github.com/yuin/gopher-lua"
-
 	"github.com/hudrl/hudrl/internal/testkit/luagen"
 	"github.com/hudrl/hudrl/runtime"
+	"github.com/hudrl/hudrl/runtime/runtimetest"
 )
 
 // signatures says what every function of the standard libraries takes, in the
@@ -33,31 +30,10 @@ var signatures = map[string]string{
 	"hud.sleep": "", "(function() hud.sleep(0) end)": "", "(function(f, ...) hud.gather{f, f} return hud.map({...}, f) end)": "f?aa",
 }
 
-// reportingPcall shows the host what programs catch: a host bug must not be
-// lost there.
-const reportingPcall = `
-local caught, report = pcall, require "report"
-function pcall(...) return report(caught(...)) end
-`
-
-// report collects the host bugs among what was caught.
-func report(bugs *[]error) runtime.Module {
-	return runtime.Module{Name: "report", Open: func(vm *runtime.VM) (lua.LValue, error) {
-		return vm.NewFunction(func(L *lua.LState) int {
-			if v, err := runtime.ToGo(L.Get(2)); err == nil && L.Get(1) == lua.LFalse {
-				if err, ok := v.(error); ok && errors.Is(err, runtime.ErrHostBug) {
-					*bugs = append(*bugs, fmt.Errorf("%w\n%v", err, L.GetField(L.Get(2), "traceback")))
-				}
-			}
-			return L.GetTop()
-		}), nil
-	}}
-}
-
 // vocabulary is every function of the standard libraries, and of tasks.
 func vocabulary(t testing.TB) luagen.Vocabulary {
 	v := luagen.Vocabulary{
-		Prelude: reportingPcall + "local hud = require \"tasks\"\n",
+		Prelude: runtimetest.ReportingPcall + "local hud = require \"tasks\"\n",
 		Fields:  []string{"concurrency", "message", "code", "year", "month", "day"},
 		Objects: []string{"hud.spawn(d)", "hud.spawn(error)", "select(2, pcall(string.rep))", "coroutine.running()", "coroutine.create(d)"},
 		Methods: []string{"wait", "cancel", "wrap", "nothing"},

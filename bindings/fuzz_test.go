@@ -152,8 +152,8 @@ func FuzzModules(f *testing.F) {
 		}()
 		chunk, err := runtime.Compile("program.lua", src)
 		if err != nil {
-			if errors.Is(err, runtime.ErrSize) {
-				return
+			if errors.Is(err, runtime.ErrSize) || strings.Contains(err.Error(), "nests deeper than") {
+				return // the generator knows neither bound
 			}
 			t.Fatal(err)
 		}

@@ -306,3 +306,22 @@ func TestCancelLeavesNothing(t *testing.T) {
 type canceller struct{ cancel context.CancelFunc }
 
 func (c *canceller) Now() { c.cancel() }
+
+// Long work lets other tasks run, and what these do, or what ends them, is none
+// of its business.
+func TestTasksKeepTheirContexts(t *testing.T) {
+	t.Parallel()
+	s := newScript(t, nil, 1)
+	out, err := s.try(t.Context(), `
+		local x, y, big = tensor.rand(5000, 1200), tensor.rand(1200, 2), tensor.rand(20000000)
+		local a = hud.spawn(function() return (x:exp() * 2):log():tanh():exp():log():tanh():matmul(y):sum():item() end)
+		local b = hud.spawn(function() return big:exp():tanh():exp():log():sum():item() end)
+		hud.sleep(0.003)
+		local t = hud.now()
+		while hud.now() - t < 0.15 do end
+		b:cancel()
+		return a:wait()`)
+	if err != nil || out[0].(float64) <= 0 {
+		t.Errorf("got %v, %v, want a sum", out, err)
+	}
+}

@@ -131,3 +131,21 @@ func TestMadeElsewhere(t *testing.T) {
 	}
 	t.Error("a tensor that Go code made is still there")
 }
+
+// A function that returned keeps nothing: what only its local functions had
+// captured makes room.
+func TestRoomOfReturnedFunctions(t *testing.T) {
+	t.Parallel()
+	rt := newVM(t, runtime.Config{Limits: runtime.Limits{TensorBytes: 1 << 20, Steps: -1, WallTime: -1}})
+	out, err := run(t, rt, `
+		local function f()
+			local z = tensor.ones(180000) -- 720 kB of 1 MiB
+			local function r(n) local w = z if n == 0 then return 0 end return 1 + r(n - 1) end
+			return r(10)
+		end
+		local n = f()
+		return n + tensor.ones(180000):numel()`)
+	if err != nil || out[0].(float64) != 180010 {
+		t.Errorf("got %v, %v, want 180010", out, err)
+	}
+}

@@ -43,7 +43,7 @@ func Of(vm *runtime.VM) *Binding {
 		return b
 	}
 	b := &Binding{vm: vm}
-	b.alloc = tensor.NewAllocator(&budget{Limit: tensor.NewLimit(vm.Limits().TensorBytes)})
+	b.alloc = tensor.NewAllocator(&budget{Limit: tensor.NewLimit(vm.Limits().TensorBytes), b: b})
 	b.alloc.SetRunner(b.lend)
 	b.alloc.SetContext(b.context)
 	b.alloc.SetMaker(b)
@@ -58,11 +58,22 @@ func Of(vm *runtime.VM) *Binding {
 // Allocator counts the VM's tensor storage against Limits.TensorBytes.
 func (b *Binding) Allocator() *tensor.Allocator { return b.alloc }
 
+// leftFrames is how many frames a tensor limit clears before it refuses.
+const leftFrames = 16
+
 // budget is a limit whose error says how to raise it.
-type budget struct{ *tensor.Limit }
+type budget struct {
+	*tensor.Limit
+	b *Binding
+}
 
 func (l *budget) Reserve(bytes int64) error {
-	if err := l.Limit.Reserve(bytes); err != nil {
+	err := l.Limit.Reserve(bytes)
+	if err != nil && l.b.in != nil {
+		overwrite(l.b.in, l.b.vm, leftFrames)
+		err = l.Limit.Reserve(bytes)
+	}
+	if err != nil {
 		return &limitError{err}
 	}
 	return nil
@@ -145,7 +156,10 @@ func (b *Binding) lend(work func()) error {
 		work()
 		return nil
 	}
-	return b.vm.Wait(b.in, work)
+	in, fresh := b.in, b.fresh
+	err := b.vm.Wait(in, work)
+	b.in, b.fresh = in, fresh // other tasks had theirs meanwhile
+	return err
 }
 
 // context is that of the task that computes.
@@ -214,4 +228,14 @@ func offsets(a *luax.Args) []int {
 		out[k] = a.AsInt("offsets", lua.LNumber(x))
 	}
 	return out
+}
+
+// overwrite makes n calls within each other. gopher-lua's frames that were left
+// keep their functions, and with them the tensors that these captured, until
+// others take their place.
+func overwrite(L *lua.LState, vm *runtime.VM, n int) {
+	if n > 0 {
+		L.Push(vm.NewFunction(func(L *lua.LState) int { overwrite(L, vm, n-1); return 0 }))
+		L.Call(0, 0)
+	}
 }

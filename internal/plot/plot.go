@@ -105,11 +105,26 @@ func Line(series []Series, o Options) (string, error) {
 	if o.Max != nil {
 		high = max(high, *o.Max)
 	}
+	label := axisFormat(low, high)
+	if low == high || math.IsInf(high-low, 0) {
+		// asciigraph counts in whole rows from 0, which such values overflow.
+		unit, zero := high/2-low/2, low
+		for i := range data {
+			for j, v := range data[i] {
+				if data[i][j] = (v/2 - zero/2) / unit; unit == 0 {
+					data[i][j] = v - zero
+				}
+			}
+		}
+		shown := label
+		label = func(v float64) string { return shown(zero + v*unit + v*unit) }
+		low, high = 0, min(high-low, 1)
+	}
 	options := []asciigraph.Option{
 		asciigraph.Height(height),
 		asciigraph.LowerBound(low),
 		asciigraph.UpperBound(high),
-		asciigraph.YAxisValueFormatter(axisFormat(low, high)),
+		asciigraph.YAxisValueFormatter(label),
 		asciigraph.XAxisRange(1, float64(max(longest, 2))),
 		asciigraph.XAxisTickCount(min(5, max(longest, 2))),
 		asciigraph.XAxisValueFormatter(func(v float64) string { return fmt.Sprintf("%.0f", v) }),
@@ -167,6 +182,9 @@ func stretch(values []float64, n int) []float64 {
 			out[i] = values[left]
 		default:
 			out[i] = values[left] + part*(values[right]-values[left])
+			if math.IsInf(out[i], 0) { // the difference was too large
+				out[i] = (1-part)*values[left] + part*values[right]
+			}
 		}
 	}
 	return out

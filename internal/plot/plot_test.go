@@ -171,3 +171,28 @@ func TestProgress(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// Values that whole numbers do not reach are drawn all the same.
+func TestLineHuge(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		values []float64
+		want   []string
+	}{
+		{[]float64{5e173}, []string{"5.00e+173"}},
+		{[]float64{-5e173, -5e173}, []string{"-5.00e+173"}},
+		{[]float64{-math.MaxFloat64, math.MaxFloat64}, []string{"-1.80e+308", " 1.80e+308"}},
+		{[]float64{1e300, math.NaN(), 2e300}, []string{"1.00e+300", "2.00e+300"}},
+		{[]float64{3, 3, 3}, []string{"3.0"}},
+	} {
+		text, err := Line([]Series{{Values: tt.values}}, Options{Height: 4})
+		if err != nil {
+			t.Errorf("%v: %v", tt.values, err)
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(text, want) {
+				t.Errorf("%v: want %s in\n%s", tt.values, want, text)
+			}
+		}
+	}
+}

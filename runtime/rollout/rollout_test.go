@@ -541,3 +541,18 @@ func TestSpawnerThatPanics(t *testing.T) {
 		t.Errorf("%d tasks were spawned, want none after the panic of the third", n)
 	}
 }
+
+// A grader that fails does not pass for one that gave 0, also where nothing is
+// trained.
+func TestFailedRunsAreTold(t *testing.T) {
+	t.Parallel()
+	for _, evaluate := range []bool{false, true} {
+		set := sums(3)
+		set.Tasks[1].Grade = func(context.Context, string, *hud.Run) (float64, any, error) { return 0, nil, errors.New("reward: got boolean") }
+		var warnings []string
+		play(t, hudtest.NewFake(), set, rollout.Options{Evaluate: evaluate, Warn: func(m string) { warnings = append(warnings, m) }})
+		if want := "1 of 3 runs failed, and have reward 0: the first: "; len(warnings) != 1 || !strings.HasPrefix(warnings[0], want) || !strings.Contains(warnings[0], "got boolean") {
+			t.Errorf("got %q, want one warning: %s", warnings, want)
+		}
+	}
+}

@@ -77,7 +77,7 @@ type Options struct {
 	Evaluate      bool          // keep nothing for training: no samples, no trace
 	Temperature   *float64      // instead of the agent's
 	Spawner       Spawner       // nil is Goroutines
-	Warn          func(string)  // nil is slog; used when traces cannot be reported
+	Warn          func(string)  // nil is slog; told of runs that failed and of traces that cannot be reported
 }
 
 // DefaultMaxConcurrent is how many runs are under way at once unless Options
@@ -102,6 +102,7 @@ func (ts *Taskset) Run(ctx context.Context, svc hud.Service, agent *Agent, o Opt
 		return nil, fmt.Errorf("run: %w", err)
 	}
 	seconds := time.Since(start).Seconds()
+	p.tell(p.runs)
 	p.job.add(p.runs, seconds)
 	if o.Job != nil {
 		o.Job.add(p.runs, seconds)
@@ -290,6 +291,21 @@ func (p *party) record(run *hud.Run, session *ChatSession) {
 	run.Messages, run.Tokens = session.Messages(), session.Tokens()
 	if !p.Evaluate {
 		run.Samples = session.Samples()
+	}
+}
+
+// tell warns of runs that failed: their reward is 0, and nothing else may say so.
+func (p *party) tell(runs []*hud.Run) {
+	failed, first := 0, ""
+	for _, r := range runs {
+		if r.Status == hud.StatusError {
+			if failed++; failed == 1 {
+				first = r.Error
+			}
+		}
+	}
+	if failed > 0 {
+		p.Warn(fmt.Sprintf("%d of %d runs failed, and have reward 0: the first: %s", failed, len(runs), first))
 	}
 }
 

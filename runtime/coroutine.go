@@ -247,6 +247,9 @@ func (vm *VM) resume(L, th *lua.LState, name string, args []lua.LValue) ([]lua.L
 	vm.raising = false
 	L.G.CurrentThread = L
 	co.runner, tg.caller = nil, nil
+	if cap(out) == L.GetTop()+1 {
+		out = nil // gopher-lua makes a nil of no values: the room that it makes is for true and what was given
+	}
 	if state == lua.ResumeError {
 		th.Dead = true
 		co.slot.release()

@@ -216,6 +216,7 @@ func (vm *VM) guestFunc(fn reflect.Value, name string, self bool) (*lua.LFunctio
 
 	shim := reflect.MakeFunc(reflect.FuncOf(in, nil, t.IsVariadic()), func(args []reflect.Value) []reflect.Value {
 		c := vm.guests.now
+		vm.guests.now = nil // or the results would live until the next call
 		call := fn.Call
 		if t.IsVariadic() {
 			call = fn.CallSlice

@@ -363,3 +363,24 @@ func TestStoresOnThreadsOfHostFunctions(t *testing.T) {
 		t.Errorf("got %v, want an error with %q", err, want)
 	}
 }
+
+// A table limit holds however low it is, in each VM its own.
+func TestSmallTables(t *testing.T) {
+	t.Parallel()
+	small, large := open(t, runtime.Config{Limits: runtime.Limits{TableSize: 10}}), open(t, runtime.Config{})
+	for _, src := range []string{
+		`local t = {} for i = 1, 11 do t[i] = i end`, `local t = {} for i = 1, 11 do t[#t + 1] = i end`,
+		`local t = {} for i = 1, 11 do table.insert(t, i) end`, `local t = {} for i = 1, 11 do rawset(t, i, i) end`,
+	} {
+		if _, err := mustRun(t, large, t.Context(), src); err != nil {
+			t.Errorf("%s: got %v without a limit", src, err)
+		}
+		_, err := mustRun(t, small, t.Context(), src)
+		if !errors.Is(err, runtime.ErrSize) || !strings.Contains(err.Error(), "used 11 of 10") {
+			t.Errorf("%s: got %v, want table size: used 11 of 10", src, err)
+		}
+	}
+	if _, err := mustRun(t, small, t.Context(), `local t = {} for i = 1, 10 do t[i] = i end t[2^60], t[-1], t.x = 1, 2, 3`); err != nil {
+		t.Error(err)
+	}
+}

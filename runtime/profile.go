@@ -68,26 +68,22 @@ func (rt *Runtime) Profile(w io.Writer) (stop func() error, err error) {
 	profiled.Add(1)
 	var clock sync.WaitGroup
 	clock.Go(p.tick)
-	var once sync.Once
 	return func() error {
-		err := errors.New("runtime: Profile: stopped already")
-		once.Do(func() {
-			close(p.stop)
-			clock.Wait()
-			profiled.Add(-1)
-			rt.mu.Lock()
-			if rt.running != nil {
-				err = ErrBusy
-			} else {
-				err = nil
-			}
-			rt.vm.profile = nil
+		rt.mu.Lock()
+		switch {
+		case rt.vm.profile != p:
 			rt.mu.Unlock()
-			if err == nil {
-				err = p.write(w)
-			}
-		})
-		return err
+			return errors.New("runtime: Profile: stopped already")
+		case rt.running != nil:
+			rt.mu.Unlock()
+			return ErrBusy // it goes on, and can be stopped later
+		}
+		rt.vm.profile = nil
+		rt.mu.Unlock()
+		close(p.stop)
+		clock.Wait()
+		profiled.Add(-1)
+		return p.write(w)
 	}, nil
 }
 
@@ -142,6 +138,26 @@ func (vm *VM) profileReturn(L *lua.LState) {
 	}
 }
 
+// profileWait is called where a wait ends: what was due by then is the waiting
+// host function's, on a task's empty thread its spawner's.
+func (vm *VM) profileWait(L *lua.LState) {
+	p := vm.profile
+	if p == nil || !p.due.Load() {
+		return
+	}
+	p.take(L, 0)
+}
+
+// waiter is whose call L runs in; a task without any call of its own is part of
+// what its spawner waits for.
+func waiter(L *lua.LState, depth int) *lua.LState {
+	g := gateOf(L)
+	if g.caller == nil && depth == 0 && g.task != nil {
+		return g.task.spawner
+	}
+	return g.caller
+}
+
 // take books the time since the last sample on the stack of L from a level on.
 func (p *profiler) take(L *lua.LState, from int) {
 	p.due.Store(false)
@@ -150,7 +166,7 @@ func (p *profiler) take(L *lua.LState, from int) {
 	p.last = now
 	var stack []*profile.Location
 	var key strings.Builder
-	for depth := 0; L != nil && depth < math.MaxInt16; L = gateOf(L).caller {
+	for depth := 0; L != nil && depth < math.MaxInt16; L = waiter(L, depth) {
 		for level := from; ; level++ {
 			dbg, ok := L.GetStack(level)
 			if !ok {

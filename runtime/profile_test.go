@@ -3,6 +3,7 @@ package runtime_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -15,11 +16,14 @@ import (
 
 func TestProfile(t *testing.T) {
 	t.Parallel()
+	var stop func() error
+	var early []error
 	rt, err := runtime.New(runtime.Config{Modules: []runtime.Module{{Name: "host", Open: func(vm *runtime.VM) (lua.LValue, error) {
 		table := vm.NewTable(0, 1)
 		table.RawSetString("slow", vm.NewFunction(func(L *lua.LState) int {
 			for started := time.Now(); time.Since(started) < 200*time.Millisecond; {
 			}
+			early = append(early, stop()) // a call runs: nothing is lost
 			return 0
 		}))
 		return table, nil
@@ -44,7 +48,7 @@ host.slow()
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	stop, err := rt.Profile(&b)
+	stop, err = rt.Profile(&b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,6 +57,9 @@ host.slow()
 	}
 	if _, err := rt.Run(context.Background(), chunk); err != nil {
 		t.Fatal(err)
+	}
+	if len(early) != 1 || !errors.Is(early[0], runtime.ErrBusy) {
+		t.Errorf("stop while a call runs: got %v, want ErrBusy", early)
 	}
 	if err := stop(); err != nil {
 		t.Fatal(err)

@@ -117,6 +117,7 @@ func newRuntime(original Config, version int) (*Runtime, error) {
 	if version > 1 {
 		cfg.Logger = cfg.Logger.With("version", version)
 	}
+	checkAbove(int64(cfg.Limits.TableSize))
 	vm := &VM{
 		cfg:     cfg,
 		birth:   time.Now(),

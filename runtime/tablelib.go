@@ -13,6 +13,9 @@ import (
 // the gap with nils, 16 bytes each.
 const sparseFree = 1 << 20
 
+// unchecked is the index up to which a store needs no check.
+func (vm *VM) unchecked() lua.LNumber { return lua.LNumber(min(sparseFree, vm.cfg.Limits.TableSize)) }
+
 func (vm *VM) tableFunctions() map[string]lua.LGFunction {
 	return map[string]lua.LGFunction{
 		"concat": vm.luaConcatTable,
@@ -26,7 +29,7 @@ func (vm *VM) tableFunctions() map[string]lua.LGFunction {
 // checkIndex raises before a store that would make gopher-lua fill a huge gap.
 func (vm *VM) checkIndex(L *lua.LState, t *lua.LTable, key lua.LValue) {
 	n, ok := key.(lua.LNumber)
-	if !ok || n <= sparseFree {
+	if !ok || n <= vm.unchecked() {
 		return
 	}
 	f := float64(n)
@@ -39,7 +42,7 @@ func (vm *VM) checkIndex(L *lua.LState, t *lua.LTable, key lua.LValue) {
 	if f > float64(vm.cfg.Limits.TableSize) {
 		vm.Raise(L, newLimit(ErrSize, "table size", formatNumber(f), vm.cfg.Limits.TableSize, "--max-table or Limits.TableSize"))
 	}
-	if length := t.Len(); f > 2*float64(length) && vm.cfg.Limits.TableSize < math.MaxInt {
+	if length := t.Len(); f > sparseFree && f > 2*float64(length) && vm.cfg.Limits.TableSize < math.MaxInt {
 		vm.Raise(L, &Fault{Code: CodeLimit, Err: ErrSize,
 			Message: fmt.Sprintf("index %s far beyond length %d", formatNumber(f), length),
 			Hint:    "use string keys for sparse data: t[tostring(n)]"})
@@ -50,7 +53,7 @@ func (vm *VM) checkIndex(L *lua.LState, t *lua.LTable, key lua.LValue) {
 // chain of __newindex.
 func (vm *VM) store(L *lua.LState, object, key, value lua.LValue) {
 	n, ok := key.(lua.LNumber)
-	if !ok || n <= sparseFree {
+	if !ok || n <= vm.unchecked() {
 		L.SetTable(object, key, value)
 		return
 	}

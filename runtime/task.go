@@ -23,12 +23,13 @@ var (
 // interpreter lock, on a goroutine and a Lua thread of its own. Its fields
 // belong to the holder of the lock.
 type Task struct {
-	vm     *VM
-	name   string
-	number uint64 // its place among its parent's children
-	thread *lua.LState
-	ctx    context.Context // of the innermost timeout
-	cancel context.CancelCauseFunc
+	vm      *VM
+	name    string
+	number  uint64 // its place among its parent's children
+	thread  *lua.LState
+	spawner *lua.LState
+	ctx     context.Context // of the innermost timeout
+	cancel  context.CancelCauseFunc
 
 	done     chan struct{} // closed at the end
 	finished bool
@@ -116,7 +117,9 @@ func (vm *VM) spawnable(L *lua.LState, name string) (*Task, error) {
 		return nil, newLimit(ErrCount, "unfinished tasks", vm.tasks+1, max, "--max-tasks or Limits.Tasks, or wait for some first")
 	}
 	parent := gateOf(L).task
-	return vm.newTask(parent.ctx, parent, name), nil
+	t := vm.newTask(parent.ctx, parent, name)
+	t.spawner = L
+	return t, nil
 }
 
 // start queues t for the lock, so that tasks begin in the order of spawning.
@@ -182,7 +185,7 @@ func (vm *VM) finish(t *Task) {
 		vm.call.failures = append(vm.call.failures, t)
 	}
 	vm.keepThread(t.thread)
-	t.thread = nil
+	t.thread, t.spawner = nil, nil
 	if t == vm.call.main {
 		t.cancel(errFinished)
 	} else {

@@ -123,6 +123,9 @@ func (vm *VM) Wait(L *lua.LState, f func()) (err error) {
 		}
 		vm.baton.acquire()
 		L.G.CurrentThread = thread
+		if profiled.Load() > 0 {
+			vm.profileWait(L)
+		}
 	}()
 	f()
 	return nil

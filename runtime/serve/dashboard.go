@@ -179,7 +179,7 @@ func (c *modelCard) fill(list []hud.Checkpoint) {
 	way := onWay(list)
 	if rewards, ok := charted(way, func(c *hud.Checkpoint) *float64 { return c.MeanReward }); ok {
 		c.Last = decimals(way[len(way)-1].MeanReward)
-		c.Chart = picture(way, "", rewards, 150)
+		c.Chart = picture(way, "mean reward", rewards, 170)
 	}
 }
 

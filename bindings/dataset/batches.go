@@ -56,6 +56,7 @@ func (b *batches) String() string {
 func newBatches(vm *runtime.VM, L *lua.LState) int {
 	a := luax.Read(L, "batches")
 	d := luax.Self[*set](&a)
+	given := L.Get(2)
 	n := a.OptInt("batch_size", d.batch)
 	o := a.Options("epochs", "steps")
 	b := &batches{
@@ -65,6 +66,8 @@ func newBatches(vm *runtime.VM, L *lua.LState) int {
 	}
 	a.End()
 	switch {
+	case n < 1 && given != lua.LNil:
+		a.Fail("batch_size: got %d, want a whole number of at least 1", n)
 	case n == 0 && d.batch == 0:
 		a.FailHint("data:batches(32), or hud.dataset(source, { batch_size = 32 })", "batch_size: got nil, want a whole number")
 	case o.Has("epochs") && o.Has("steps"):

@@ -548,7 +548,9 @@ func TestFailedRunsAreTold(t *testing.T) {
 	t.Parallel()
 	for _, evaluate := range []bool{false, true} {
 		set := sums(3)
-		set.Tasks[1].Grade = func(context.Context, string, *hud.Run) (float64, any, error) { return 0, nil, errors.New("reward: got boolean") }
+		set.Tasks[1].Grade = func(context.Context, string, *hud.Run) (float64, any, error) {
+			return 0, nil, errors.New("reward: got boolean")
+		}
 		var warnings []string
 		play(t, hudtest.NewFake(), set, rollout.Options{Evaluate: evaluate, Warn: func(m string) { warnings = append(warnings, m) }})
 		if want := "1 of 3 runs failed, and have reward 0: the first: "; len(warnings) != 1 || !strings.HasPrefix(warnings[0], want) || !strings.Contains(warnings[0], "got boolean") {

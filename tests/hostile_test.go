@@ -312,11 +312,13 @@ func TestHostile(t *testing.T) {
 			t.Run("alone/"+h.name, h.run)
 		}
 	}
+	// Kernels keep room for their next product, more of it where both cores were
+	// free. A VM that stayed behind for one script in ten would be more.
 	after := liveHeap()
-	for end := time.Now().Add(20 * time.Second); after > before+16<<20 && time.Now().Before(end); after = liveHeap() {
+	for end := time.Now().Add(20 * time.Second); after > before+64<<20 && time.Now().Before(end); after = liveHeap() {
 		goruntime.Gosched() // a source that was given up is still being compiled
 	}
-	if after > before+16<<20 {
+	if after > before+64<<20 {
 		t.Errorf("the heap grew from %d MiB to %d MiB", before>>20, after>>20)
 	}
 }
